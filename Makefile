@@ -1,0 +1,55 @@
+# nightlab: `make night` for a first night, `make test` for every check. `make` alone prints this help.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.nightlab-installed
+SESSION ?= runner/sessions/miniature.toml
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help env night test check test-slow test-server test-gpu ui landscape clean
+
+help: ## print this help
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+env: $(STAMP) ## make the environment: .venv with nightlab and its tools
+
+# Only when the pinned dependencies change: the code itself is installed in place.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "nightlab needs Python 3.11 or newer, $(PYTHON) is older or missing: make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 3; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
+	@touch $@
+
+night: env ## run a night on the embedded miniature and print its claim (SESSION=file for another)
+	$(BIN)/nightlab run $(SESSION)
+
+test: env check ## environment, every check, every test of the default run
+	$(PYTEST)
+
+check: env ## format, lint, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-cache
+
+test-slow: env ## tests that take minutes of CPU
+	$(PYTEST) -m slow --timeout=1800
+
+test-server: env ## tests that start real servers
+	$(PYTEST) -m server --timeout=900
+
+test-gpu: env ## tests that need a CUDA device
+	$(PYTEST) -m gpu --timeout=900
+
+ui: env ## the MLflow UI on the store in results/, on this machine only
+	$(BIN)/nightlab ui
+
+landscape: env ## measure the true effects of single changes on the miniature (an hour)
+	$(BIN)/python -m runner.landscape
+
+clean: ## remove the environment and caches; results stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

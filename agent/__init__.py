@@ -1,0 +1,1 @@
+"""The loop that proposes: a LangGraph graph over the ledger."""

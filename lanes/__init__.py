@@ -1,0 +1,1 @@
+"""What may change: the three families of search moves and the knobs they own."""

@@ -1,0 +1,1 @@
+"""What is trained and measured: recipes, probes, outcomes and the statistics that compare them."""

@@ -1,0 +1,1 @@
+"""Time, money and processes: sessions, launchers, budgets, the command line and the report."""

@@ -1,0 +1,1 @@
+"""What happened: the append-only ledger, its views, and its copies for humans."""
