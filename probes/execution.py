@@ -1,0 +1,136 @@
+"""Runs one probe request in this process: train, evaluate, and turn whatever happens into a `ProbeOutcome`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from probes.data.rows import read_rows
+from probes.errors import NightlabError
+from probes.evaluation.evaluate import evaluate
+from probes.evaluation.suite import read_suite
+from probes.outcome import ProbeOutcome, ProbeStatus
+from probes.request import ProbeRequest
+from probes.training.curve import TrainingDiverged
+from probes.training.train import trained
+from probes.warm_base import WarmBase
+
+REQUEST_NAME = "request.json"
+OUTCOME_NAME = "outcome.json"
+LOG_NAME = "worker.log"
+TAIL_LINES = 40
+
+
+def run_request(request: ProbeRequest, warm: WarmBase) -> ProbeOutcome:
+    """Return the outcome of `request`; everything the probe writes lies in `request.folder`, `outcome.json` last."""
+    started = time.perf_counter()
+    folder = Path(request.folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / REQUEST_NAME, request.model_dump_json(indent=1))
+        with _captured(folder / LOG_NAME):
+            outcome = _guarded(request, warm, folder, started)
+        if outcome.status is not ProbeStatus.COMPLETED:
+            outcome = outcome.model_copy(update={"log_tail": tail(folder / LOG_NAME)})
+        write_atomically(folder / OUTCOME_NAME, outcome.model_dump_json(indent=1))
+    except OSError as error:
+        message = f"the probe's folder `{folder}` cannot be written: {error}"
+        return ProbeOutcome(key=request.key, status=ProbeStatus.CRASHED, message=message, seconds=_since(started))
+    return outcome
+
+
+def _guarded(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) -> ProbeOutcome:
+    try:
+        return _run(request, warm, folder, started)
+    except TrainingDiverged as error:
+        return ProbeOutcome(
+            key=request.key,
+            status=ProbeStatus.DIVERGED,
+            training=error.summary,
+            message=str(error),
+            seconds=_since(started),
+        )
+    except Exception as error:  # a failed probe is a result
+        traceback.print_exc()
+        status = ProbeStatus.OUT_OF_MEMORY if _is_out_of_memory(error) else ProbeStatus.CRASHED
+        message = f"{type(error).__name__}: {error}".splitlines()[0]
+        is_ours = isinstance(error, NightlabError)
+    # Outside the handler, where the traceback no longer keeps the failed training's memory alive.
+    if not is_ours:
+        warm.drop()
+    return ProbeOutcome(key=request.key, status=status, message=message, seconds=_since(started))
+
+
+def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) -> ProbeOutcome:
+    base = warm.get(Path(request.base_model.path), request.base_model.digest, request.recipe.precision)
+    rows = read_rows([file.path for file in request.train], request.recipe.objective)
+    items = read_suite([request.suite.path])
+    with trained(base.model, base.tokenizer, rows, request.recipe, request.seed, folder) as result:
+        evaluation_started = time.perf_counter()
+        scores = evaluate(result.model, base.tokenizer, items, request, folder)
+        evaluation_seconds = _since(evaluation_started)
+    return ProbeOutcome(
+        key=request.key,
+        status=ProbeStatus.COMPLETED,
+        items=scores,
+        training=result.summary,
+        adapter=result.adapter,
+        evaluation_seconds=evaluation_seconds,
+        seconds=_since(started),
+    )
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `text` so that `path` either has all of it, on disk, or does not change."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def tail(path: Path, lines: int = TAIL_LINES) -> str:
+    """Return the last lines of a log, empty where there is none."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+@contextmanager
+def _captured(path: Path) -> Generator[None]:
+    """Send what this process prints, libraries in C included, to `path`."""
+    with path.open("ab") as log:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        saved = [(stream, os.dup(stream)) for stream in (1, 2)]
+        try:
+            for stream, _ in saved:
+                os.dup2(log.fileno(), stream)
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for stream, copy in saved:
+                os.dup2(copy, stream)
+                os.close(copy)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def _since(start: float) -> float:
+    return time.perf_counter() - start

@@ -1,0 +1,152 @@
+"""What a probe leaves behind. A failed probe is a result with a status and no scores, never 0 and never an exception."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from statistics import fmean
+
+from pydantic import Field
+
+from probes.frozen import Frozen
+
+
+class ProbeStatus(StrEnum):
+    """How a probe ended."""
+
+    COMPLETED = "completed"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    DIVERGED = "diverged"
+    CRASHED = "crashed"
+
+
+class SampleScore(Frozen):
+    """One sampled answer to one item, as written to `scores.jsonl` in the probe's folder."""
+
+    item: str
+    category: str
+    sample: int
+    """0 … K-1."""
+    seed: int
+    """Seed the answer was sampled with."""
+    score: float | None
+    """0 … 10, or None when unscored."""
+    unscored: str | None = None
+    """Why there is no score."""
+    components: dict[str, float] = {}
+    """Component name → 0 … 1."""
+    critical_failures: tuple[str, ...] = ()
+    """Names of critical components that failed."""
+
+
+class ItemScores(Frozen):
+    """All samples of one item, as the ledger keeps them."""
+
+    item: str
+    category: str
+    difficulty: str
+    scores: tuple[float | None, ...]
+    """One per sample, 0 … 10; None is unscored, never 0."""
+    critical_failures: int = 0
+    """Samples with at least one critical failure."""
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over the scored samples, None when there is none."""
+        known = [s for s in self.scores if s is not None]
+        return fmean(known) if known else None
+
+
+class TrainingPoint(Frozen):
+    """One logged step of training."""
+
+    step: int
+    loss: float
+    learning_rate: float | None = None
+    reward_margin: float | None = None
+    grad_norm: float | None = None
+
+
+class TrainingSummary(Frozen):
+    """What training cost and whether it ran to its end."""
+
+    steps_done: int
+    steps_planned: int
+    final_loss: float | None
+    reward_margin: float | None = None
+    """Mean chosen-minus-rejected reward at the last logged step; None for `sft`."""
+    seconds: float
+    seconds_per_step: float | None = None
+    peak_memory_gib: float | None = None
+    rows: int
+    """Rows in the achieved mix."""
+    composition: dict[str, dict[str, int]] = {}
+    """Tag name → value → rows in the achieved mix (missing tag: `(none)`)."""
+    curve: tuple[TrainingPoint, ...] = ()
+
+    @property
+    def completion(self) -> float:
+        """Share of the planned steps that ran, 0 … 1."""
+        return self.steps_done / self.steps_planned
+
+
+class AdapterFacts(Frozen):
+    """The load test of a saved adapter."""
+
+    digest: str
+    """SHA-256 of adapter_model.safetensors, 16 hex digits."""
+    rank: int
+    delta_norm: float
+    """Frobenius norm over all LoRA deltas B·A; 0 means the adapter does nothing."""
+    size_mib: float
+
+
+class ProbeOutcome(Frozen):
+    """The result of one probe."""
+
+    key: str
+    """Key of the request that produced it."""
+    status: ProbeStatus
+    items: tuple[ItemScores, ...] = ()
+    """Empty unless completed."""
+    training: TrainingSummary | None = None
+    adapter: AdapterFacts | None = None
+    evaluation_seconds: float | None = None
+    seconds: float = 0.0
+    """Wall time from request to outcome."""
+    message: str = ""
+    """What went wrong, in one line."""
+    log_tail: str = ""
+    """Last lines of the worker's log when it failed."""
+
+    def category_means(self) -> dict[str, float | None]:
+        """Category → mean over its items of the mean over their scored samples; None when nothing was scored."""
+        by_category: dict[str, list[float]] = {}
+        for item in self.items:
+            means = by_category.setdefault(item.category, [])
+            if item.mean is not None:
+                means.append(item.mean)
+        return {c: (fmean(means) if means else None) for c, means in sorted(by_category.items())}
+
+    def overall(self) -> float | None:
+        """Return the unweighted mean of the categories, None when any category is unscored."""
+        means = list(self.category_means().values())
+        known = [m for m in means if m is not None]
+        return fmean(known) if known and len(known) == len(means) else None
+
+    def critical_failures(self) -> int:
+        """Count the sampled answers with at least one critical failure."""
+        return sum(item.critical_failures for item in self.items)
+
+
+class GenerationConfig(Frozen):
+    """How answers are sampled; part of a measurement's identity."""
+
+    temperature: float = Field(default=1.0, ge=0.0, le=5.0)
+    """0 is greedy."""
+    top_p: float = Field(default=0.95, gt=0.0, le=1.0)
+    top_k: int = Field(default=64, ge=0)
+    """0: no limit."""
+    max_new_tokens: int = Field(default=1024, ge=1, le=131_072)
+    batch_size: int = Field(default=256, ge=1)
+    """Prompts per generate call."""

@@ -1,0 +1,54 @@
+"""A probe request: all that can change a probe's outcome, and therefore the probe's identity."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from probes.frozen import Frozen, digest_of
+from probes.outcome import GenerationConfig
+from probes.recipe import Recipe
+
+Split = Literal["search", "held_out"]
+
+
+class FileRef(Frozen):
+    """A file and the digest of what it held when the session started."""
+
+    path: str
+    digest: str
+
+
+class ProbeRequest(Frozen):
+    """One short training plus its evaluation. Everything here but `folder` and `deadline_s` is its identity."""
+
+    recipe: Recipe
+    """`steps` is set."""
+    seed: int = Field(ge=0)
+    """Train seed; adapter initialisation, data order and sampling derive from it."""
+    split: Split
+    """Which items are scored."""
+    base_model: FileRef
+    """Resolved folder or hub name, and its digest."""
+    train: tuple[FileRef, ...]
+    suite: FileRef
+    """The items of `split`."""
+    samples: int = Field(ge=1, le=64)
+    """K answers per item."""
+    generation: GenerationConfig
+    serving_mode: Literal["adapter_on_base"] = "adapter_on_base"
+    versions: dict[str, str]
+    """Library → version, for those that can change a score."""
+    folder: str
+    """Where the probe writes its files."""
+    deadline_s: float = Field(gt=0)
+
+    @property
+    def key(self) -> str:
+        """16 hex digits: equal keys are the same measurement."""
+        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s"})
+        for ref in (identity["base_model"], identity["suite"], *identity["train"]):
+            ref.pop("path")
+        identity["recipe"].pop("base_model")
+        return digest_of(identity)
