@@ -1,0 +1,75 @@
+"""The session sections that say how decisions are made: `[target]`, `[guards]`, `[referee]`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from probes.frozen import Frozen
+
+Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class TargetConfig(Frozen):
+    """`[target]`."""
+
+    category: str = "overall"
+    """The category to raise, `overall` (unweighted mean of all categories) or `auto` (the baseline's weakest)."""
+
+
+class GuardsConfig(Frozen):
+    """`[guards]`."""
+
+    margin: float = Field(default=1.5, gt=0.0, le=10.0)
+    """Non-inferiority margin of every guard without one of its own, in points; fixed before the night."""
+    categories: tuple[str, ...] | None = None
+    """Guard categories; None: all but the target."""
+    margins: dict[str, Annotated[float, Field(gt=0.0, le=10.0)]] = {}
+    """Category → its own margin."""
+    critical_failures: float | None = Field(default=None, gt=0.0)
+    """Largest accepted mean increase of critical failures per probe, a guard like the others; None: only reported."""
+
+
+class RefereeConfig(Frozen):
+    """`[referee]`."""
+
+    calibration_runs: int = Field(default=6, ge=3, le=100)
+    """Baseline replicates before the search starts."""
+    baseline_every: int = Field(default=8, ge=2)
+    """One more baseline replicate after this many search probes: session drift would show."""
+    prior_mean: float = Field(default=-0.15, ge=-10.0, le=10.0)
+    """Prior mean of a change's effect: most changes hurt a little."""
+    prior_sd: float = Field(default=0.4, gt=0.0, le=10.0)
+    """Prior sd of a change's effect."""
+    guard_prior_sd: float = Field(default=1.0, gt=0.0, le=10.0)
+    """Prior sd of a change's effect on a guard; wider than the target's, since one category swings more than the mean
+    of all and a broken guard must not be shrunk away."""
+    noise_sd: float = Field(default=0.5, gt=0.0, le=10.0)
+    """Run-to-run sd assumed before anything was measured; weighs as much as `noise_weight` replicates afterwards."""
+    noise_weight: float = Field(default=3.0, ge=0.0, le=100.0)
+    """Degrees of freedom given to `noise_sd`."""
+    accept_level: Probability = 0.85
+    """Accept provisionally at P(effect > 0) of at least this."""
+    reject_level: Probability = 0.25
+    """Reject when P(effect > worthwhile) is below this."""
+    worthwhile: float = Field(default=0.25, gt=0.0, le=10.0)
+    """Smallest effect of interest, in points."""
+    max_replicates: int = Field(default=4, ge=1, le=50)
+    """Replicates after which an undecided candidate is parked."""
+    guard_risk: Probability = 0.25
+    """A guard is safe when P(drop > margin) is below this."""
+    guard_harm: Probability = 0.6
+    """A guard is harmed when P(drop > margin) is above this; between the two it is unresolved."""
+    confirm_level: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.05
+    """Level of the one confirmation test (one-sided) and of each guard's non-inferiority test."""
+    allow_blind_guards: bool = False
+    """Start even when a guard cannot resolve its margin; the report then says so."""
+    design: Literal["auto", "race", "blocks"] = "auto"
+    """How the search spends its probes."""
+
+    @model_validator(mode="after")
+    def _levels_ordered(self) -> Self:
+        if self.guard_harm <= self.guard_risk:
+            raise ValueError(f"`guard_harm` must be above `guard_risk` ({self.guard_risk}), got {self.guard_harm}")
+        return self

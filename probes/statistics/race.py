@@ -1,0 +1,122 @@
+"""The race: a joint Gaussian model of the baseline's level and every change's effect.
+
+A probe scores `level + Σ effects of the changes in its recipe + seed effect + noise`. All probes of the night enter
+one regression, so that a working recipe that was lucky is pulled back by whatever is later measured on top of it, and
+a candidate measured on an old working recipe still counts. Assumptions: effects add up; noise is normal with one
+variance for all recipes; repeated looks are part of the design (posterior probabilities, no p-values), which is why
+nothing decided here is ever claimed: only the confirmation claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from probes.statistics.runs import Run
+
+LEVEL_PRIOR_SD = 10.0
+"""The baseline's level is unknown over the whole 0–10 scale."""
+
+
+@dataclass(frozen=True)
+class EffectPrior:
+    """What is believed of a change's effect before it is probed, in points."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Normal posterior of one effect."""
+
+    mean: float
+    sd: float
+
+    def above(self, value: float) -> float:
+        """Return P(effect > value)."""
+        return float(stats.norm.sf(value, self.mean, self.sd))
+
+    def below(self, value: float) -> float:
+        """Return P(effect < value)."""
+        return float(stats.norm.cdf(value, self.mean, self.sd))
+
+    def interval(self, level: float = 0.9) -> tuple[float, float]:
+        """Return the central credible interval."""
+        half = float(stats.norm.ppf(0.5 + level / 2)) * self.sd
+        return self.mean - half, self.mean + half
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Posterior of the baseline's level and of every change, jointly normal."""
+
+    names: tuple[str, ...]
+    mean: NDArray[np.float64]
+    """Shape (1 + changes,): level first, then `names` in order."""
+    covariance: NDArray[np.float64]
+
+    def of(self, name: str) -> Posterior:
+        """Return the posterior of one change."""
+        i = 1 + self.names.index(name)
+        return Posterior(float(self.mean[i]), sqrt(float(self.covariance[i, i])))
+
+    def total(self, names: Iterable[str]) -> Posterior:
+        """Return the posterior of the sum of several changes' effects."""
+        weights = np.zeros(len(self.mean))
+        for name in names:
+            weights[1 + self.names.index(name)] = 1.0
+        return Posterior(float(weights @ self.mean), sqrt(float(weights @ self.covariance @ weights)))
+
+
+def fit_effects(
+    runs: Sequence[Run], metric: str, prior: EffectPrior, noise_sd: float, seed_correlation: float = 0.0
+) -> Effects:
+    """Return the joint posterior of level and effects given all runs.
+
+    Conjugate normal regression with known noise: y ~ N(X·θ, σ²(1-ρ)·I + σ²ρ·SSᵀ), where S marks equal train seeds.
+    With no run at all the posterior is the prior.
+
+    Args:
+        runs: Completed probes on the same items.
+        metric: Category, or `overall`.
+        prior: Independent prior of every change.
+        noise_sd: Run-to-run sd of the metric, > 0.
+        seed_correlation: Correlation of two runs that share a train seed, 0 … 1; negative values count as 0.
+    """
+    names = tuple(sorted({name for run in runs for name in run.changes}))
+    size = 1 + len(names)
+    prior_mean = np.array([5.0, *[prior.mean] * len(names)])
+    precision = np.diag([LEVEL_PRIOR_SD**-2, *[prior.sd**-2] * len(names)])
+    if not runs:
+        return Effects(names, prior_mean, np.linalg.inv(precision))
+    column = {name: 1 + i for i, name in enumerate(names)}
+    design = np.zeros((len(runs), size))
+    design[:, 0] = 1.0
+    for row, run in enumerate(runs):
+        design[row, [column[name] for name in run.changes]] = 1.0
+    y = np.array([run.metric(metric) for run in runs])
+    weighted = _solve_noise(runs, np.column_stack([design, y]), noise_sd, max(0.0, min(0.95, seed_correlation)))
+    covariance = np.linalg.inv(precision + design.T @ weighted[:, :size])
+    mean = covariance @ (precision @ prior_mean + design.T @ weighted[:, size])
+    return Effects(names, mean, (covariance + covariance.T) / 2)
+
+
+def _solve_noise(runs: Sequence[Run], columns: NDArray[np.float64], noise_sd: float, rho: float) -> NDArray[np.float64]:
+    """Multiply by the inverse noise covariance, seed by seed (Sherman–Morrison on each equal-seed block)."""
+    own = noise_sd**2 * (1 - rho)
+    result = columns / own
+    if rho == 0.0:
+        return result
+    rows_of: dict[int, list[int]] = {}
+    for row, run in enumerate(runs):
+        rows_of.setdefault(run.seed, []).append(row)
+    for rows in rows_of.values():
+        shrink = noise_sd**2 * rho / (own + len(rows) * noise_sd**2 * rho)
+        result[rows] -= shrink * columns[rows].sum(axis=0) / own
+    return result

@@ -1,0 +1,126 @@
+"""The values statistics return: noise, power, a candidate's reading, a claim. Frozen, JSON-ready, no code."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from probes.frozen import Frozen
+
+Decision = Literal["accept", "reject", "more", "park"]
+GuardState = Literal["safe", "harmful", "unresolved"]
+Verdict = Literal["superior", "non-inferior", "inferior", "inconclusive"]
+
+
+class Interval(Frozen):
+    """A two-sided interval at `level`; None bounds mean that the data were too few."""
+
+    low: float | None
+    high: float | None
+    level: float = 0.9
+
+
+class Noise(Frozen):
+    """Run-to-run noise of one probe, in points of the 0–10 scale. Standard deviations, None when not estimable."""
+
+    runs: int
+    """Probes that entered the estimate."""
+    degrees_of_freedom: int
+    """Replicates beyond the first of each recipe."""
+    target_sd: float | None
+    """Run-to-run sd of the target metric."""
+    category_sd: dict[str, float | None]
+    """Run-to-run sd of each category mean."""
+    target_interval: Interval
+    """90 % interval of `target_sd` (chi-square)."""
+    sampling_sd: float | None = None
+    """Sd of one answer around its item's mean within one run."""
+    seed_item_sd: float | None = None
+    """Sd of an item's mean over runs beyond sampling (train seed and seed × item together)."""
+    paired_correlation: float | None = None
+    """Correlation of two recipes' target over shared train seeds."""
+
+
+class CategoryPower(Frozen):
+    """What one category can resolve."""
+
+    category: str
+    role: Literal["target", "guard", "watched"]
+    items_search: int
+    items_held_out: int
+    margin: float | None
+    """Non-inferiority margin of a guard."""
+    resolvable: float | None
+    """Smallest true difference seen with 80 % power in the confirmation, one-sided at the confirm level."""
+    pass_probability: float | None
+    """Chance that this guard passes the confirmation when nothing changed."""
+
+
+class PowerTable(Frozen):
+    """Power of the whole night at the assumed or measured noise."""
+
+    noise_source: Literal["assumed", "measured", "earlier night"]
+    target_sd: float
+    categories: tuple[CategoryPower, ...]
+    target_resolvable: float
+    guards_pass_probability: float
+    """Chance that all guards pass the confirmation when nothing changed."""
+    sentence: str
+    """The table in one sentence."""
+
+
+class GuardReading(Frozen):
+    """What the replicates say about one guard."""
+
+    state: GuardState
+    effect: float | None
+    """Posterior mean of the change in the guard, shrunk."""
+    interval: Interval
+    harm_probability: float | None
+    """P(drop > margin)."""
+    margin: float
+
+
+class CandidateReading(Frozen):
+    """The referee's reading of a candidate after its latest replicate."""
+
+    decision: Decision
+    verdict: Verdict
+    replicates: int
+    effect: float | None
+    """Posterior mean of the change in the target."""
+    interval: Interval
+    better_probability: float | None
+    """P(effect > 0)."""
+    worthwhile_probability: float | None
+    """P(effect > the smallest effect of interest)."""
+    guards: dict[str, GuardReading]
+    reason: str
+    """One sentence for the report."""
+
+
+class GuardTest(Frozen):
+    """Non-inferiority test of one guard in the confirmation."""
+
+    effect: float | None
+    interval: Interval
+    margin: float
+    p_value: float | None
+    passed: bool
+
+
+class Claim(Frozen):
+    """What the confirmation lets the report say."""
+
+    confirmed: bool
+    effect: float | None
+    """Final minus baseline on fresh seeds and held-out items; None when nothing was confirmed against."""
+    interval: Interval
+    p_value: float | None = Field(default=None, ge=0.0, le=1.0)
+    """One-sided."""
+    level: float
+    runs_per_arm: int
+    guards: dict[str, GuardTest]
+    reason: str
+    """One sentence for the top of the report."""

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from probes.statistics.race import EffectPrior, fit_effects
+from probes.statistics.runs import Run
+
+PRIOR = EffectPrior(-0.15, 0.4)
+
+
+def run(value: float, *changes: str, seed: int = 0) -> Run:
+    return Run(changes=frozenset(changes), seed=seed, categories={"t": value})
+
+
+def test_one_candidate_matches_the_conjugate_formula() -> None:
+    baseline = [run(5.0, seed=s) for s in range(100_000)]
+    effects = fit_effects([*baseline[:2000], run(6.0, "c")], "t", PRIOR, noise_sd=0.5).of("c")
+    weight = 0.16 / (0.16 + 0.25)
+    assert effects.mean == pytest.approx(-0.15 + weight * 1.15, abs=2e-3)
+    assert effects.sd == pytest.approx(np.sqrt(0.16 * 0.25 / 0.41), abs=2e-3)
+
+
+def test_adding_a_constant_to_all_scores_changes_no_effect() -> None:
+    runs = [run(5.0), run(5.4), run(6.1, "c"), run(4.0, "d")]
+    moved = [Run(r.changes, r.seed, {"t": r.categories["t"] + 0.5}) for r in runs]
+    first, second = fit_effects(runs, "t", PRIOR, 0.5), fit_effects(moved, "t", PRIOR, 0.5)
+    assert first.of("c").mean == pytest.approx(second.of("c").mean, abs=1e-3)
+
+
+def test_swapping_the_arms_negates_the_effect_under_a_centred_prior() -> None:
+    centred = EffectPrior(0.0, 0.4)
+    up = fit_effects([run(5.0), run(5.0), run(6.0, "c"), run(6.0, "c")], "t", centred, 0.5).of("c")
+    down = fit_effects([run(6.0), run(6.0), run(5.0, "c"), run(5.0, "c")], "t", centred, 0.5).of("c")
+    assert up.mean == pytest.approx(-down.mean, abs=2e-3)
+    assert up.sd == pytest.approx(down.sd)
+
+
+def test_the_order_of_runs_does_not_matter() -> None:
+    runs = [run(5.0), run(6.1, "c"), run(6.0, "c", "d"), run(4.8)]
+    first, second = fit_effects(runs, "t", PRIOR, 0.5), fit_effects(runs[::-1], "t", PRIOR, 0.5)
+    assert first.of("d").mean == pytest.approx(second.of("d").mean)
+
+
+def test_probes_on_top_of_a_lucky_change_pull_it_back() -> None:
+    lucky = [run(5.0, seed=s) for s in range(6)] + [run(6.5, "c")]
+    before = fit_effects(lucky, "t", PRIOR, 0.5).of("c").mean
+    after = fit_effects([*lucky, *[run(5.0, "c", f"d{i}") for i in range(4)]], "t", PRIOR, 0.5).of("c").mean
+    assert after < before
+
+
+def test_one_observation_never_gives_certainty() -> None:
+    posterior = fit_effects([run(9.0, "c")], "t", PRIOR, 0.5).of("c")
+    assert posterior.sd > 0.1
+    assert posterior.interval()[0] < posterior.mean < posterior.interval()[1]
+
+
+def test_shared_seeds_sharpen_the_effect_when_they_correlate() -> None:
+    runs = [run(5.0 + s, seed=s) for s in range(3)] + [run(5.5 + s, "c", seed=s) for s in range(3)]
+    paired = fit_effects(runs, "t", PRIOR, 0.8, seed_correlation=0.8).of("c")
+    unpaired = fit_effects(runs, "t", PRIOR, 0.8).of("c")
+    assert paired.sd < unpaired.sd
+    assert paired.mean > unpaired.mean
+
+
+def test_seed_blocks_equal_the_dense_covariance() -> None:
+    runs = [run(5.1, seed=1), run(5.9, "c", seed=1), run(4.8, seed=2), run(6.2, "c", seed=3), run(5.5, "d", seed=2)]
+    sd, rho = 0.6, 0.5
+    x = np.array([[1, "c" in r.changes, "d" in r.changes] for r in runs], float)
+    y = np.array([r.metric("t") for r in runs])
+    seeds = np.array([r.seed for r in runs])
+    noise = sd**2 * ((1 - rho) * np.eye(5) + rho * (seeds[:, None] == seeds[None, :]))
+    precision = np.diag([1e-2, 0.4**-2, 0.4**-2])
+    covariance = np.linalg.inv(precision + x.T @ np.linalg.inv(noise) @ x)
+    mean = covariance @ (precision @ np.array([5.0, -0.15, -0.15]) + x.T @ np.linalg.inv(noise) @ y)
+    effects = fit_effects(runs, "t", PRIOR, sd, rho)
+    np.testing.assert_allclose(effects.mean, mean)
+    np.testing.assert_allclose(effects.covariance, covariance)
+
+
+def test_intervals_cover_effects_drawn_from_the_prior() -> None:
+    rng = np.random.default_rng(3)
+    covered, total = 0, 0
+    for _ in range(150):
+        truth = {f"c{i}": rng.normal(-0.15, 0.4) for i in range(6)}
+        runs = [run(5 + rng.normal(0, 0.5)) for _ in range(4)]
+        runs += [run(5 + d + rng.normal(0, 0.5), name) for name, d in truth.items() for _ in range(2)]
+        effects = fit_effects(runs, "t", PRIOR, 0.5)
+        for name, d in truth.items():
+            low, high = effects.of(name).interval(0.9)
+            covered, total = covered + (low <= d <= high), total + 1
+    assert 0.87 <= covered / total <= 0.93
+
+
+def test_total_of_two_changes_is_the_sum_of_their_means() -> None:
+    effects = fit_effects([run(5.0), run(6.0, "c"), run(6.4, "c", "d")], "t", PRIOR, 0.5)
+    assert effects.total(["c", "d"]).mean == pytest.approx(effects.of("c").mean + effects.of("d").mean)
