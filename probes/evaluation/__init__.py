@@ -1,0 +1,1 @@
+"""Suites, generation and scorers: from an adapter to per-item scores."""

@@ -1,0 +1,1 @@
+"""Short LoRA trainings: the only home of trl and peft."""
