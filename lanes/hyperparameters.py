@@ -1,0 +1,180 @@
+"""The hyperparameter lane: recipe fields that take a number or one of a few values. The only home of optuna.
+
+First every knob is tried at the far edges of its window, the ones that usually matter first; then Optuna's TPE sampler
+asks. Its study is rebuilt from the history at every ask, which keeps the lane free of memory. TPE only ever proposes:
+its idea of the best move is not evidence (on nights with nothing to find it still names a winner).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from lanes.config import ChoiceKnob, LanesConfig, NumericKnob
+from lanes.knob_lane import KnobLane
+from lanes.knobs import Knob, is_number, is_numeric, position, section, value_refusal
+from lanes.moves import OpenKnob, known_levels
+from lanes.pickers import Pick, nearest
+from probes.candidate import KnobValue
+from probes.errors import ConfigError
+from probes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+    from lanes.pickers import Picker
+
+MATTER_MOST = ("learning_rate", "rank")
+"""Tried before the other knobs, which follow in the session's order."""
+EDGE_MOVES = 2
+"""Moves of each knob before TPE takes over."""
+PENDING_LEVEL = -0.15
+"""What a change still out is taken to be worth: the referee's prior mean, most changes hurt a little."""
+NOT_SEARCHABLE = {
+    "base_model": "it is the session's, set in `[model]`",
+    "chat_template": "it is the session's, set in `[model]`",
+    "steps": "probes are only compared at equal steps, set in `[probe]`",
+    "epochs": "`[probe] steps` decides how long a probe trains",
+    "mix": "it is searched by the data-mix lane",
+    "curriculum": "it is searched by the curriculum lane",
+    "target_modules": "it takes a list",
+}
+"""Recipe field → why it cannot be a knob here."""
+
+
+class HyperparameterLane(KnobLane):
+    """Each knob is the recipe field of its name; an unset `system_prompt` counts as the empty one."""
+
+    def value(self, recipe: Recipe, knob: str) -> KnobValue:
+        """Return the field."""
+        return _value(recipe, knob)
+
+    def with_value(self, recipe: Recipe, knob: str, value: KnobValue) -> Recipe:
+        """Return `recipe` with the field set."""
+        return recipe.replace(**{knob: None if knob == "system_prompt" and value == "" else value})
+
+
+def open_hyperparameters(config: LanesConfig, baseline: Recipe, picker: Picker) -> HyperparameterLane:
+    """Return the lane over the session's knobs or the default ones around the baseline.
+
+    Raises:
+        ConfigError: a knob is no searchable field, its range breaks a rule of the recipe, or the baseline lies outside.
+    """
+    knobs = {name: _checked(name, knob, baseline) for name, knob in config.hyperparameters.items()}
+    return HyperparameterLane("hyperparameters", knobs or default_knobs(baseline), picker, {})
+
+
+def default_knobs(baseline: Recipe) -> dict[str, Knob]:
+    """Return the knobs of a session that names none, around the baseline."""
+    rate, beta, rank, alpha = baseline.learning_rate, baseline.beta, baseline.rank, baseline.alpha
+    ranks = sorted({max(1, rank // 4), max(1, rank // 2), rank, min(1024, rank * 2), min(1024, rank * 4)})
+    knobs: dict[str, Knob] = {
+        "learning_rate": NumericKnob(low=rate / 10, high=min(1.0, rate * 10), scale="log", max_factor=2),
+        "beta": NumericKnob(low=beta / 2, high=min(10.0, beta * 2), max_step=0.01),
+        "rank": ChoiceKnob(values=tuple(ranks), max_factor=4),
+        "alpha": NumericKnob(low=alpha / 4, high=min(4096.0, alpha * 4), scale="log", max_factor=2),
+        "dropout": NumericKnob(low=0.0, high=max(0.2, baseline.dropout), max_step=0.1),
+    }
+    if baseline.objective == "sft":
+        del knobs["beta"]
+    return knobs
+
+
+def pick_informed(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
+    """Return a far edge of a knob tried less than twice, else what TPE asks for."""
+    ranked = sorted(knobs, key=lambda knob: MATTER_MOST.index(knob.name) if knob.name in MATTER_MOST else 99)
+    next_knob = min(ranked, key=lambda knob: len(knob.tried))
+    return _far_edge(next_knob) if len(next_knob.tried) < EDGE_MOVES else _pick_tpe(ranked, chance)
+
+
+def _far_edge(knob: OpenKnob) -> Pick:
+    """Return the far upper end first; then the other end, or the same again when the last move was accepted."""
+    working = knob.working
+    if not is_number(working) or not is_numeric(knob.knob):
+        return knob.name, knob.values[0]
+    ups = True
+    if knob.tried:
+        last = knob.tried[-1]
+        before, after = last.change.before, last.change.after
+        went_up = is_number(before) and is_number(after) and after > before
+        ups = went_up == (last.decision == "accept")
+    numbers = [value for value in knob.values if is_number(value)]
+    side = [value for value in numbers if (value > working) == ups] or numbers
+    here = position(knob.knob, working)
+    return knob.name, max(side, key=lambda value: abs(position(knob.knob, value) - here))
+
+
+def _pick_tpe(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
+    """Return the open move nearest to what TPE asks for, in a study rebuilt from the history of the open knobs."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Multivariate TPE drops knobs that are not in every trial, and a trial here is one knob.
+    sampler = optuna.samplers.TPESampler(seed=chance.randrange(2**32), multivariate=False, n_startup_trials=0)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    names = [knob.name for knob in knobs]
+    study.add_trials([trial for knob in knobs for trial in _trials(knob, names)])
+    trial = study.ask()
+    chosen = knobs[names.index(trial.suggest_categorical("knob", names))]
+    if not is_numeric(chosen.knob):
+        at = trial.suggest_categorical(chosen.name, range(len(chosen.values)))
+        return chosen.name, chosen.values[at]
+    places = [position(chosen.knob, value) for value in chosen.values]
+    return chosen.name, nearest(chosen, trial.suggest_float(chosen.name, min(places), max(places)))
+
+
+def _trials(knob: OpenKnob, names: Sequence[str]) -> list[FrozenTrial]:
+    """Return the knob's history as trials; a failed probe is a pruned one, which ranks last and has no value."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+    from optuna.trial import TrialState, create_trial
+
+    trials: list[FrozenTrial] = []
+    for known in known_levels(knob):
+        params: dict[str, object] = {"knob": knob.name}
+        spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution(names)}
+        if is_numeric(knob.knob):
+            place = position(knob.knob, known.value)
+            params[knob.name], spaces[knob.name] = place, FloatDistribution(place, place)
+        level = PENDING_LEVEL if known.is_pending else known.level
+        state = TrialState.PRUNED if level is None else TrialState.COMPLETE
+        trials.append(create_trial(state=state, value=level, params=params, distributions=spaces))
+    return trials
+
+
+def _checked(name: str, knob: Knob, baseline: Recipe) -> Knob:
+    """Return the session's knob, whole-numbered where the field is; refuse one that no recipe could follow."""
+    where = section("hyperparameters", name)
+    if name not in Recipe.model_fields or name in NOT_SEARCHABLE:
+        why = NOT_SEARCHABLE.get(name, "a recipe has no such field")
+        fields = ", ".join(field for field in Recipe.model_fields if field not in NOT_SEARCHABLE)
+        raise ConfigError(f"{where} must name a field that can be searched: {why}; choose from {fields}")
+    if name == "beta" and baseline.objective == "sft":
+        raise ConfigError(f'{where} must not be searched with `objective = "sft"`, which has no beta; take it out')
+    here = _value(baseline, name)
+    if isinstance(knob, NumericKnob) and isinstance(here, int):
+        knob = knob.model_copy(update={"integer": True})
+    ends = (knob.low, knob.high) if isinstance(knob, NumericKnob) else knob.values
+    if knob.max_factor is not None and knob.max_step is None and any(is_number(v) and v <= 0 for v in ends):
+        raise ConfigError(f"{where} must give `max_step`: no `max_factor` leads to or from 0")
+    if (refused := value_refusal(knob, name, here, where)) is not None:
+        raise ConfigError(f"the baseline breaks its own range: {refused}, or change `[recipe] {name}`")
+    for value in ends:
+        _check_end(name, value, baseline, where)
+    return knob
+
+
+def _check_end(name: str, value: KnobValue, baseline: Recipe, where: str) -> None:
+    try:
+        baseline.replace(**{name: value})
+    except ValidationError as error:
+        reasons = "; ".join(str(e["msg"]) for e in error.errors())
+        raise ConfigError(f"{where} allows {value!r}, which no recipe can have: {reasons}; narrow it") from error
+
+
+def _value(recipe: Recipe, name: str) -> KnobValue:
+    value = getattr(recipe, name)
+    return "" if value is None else value

@@ -1,0 +1,58 @@
+"""The protocol of a lane: it knows its knobs, says which changes are allowed, and asks for the next one.
+
+A lane keeps no memory of its own: it is told what was tried each time, so that a resumed night asks as the
+uninterrupted one would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from probes.candidate import Change, KnobValue, LaneName
+from probes.frozen import Frozen
+from probes.recipe import Recipe
+from probes.statistics.verdicts import Decision
+
+
+class Tried(Frozen):
+    """One change that was proposed earlier in the night, and what became of it."""
+
+    change: Change
+    decision: Decision | None
+    """None while its first probe is still out."""
+    effect: float | None
+    """Posterior mean of its effect on the target; None while unknown or when every probe of it failed."""
+
+
+class Lane(Protocol):
+    """One family of search moves."""
+
+    @property
+    def name(self) -> LaneName:
+        """The lane's name."""
+        ...
+
+    @property
+    def knobs(self) -> Mapping[str, str]:
+        """Knob → its range and step limit in words, for the report."""
+        ...
+
+    def value(self, recipe: Recipe, knob: str) -> KnobValue:
+        """Return the knob's value in `recipe`."""
+        ...
+
+    def refusal(self, change: Change, working: Recipe) -> str | None:
+        """Return why `change` is not allowed against `working`: unknown knob, bound, step limit, no change."""
+        ...
+
+    def apply(self, change: Change, working: Recipe) -> Recipe:
+        """Return `working` with `change`; call it only when `refusal` is None."""
+        ...
+
+    def ask(self, working: Recipe, tried: Sequence[Tried], seed: int) -> Change | None:
+        """Return the next change against `working`, never a move in `tried`; None when nothing is left.
+
+        Deterministic in its arguments.
+        """
+        ...

@@ -1,0 +1,139 @@
+"""The moves that are still open in a lane, what earlier ones taught, and which fields of a recipe differ.
+
+Pure. A move is a lane, a knob and its new value; a move once tried is never proposed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from lanes.knobs import Knob, identities, is_number, position, reachable, same_value, window_width
+from lanes.lane import Tried
+from probes.candidate import Change, KnobValue
+from probes.recipe import DataMix, Recipe
+
+NEAR_DUPLICATE = 0.1
+"""Numbers closer than this share of the window to a tried one wait until nothing else is left."""
+
+
+class OpenKnob(NamedTuple):
+    """A knob with at least one open move, as an ask sees it."""
+
+    name: str
+    knob: Knob
+    working: KnobValue
+    """Its value in the working recipe."""
+    values: tuple[KnobValue, ...]
+    """Open values, rising where they are numbers."""
+    tried: tuple[Tried, ...]
+    """What was tried on this knob, oldest first."""
+
+
+class Known(NamedTuple):
+    """One value of a knob and its level on the target against the working value."""
+
+    value: KnobValue
+    level: float | None
+    """None when its probes failed or have not come back."""
+    is_pending: bool
+
+
+def was_tried(knob: Knob, change: Change, tried: Sequence[Tried]) -> Tried | None:
+    """Return the earlier proposal of the same move, None when it is new: a repeat is a replicate, not a candidate."""
+    for earlier in tried:
+        move = earlier.change
+        if (move.lane, move.knob) == (change.lane, change.knob) and same_value(knob, move.after, change.after):
+            return earlier
+    return None
+
+
+def open_knobs(knobs: Mapping[str, Knob], working: Mapping[str, KnobValue], tried: Sequence[Tried]) -> list[OpenKnob]:
+    """Return the knobs that have open moves, with those moves; an empty list when nothing is left.
+
+    Three ranks, and only the best one that is not empty in the whole lane: values well apart from all tried ones;
+    any untried value; values that the working recipe left by an accepted change.
+
+    Args:
+        knobs: all knobs of the lane.
+        working: each knob's value in the working recipe.
+        tried: the lane's own history, oldest first.
+    """
+    ranks: tuple[list[OpenKnob], list[OpenKnob], list[OpenKnob]] = ([], [], [])
+    for name, knob in knobs.items():
+        history = tuple(t for t in tried if t.change.knob == name)
+        here = working[name]
+        taken = [t.change.after for t in history]
+        left = [t.change.before for t in history if t.decision == "accept"]
+        untried = _without(knob, reachable(knob, here), taken)
+        fresh = _without(knob, untried, left)
+        clear = [v for v in fresh if not _is_near(knob, here, v, taken)]
+        for rank, values in zip(ranks, (clear, fresh, untried), strict=True):
+            if values:
+                rank.append(OpenKnob(name, knob, here, tuple(values), history))
+    apart, fresh, untried = ranks
+    return apart or fresh or untried
+
+
+def known_levels(knob: OpenKnob) -> list[Known]:
+    """Return what the history says about the knob's values, each measured against the current working value.
+
+    Effects were measured against the working value of their time; the effects of the accepted moves since then are
+    taken off. Assumes that effects of one knob add up along its path and do not depend on the other knobs.
+    """
+    levels: list[tuple[KnobValue, float]] = []
+
+    def level_of(value: KnobValue | None) -> float:
+        return next((level for at, level in reversed(levels) if same_value(knob.knob, at, value)), 0.0)
+
+    for earlier in knob.tried:
+        move = earlier.change
+        if earlier.decision == "accept" and move.before is not None:
+            start = level_of(move.before)
+            levels += [(move.before, start), (move.after, start + (earlier.effect or 0.0))]
+    here = level_of(knob.working)
+    known = [Known(value, level - here, False) for value, level in levels[::2]]
+    for earlier in knob.tried:
+        move, effect = earlier.change, earlier.effect
+        level = None if effect is None else level_of(move.before) + effect - here
+        known.append(Known(move.after, level, earlier.decision is None and effect is None))
+    return known
+
+
+def changed_fields(before: Recipe, after: Recipe) -> tuple[str, ...]:
+    """Return the names of what differs: recipe fields, `mix.<rule>` and `curriculum.<field>`, in recipe order."""
+    changed: list[str] = []
+    for name in Recipe.model_fields:
+        one, other = getattr(before, name), getattr(after, name)
+        if one == other:
+            continue
+        if name == "mix":
+            changed += _changed_rules(one, other)
+        elif name == "curriculum":
+            fields = type(before.curriculum).model_fields
+            changed += [f"curriculum.{field}" for field in fields if getattr(one, field) != getattr(other, field)]
+        else:
+            changed.append(name)
+    return tuple(changed)
+
+
+def _changed_rules(before: DataMix, after: DataMix) -> list[str]:
+    one, other = ({rule.name: rule for rule in mix.rules} for mix in (before, after))
+    changed = [f"mix.{name}" for name in {**one, **other} if one.get(name) != other.get(name)]
+    if before.global_repeat != after.global_repeat:
+        changed.append("mix.global_repeat")
+    return changed or ["mix.rules"]
+
+
+def _without(knob: Knob, values: Sequence[KnobValue], old: Sequence[KnobValue | None]) -> list[KnobValue]:
+    known = set(identities(knob, old))
+    return [value for value, same in zip(values, identities(knob, values), strict=True) if same not in known]
+
+
+def _is_near(knob: Knob, working: KnobValue, value: KnobValue, taken: Sequence[KnobValue]) -> bool:
+    width = window_width(knob, working)
+    if not width:
+        return False
+    here = position(knob, value)
+    numbers = [old for old in taken if is_number(old)]
+    return any(abs(here - position(knob, old)) < NEAR_DUPLICATE * width for old in numbers)

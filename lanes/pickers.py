@@ -1,0 +1,40 @@
+"""Ways to pick one of a lane's open moves that need no model: at random, and spread over small sets of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from lanes.config import NumericKnob
+from lanes.knobs import is_number, position
+from lanes.moves import OpenKnob
+from probes.candidate import KnobValue
+
+Pick = tuple[str, KnobValue]
+Picker = Callable[[Sequence[OpenKnob], Random], Pick]
+"""Takes the open knobs, at least one, and a seeded source of chance; returns a knob and one of its open values."""
+
+
+def pick_random(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
+    """Return a random knob and a random open value of it, even on the knob's scale."""
+    knob = chance.choice(knobs)
+    if not isinstance(knob.knob, NumericKnob):
+        return knob.name, chance.choice(knob.values)
+    places = [position(knob.knob, value) for value in knob.values]
+    return knob.name, nearest(knob, chance.uniform(min(places), max(places)))
+
+
+def pick_spread(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
+    """Return a move of a knob tried least: the nearest step up, else the nearest down; ties and names by chance."""
+    fewest = min(len(knob.tried) for knob in knobs)
+    knob = chance.choice([k for k in knobs if len(k.tried) == fewest])
+    working = knob.working
+    if not is_number(working):
+        return knob.name, chance.choice(knob.values)
+    numbers = [value for value in knob.values if is_number(value)]
+    return knob.name, min(numbers, key=lambda value: (value < working, abs(value - working)))
+
+
+def nearest(knob: OpenKnob, place: float) -> KnobValue:
+    """Return the open value nearest to `place` on the knob's scale."""
+    return min(knob.values, key=lambda value: abs(position(knob.knob, value) - place))
