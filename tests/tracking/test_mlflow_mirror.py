@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from fakes_night import make_night
+
+from probes.errors import LaunchError
+from tracking import events as ev
+from tracking.config import TrackingConfig
+from tracking.mlflow_mirror import MlflowMirror, find_run, start_mirror
+from tracking.mlflow_rows import clean_key, note, probe_name
+from tracking.mlflow_store import artifact_root, run_link, server_command, store_uri, without_password
+from tracking.night import NightRecord
+
+pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy is deprecated")  # MLflow's own tables
+
+
+class Store(NamedTuple):
+    uri: str
+    results: Path
+    folder: Path
+
+    def mirror(self, experiment: str) -> MlflowMirror:
+        return start_mirror(self.uri, experiment, self.results, self.folder)
+
+    def runs(self, experiment: str) -> list[Any]:
+        from mlflow import MlflowClient
+
+        client = MlflowClient(self.uri)
+        known = client.get_experiment_by_name(experiment)
+        assert known is not None
+        return list(client.search_runs([known.experiment_id], max_results=1000))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    results = tmp_path_factory.mktemp("results")
+    folder = results / "night"
+    folder.mkdir()
+    for name in ("report.md", "report.html", "summary.json", "results.tsv", "session.toml"):
+        (folder / name).write_text(f"{name}\n")
+    return Store(store_uri(TrackingConfig(), results, {}), results, folder)
+
+
+class Unreliable:
+    """A real client whose calls fail while `is_down`, and which may lose the answer of a call that worked."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.is_down = False
+        self.loses_next_answer = False
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self.is_down:
+                raise ConnectionError("postgresql://me:secret@db/x is gone")
+            answer = method(*args, **kwargs)
+            if name == "create_run" and self.loses_next_answer:
+                self.loses_next_answer = False
+                raise TimeoutError("no answer")
+            return answer
+
+        return call
+
+
+def _unreliable(store: Store, experiment: str) -> tuple[MlflowMirror, Unreliable]:
+    from mlflow import MlflowClient
+
+    store.mirror(experiment).close()
+    client = MlflowClient(store.uri)
+    known = client.get_experiment_by_name(experiment)
+    assert known is not None
+    flaky = Unreliable(client)
+    return MlflowMirror(flaky, known.experiment_id, store.folder, first_pause_s=0.01), flaky
+
+
+def _parent_and_probes(runs: list[Any]) -> tuple[Any, dict[str, Any]]:
+    parents = [run for run in runs if "nightlab.probe" not in run.data.tags]
+    assert len(parents) == 1
+    probes = {run.data.tags["nightlab.probe"]: run for run in runs if "nightlab.probe" in run.data.tags}
+    assert len(probes) == len(runs) - 1
+    assert all(run.data.tags["mlflow.parentRunId"] == parents[0].info.run_id for run in probes.values())
+    return parents[0], probes
+
+
+def test_a_night_becomes_one_parent_and_a_nested_run_per_probe(store: Store) -> None:
+    from mlflow import MlflowClient
+
+    events = make_night("claim")
+    mirror = store.mirror("whole")
+    slowest = 0.0
+    for event in events:
+        begin = time.perf_counter()
+        mirror(event)
+        slowest = max(slowest, time.perf_counter() - begin)
+    assert mirror.close() == []
+    assert slowest < 0.005, "the night's thread must not wait for MLflow"
+    parent, probes = _parent_and_probes(store.runs("whole"))
+    assert len(probes) == 34
+    assert parent.info.status == "FINISHED"
+    assert "by +1.24 points" in parent.data.tags["mlflow.note.content"]
+    assert parent.data.metrics["claim/effect"] == pytest.approx(1.24)
+    assert parent.data.params["target.category"] == "private_voice"
+    run = probes["7.1"]
+    assert run.info.run_name == "#7 search learning_rate 0.005 → 0.01 seed 1000"
+    tags = {
+        name: run.data.tags[name] for name in ("lane", "knob", "verdict", "phase", "replicate", "status", "session")
+    }
+    assert tags == {
+        "lane": "hyperparameters", "knob": "learning_rate", "verdict": "superior", "phase": "search", "replicate": "0",
+        "status": "completed", "session": "synthetic-20260314",
+    }  # fmt: skip
+    assert run.data.tags["reason"] == "P(better) = 0.99 after 2 replicates"
+    assert (run.data.params["learning_rate"], run.data.params["seed"], run.data.params["split"]) == (
+        "0.01",
+        "1000",
+        "search",
+    )
+    assert {"score/ground_truth", "overall", "critical_failures"} <= set(run.data.metrics)
+    client = MlflowClient(store.uri)
+    curve = client.get_metric_history(run.info.run_id, "train/loss")
+    assert [point.step for point in curve] == [10, 20, 30, 40, 50, 60, 70, 80]
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert files == {"report.md", "report.html", "summary.json", "results.tsv", "session.toml"}
+    assert find_run(store.uri, "whole", NightRecord.replay(events)) == (parent.info.experiment_id, parent.info.run_id)
+
+
+def test_failed_probes_have_a_status_and_no_scores(store: Store) -> None:
+    mirror = store.mirror("failures")
+    for event in make_night("failed"):
+        mirror(event)
+    assert mirror.close() == []
+    parent, probes = _parent_and_probes(store.runs("failures"))
+    diverged = next(run for run in probes.values() if run.data.tags["status"] == "diverged")
+    assert diverged.info.status == parent.info.status == "FAILED"
+    assert "overall" not in diverged.data.metrics
+    assert diverged.data.metrics["completion"] == pytest.approx(31 / 80)
+
+
+def test_a_resumed_night_finds_its_runs_and_adds_only_what_is_missing(store: Store) -> None:
+    events = make_night("claim")
+    cut = [number for number, event in enumerate(events, 1) if isinstance(event, ev.ProbeStarted)][9]
+    first = store.mirror("resumed")
+    for event in events[:cut]:
+        first(event)
+    first(ev.SessionStopped(at=events[cut].at, stop_reason="interrupted"))
+    first.close()
+    parent, probes = _parent_and_probes(store.runs("resumed"))
+    assert parent.info.status == "KILLED"
+    assert any(run.data.tags["status"] == "interrupted" for run in probes.values())
+    second = store.mirror("resumed")
+    for event in events:
+        second(event)
+    assert second.close() == []
+    parent, probes = _parent_and_probes(store.runs("resumed"))
+    assert len(probes) == 34
+    assert {run.data.tags["status"] for run in probes.values()} == {"completed"}
+    assert parent.info.status == "FINISHED"
+
+
+def test_a_store_that_goes_away_costs_nothing_once_it_is_back(store: Store) -> None:
+    events = make_night("claim")
+    mirror, flaky = _unreliable(store, "outage")
+    for number, event in enumerate(events):
+        if number in {10, 40}:
+            time.sleep(0.1)
+            flaky.is_down = not flaky.is_down
+        mirror(event)
+        time.sleep(0.001)
+    problems = mirror.close()
+    assert len(problems) == 1
+    assert "will be tried again" in problems[0]
+    assert "secret" not in problems[0]
+    _, probes = _parent_and_probes(store.runs("outage"))
+    assert len(probes) == 34
+    assert {run.data.tags["nightlab.complete"] for run in probes.values()} == {"1"}
+
+
+def test_a_run_whose_answer_was_lost_is_found_again(store: Store) -> None:
+    mirror, flaky = _unreliable(store, "lost answer")
+    flaky.loses_next_answer = True
+    for event in make_night("interrupted"):
+        mirror(event)
+    mirror.close()
+    _parent_and_probes(store.runs("lost answer"))
+
+
+def test_a_store_that_stays_away_never_stops_the_night(store: Store) -> None:
+    mirror, flaky = _unreliable(store, "gone")
+    flaky.is_down = True
+    for event in make_night("empty"):
+        mirror(event)
+    begin = time.monotonic()
+    problems = mirror.close(timeout_s=10.0)
+    assert time.monotonic() - begin < 5.0
+    assert any("are not in MLflow" in problem for problem in problems)
+
+
+def test_a_store_that_cannot_be_opened_stops_the_start_with_a_cure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    uri = f"sqlite:///{tmp_path}/file/mlflow.db"
+    with pytest.raises(LaunchError, match=r"file/mlflow.db` cannot be used.*tracking.mlflow=false"):
+        start_mirror(uri, "x", tmp_path, tmp_path)
+
+
+def test_a_deleted_experiment_is_named(store: Store) -> None:
+    from mlflow import MlflowClient
+
+    mirror = store.mirror("deleted")
+    mirror.close()
+    MlflowClient(store.uri).delete_experiment(mirror.experiment_id)
+    with pytest.raises(LaunchError, match="`deleted` was deleted; restore it"):
+        store.mirror("deleted")
+
+
+def test_model_text_stays_text(store: Store) -> None:
+    nasty = "<script>alert(1)</script> [x](javascript:alert(1)) | a | b |\n" + "y" * 200_000
+    events = make_night("claim")
+    changed = [
+        event.model_copy(update={"candidate": event.candidate.model_copy(update={"rationale": nasty})})
+        if isinstance(event, ev.CandidateProposed)
+        else event
+        for event in events
+    ]
+    mirror = store.mirror("text")
+    for event in changed:
+        mirror(event)
+    assert mirror.close() == []
+    _, probes = _parent_and_probes(store.runs("text"))
+    assert probes["7.1"].data.tags["rationale"].startswith("<script>")
+    assert len(probes["7.1"].data.tags["rationale"]) == 4000
+    night = NightRecord.replay(changed)
+    night.claim = night.claim.model_copy(update={"reason": nasty[:60]}) if night.claim else None
+    assert "<script>" not in note(night)
+    assert r"\](javascript" in note(night)
+
+
+@pytest.mark.parametrize(
+    ("key", "clean"), [("a/b", "a/b"), ("/../a", "a"), ("x//y", "x/y"), ("é<b>", "é_b_"), ("..", "_")]
+)
+def test_metric_names_are_ones_that_mlflow_takes(key: str, clean: str) -> None:
+    assert clean_key(key) == clean
+
+
+def test_runs_of_the_baseline_are_named_by_their_arm() -> None:
+    night = NightRecord.replay(make_night("claim"))
+    assert probe_name(night, night.probes[0].plan) == "#1 calibrate baseline seed 0"
+    assert probe_name(night, night.probes[-1].plan) == "#34 confirm final seed 2503"
+
+
+def test_the_store_is_the_sessions_then_the_environments_then_sqlite(tmp_path: Path) -> None:
+    environ = {"MLFLOW_TRACKING_URI": "http://tracker:5000"}
+    assert store_uri(TrackingConfig(uri="postgresql://db/x"), tmp_path, environ) == "postgresql://db/x"
+    assert store_uri(TrackingConfig(), tmp_path, environ) == "http://tracker:5000"
+    assert store_uri(TrackingConfig(), tmp_path, {}) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert artifact_root("http://tracker:5000", tmp_path) is None
+    assert artifact_root("postgresql://db/x", tmp_path) == f"file://{tmp_path}/mlartifacts"
+    assert without_password("cannot reach postgresql://me:pw@db/x") == "cannot reach postgresql://db/x"
+
+
+def test_the_ui_is_on_loopback_and_sends_nothing_home(tmp_path: Path) -> None:
+    command = server_command("sqlite:////x.db", tmp_path, 5055)
+    assert command is not None
+    assert command.argv[command.argv.index("--host") + 1] == "127.0.0.1"
+    assert command.environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert server_command("https://tracker", tmp_path) is None
+    link = run_link(command.url, "3", "abc")
+    assert link == "http://127.0.0.1:5055/#/experiments/3/runs/abc?workflowType=machine_learning"
+
+
+def test_tracking_without_the_mirror_never_loads_mlflow() -> None:
+    modules = "tracking.ledger, tracking.results_tsv, tracking.summary, tracking.mlflow_store, tracking.mlflow_rows"
+    script = (
+        f"import sys, {modules}, tracking.mlflow_mirror; sys.exit('mlflow' in sys.modules or 'polars' in sys.modules)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": str(root)})

@@ -1,0 +1,180 @@
+"""What can happen in a night: a closed union of frozen events, one JSON line each in the ledger.
+
+The ledger is the truth: state, report, MLflow and `results.tsv` are all rebuilt from these lines. Events carry facts
+and decisions, never objects; `at` is the only field that two identical nights may differ in.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from probes.candidate import Candidate
+from probes.frozen import Frozen
+from probes.outcome import ProbeOutcome
+from probes.recipe import Recipe
+from probes.request import ProbeRequest
+from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
+
+Phase = Literal["calibrate", "search", "confirm"]
+Arm = Literal["baseline", "candidate", "final"]
+
+
+class ProbePlan(Frozen):
+    """Which question a probe answers."""
+
+    number: int
+    """1, 2, … in the order in which probes are asked for."""
+    phase: Phase
+    arm: Arm
+    """`baseline`: the session's first recipe; `candidate`: a change on a working recipe; `final`: the recipe that
+    confirmation holds against the baseline."""
+    candidate: str | None = None
+    """Candidate id when `arm` is `candidate`."""
+    changes: tuple[str, ...] = ()
+    """Ids of the accepted candidates in the recipe that was trained, this candidate last."""
+    replicate: int
+    """0, 1, … within its arm and phase."""
+    attempt: int = 1
+    """2, 3, … when an earlier try ended without a result."""
+    request: ProbeRequest
+
+
+class _Event(Frozen):
+    at: str
+    """ISO 8601, UTC."""
+
+
+class SessionStarted(_Event):
+    """First line: everything the night depends on."""
+
+    kind: Literal["session_started"] = "session_started"
+    session: str
+    config: dict[str, Any]
+    """The resolved session file."""
+    config_digest: str
+    baseline: Recipe
+    provenance: dict[str, Any]
+    """Commit, library versions, hardware, data and suite digests."""
+    space: dict[str, dict[str, str]] = {}
+    """Lane → knob → its range and step limit in words: what the night may search."""
+
+
+class SessionResumed(_Event):
+    """The night went on after an interruption."""
+
+    kind: Literal["session_resumed"] = "session_resumed"
+    reason: str
+
+
+class PowerChecked(_Event):
+    """The preflight's table, printed before money is spent."""
+
+    kind: Literal["power_checked"] = "power_checked"
+    power: PowerTable
+
+
+class ProbeStarted(_Event):
+    """A probe was handed to a worker; without a matching `probe_finished` it was interrupted."""
+
+    kind: Literal["probe_started"] = "probe_started"
+    plan: ProbePlan
+    key: str
+
+
+class ProbeFinished(_Event):
+    """A probe ended, in whatever status."""
+
+    kind: Literal["probe_finished"] = "probe_finished"
+    plan: ProbePlan
+    outcome: ProbeOutcome
+
+
+class NoiseEstimated(_Event):
+    """Run-to-run noise as estimated so far."""
+
+    kind: Literal["noise_estimated"] = "noise_estimated"
+    noise: Noise
+
+
+class CandidateProposed(_Event):
+    """A lane asked for a change and it passed the rules."""
+
+    kind: Literal["candidate_proposed"] = "candidate_proposed"
+    candidate: Candidate
+
+
+class ProposalRefused(_Event):
+    """A proposal broke a rule of its lane."""
+
+    kind: Literal["proposal_refused"] = "proposal_refused"
+    proposer: str
+    proposal: dict[str, Any]
+    reason: str
+
+
+class CandidateDecided(_Event):
+    """The referee read a candidate's replicates."""
+
+    kind: Literal["candidate_decided"] = "candidate_decided"
+    candidate: str
+    reading: CandidateReading
+
+
+class WorkingRecipeMoved(_Event):
+    """An accepted change entered the working recipe."""
+
+    kind: Literal["working_recipe_moved"] = "working_recipe_moved"
+    accepted: tuple[str, ...]
+    """Ids of all accepted candidates, in order."""
+    recipe: Recipe
+
+
+class SearchEnded(_Event):
+    """Why no further candidate is tried."""
+
+    kind: Literal["search_ended"] = "search_ended"
+    reason: str
+
+
+class ClaimMade(_Event):
+    """The confirmation's result: the only effect the report claims."""
+
+    kind: Literal["claim_made"] = "claim_made"
+    claim: Claim
+
+
+class Warned(_Event):
+    """Something a reader of the report must know."""
+
+    kind: Literal["warned"] = "warned"
+    subject: str
+    message: str
+
+
+class SessionStopped(_Event):
+    """Last line of a stretch of work; `finished` is final, the others can be resumed."""
+
+    kind: Literal["session_stopped"] = "session_stopped"
+    stop_reason: Literal["finished", "interrupted", "failed"]
+    message: str = ""
+
+
+Event = Annotated[
+    SessionStarted
+    | SessionResumed
+    | PowerChecked
+    | ProbeStarted
+    | ProbeFinished
+    | NoiseEstimated
+    | CandidateProposed
+    | ProposalRefused
+    | CandidateDecided
+    | WorkingRecipeMoved
+    | SearchEnded
+    | ClaimMade
+    | Warned
+    | SessionStopped,
+    Field(discriminator="kind"),
+]

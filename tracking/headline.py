@@ -1,0 +1,71 @@
+"""The night in one sentence: the claim with its interval, or the honest negative. The same words everywhere."""
+
+from __future__ import annotations
+
+from probes.candidate import Change
+from probes.statistics.verdicts import Claim
+from tracking.figures import show, show_count, show_interval
+from tracking.night import NightRecord
+
+STOPPED = {
+    "interrupted": "The night was interrupted after {probes}; nothing is claimed yet.",
+    "failed": "The night was stopped by a failure after {probes}; nothing is claimed.",
+}
+
+
+def headline(night: NightRecord) -> str:
+    """Return what the night found, in one sentence of plain text."""
+    if night.claim is not None:
+        return _claimed(night, night.claim)
+    probes = show_count(len(night.probes), "probe")
+    if night.stopped is not None and night.stopped.stop_reason in STOPPED:
+        return STOPPED[night.stopped.stop_reason].format(probes=probes)
+    if night.stopped is None:
+        return f"The night has not ended: {probes} so far, nothing is claimed yet."
+    return _nothing_found(night)
+
+
+def changes_in_words(night: NightRecord, most: int = 3) -> str:
+    """Return the accepted changes, `rank 16 → 64 and beta 0.1 → 0.08`; a number when there are many."""
+    changes = [change_in_words(night.candidates[name].change) for name in night.accepted if name in night.candidates]
+    if not changes or len(changes) > most:
+        return f"the {len(changes)} accepted changes together" if changes else "the baseline"
+    return changes[0] if len(changes) == 1 else f"{', '.join(changes[:-1])} and {changes[-1]}"
+
+
+def change_in_words(change: Change) -> str:
+    """Return a change so that it can stand without its lane: a mix rule is named as one."""
+    return f"data mix {change}" if change.lane == "data_mix" else str(change)
+
+
+def _claimed(night: NightRecord, claim: Claim) -> str:
+    if claim.effect is None:
+        return _nothing_found(night)
+    change = changes_in_words(night)
+    level = show(claim.interval.level, "share")
+    bounds = f"{level} interval {show_interval(claim.interval)}"
+    figure = f"{show(claim.effect, 'effect')} points ({bounds})"
+    where = "on fresh seeds and held-out items"
+    if claim.confirmed:
+        guards = "; every guard held" if claim.guards else ""
+        verb = "raise" if len(night.accepted) > 1 else "raises"
+        change = f"T{change[1:]}" if change.startswith("the ") else change
+        return f"{change} {verb} {night.target} by {figure} {where}{guards}."
+    failed = [name for name, test in claim.guards.items() if not test.passed]
+    if claim.p_value is not None and claim.p_value <= claim.level and failed:
+        unproved = f"{_listed(failed)} {'was' if len(failed) == 1 else 'were'} not shown to hold"
+        return f"We claim nothing: {change} moved {night.target} by {figure}, but {unproved}."
+    return f"We found no change that we can claim: {change} moved {night.target} by {figure} {where}, within noise."
+
+
+def _nothing_found(night: NightRecord) -> str:
+    tried = show_count(len(night.candidates), "candidate")
+    floor = night.power.target_resolvable if night.power else None
+    seen = f" Gains under {show(floor, 'margin')} points could not have been seen reliably." if floor else ""
+    were = "was" if len(night.candidates) == 1 else "were"
+    fate = "none survived to be confirmed" if night.accepted else "none was accepted"
+    return f"We found no change that raises {night.target}: {tried} {were} tried, {fate}.{seen}"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,228 @@
+"""What MLflow is told about a night, as plain values: names, params, metrics, tags. Pure; MLflow is not loaded here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from probes.outcome import ProbeStatus
+from probes.recipe import Recipe
+from tracking.events import ProbePlan
+from tracking.headline import change_in_words, changes_in_words, headline
+from tracking.night import FinishedProbe, NightRecord
+from tracking.probe_table import commit_label, judged_cells, measured_cells
+from tracking.results_tsv import show_cell
+from tracking.summary import spend
+
+LONGEST_VALUE = 4000
+NOT_IN_A_KEY = re.compile(r"[^\w\-. /:]")
+_AS_METRICS = (
+    "overall", "critical_failures", "completion", "final_loss", "train_s", "evaluate_s", "seconds",
+    "peak_memory_gib",
+)  # fmt: skip
+
+
+class Point(NamedTuple):
+    """One value of a metric."""
+
+    key: str
+    value: float
+    step: int
+    time_ms: int
+
+
+class RunRow(NamedTuple):
+    """What is logged to one run."""
+
+    params: dict[str, str]
+    metrics: list[Point]
+    tags: dict[str, str]
+
+
+def night_id(night: NightRecord) -> str:
+    """Return what identifies a night in a store that many nights share: its name and the time of its first line."""
+    assert night.started is not None
+    return f"{night.started.session}@{night.started.at}".replace("'", "")
+
+
+def probe_id(plan: ProbePlan) -> str:
+    """Return what identifies a probe within its night."""
+    return f"{plan.number}.{plan.attempt}"
+
+
+def probe_name(night: NightRecord, plan: ProbePlan) -> str:
+    """Return a run name that can be read: `#12 search learning_rate 0.005 → 0.01 seed 3`."""
+    candidate = night.candidates.get(plan.candidate or "")
+    what = change_in_words(candidate.change) if candidate else plan.arm
+    return f"#{plan.number} {plan.phase} {what} seed {plan.request.seed}"
+
+
+def night_row(night: NightRecord) -> RunRow:
+    """Return the parent run: the session's settings, the noise, the claim, what it cost."""
+    started = night.started
+    assert started is not None
+    params = {
+        **recipe_params(started.baseline),
+        "commit": commit_label(night) or "",
+        "config_digest": started.config_digest,
+    }
+    for section in ("target", "guards", "suite", "probe", "budget", "referee", "agent"):
+        params |= flatten(started.config.get(section, {}), f"{section}.")
+    metrics: list[Point] = []
+    ended = milliseconds(night.last_at)
+    if night.noise is not None and night.noise.target_sd is not None:
+        metrics.append(Point("noise/target_sd", night.noise.target_sd, 0, ended))
+    claim = night.claim
+    if claim is not None:
+        known = {
+            "effect": claim.effect,
+            "low": claim.interval.low,
+            "high": claim.interval.high,
+            "p_value": claim.p_value,
+        }
+        metrics += [Point(f"claim/{name}", value, 0, ended) for name, value in known.items() if value is not None]
+    metrics += [Point(f"spend/{name}", float(value), 0, ended) for name, value in spend(night).items()]
+    tags = {
+        "session": started.session,
+        "kind": "night",
+        "status": night.stopped.stop_reason if night.stopped else "running",
+        "verdict": _outcome(night),
+        "target": night.target,
+        "working_recipe": changes_in_words(night),
+        "mlflow.note.content": note(night),
+    }
+    return RunRow(_clean(params), _with_clean_keys(metrics), _clean(tags))
+
+
+def probe_row(night: NightRecord, probe: FinishedProbe) -> RunRow:
+    """Return the nested run of a finished probe: recipe, scores per category, training curves, tags."""
+    plan, outcome = probe.plan, probe.outcome
+    at = milliseconds(probe.at)
+    cells = measured_cells(night, probe)
+    scores = {f"score/{name}": mean for name, mean in probe.means.items()}
+    plain: dict[str, Any] = {
+        **scores,
+        **{name: cells[name] for name in _AS_METRICS},
+        "target": probe.metric(night.target),
+    }
+    metrics = [Point(key, float(value), 0, at) for key, value in plain.items() if value is not None]
+    for point in outcome.training.curve if outcome.training else ():
+        for name, value in point.model_dump(exclude={"step"}).items():
+            if value is not None:
+                metrics.append(Point(f"train/{name}", value, point.step, at))
+    request = plan.request
+    params = recipe_params(request.recipe)
+    params |= {"seed": str(request.seed), "split": request.split, "samples": str(request.samples)}
+    params |= flatten(request.generation.model_dump(mode="json"), "generation.")
+    tags = {**plan_tags(night, plan), "status": outcome.status.value, "probe.key": outcome.key}
+    tags |= judged_tags(night, plan.candidate)
+    if outcome.status is not ProbeStatus.COMPLETED:
+        tags |= {"message": outcome.message, "log_tail": outcome.log_tail}
+    if outcome.adapter is not None:
+        tags["adapter.digest"] = outcome.adapter.digest
+    return RunRow(_clean(params), _with_clean_keys(metrics), _clean(tags))
+
+
+def progress_points(night: NightRecord, probe: FinishedProbe) -> list[Point]:
+    """Return what a finished probe adds to the parent run's curve: the target by probe number."""
+    value = probe.metric(night.target)
+    return [] if value is None else [Point("progress/target", value, probe.plan.number, milliseconds(probe.at))]
+
+
+def plan_tags(night: NightRecord, plan: ProbePlan) -> dict[str, str]:
+    """Return the tags of a probe that are known before it has run."""
+    assert night.started is not None
+    tags = {
+        "session": night.started.session,
+        "kind": "probe",
+        "phase": plan.phase,
+        "arm": plan.arm,
+        "lane": plan.arm,
+        "replicate": str(plan.replicate),
+        "attempt": str(plan.attempt),
+        "split": plan.request.split,
+        "status": "running",
+    }
+    candidate = night.candidates.get(plan.candidate or "")
+    if candidate is not None:
+        change = candidate.change
+        tags |= {"candidate": candidate.id, "lane": change.lane, "knob": change.knob, "change": str(change)}
+        tags |= {"proposer": candidate.proposer, "rationale": candidate.rationale}
+    return _clean(tags)
+
+
+def judged_tags(night: NightRecord, candidate: str | None) -> dict[str, str]:
+    """Return verdict, decision, guards and reason as known now; {} before the first reading."""
+    reading = night.reading(candidate) if candidate else None
+    if reading is None:
+        return {}
+    judged = {name: show_cell(value) for name, value in judged_cells(night, candidate).items()}
+    return _clean({**judged, "reason": reading.reason})
+
+
+def recipe_params(recipe: Recipe) -> dict[str, str]:
+    """Return a recipe as flat params under its own field names; a mix rule as `mix.<rule>.repeat`."""
+    plain = recipe.model_dump(mode="json")
+    plain["mix"] = {
+        "global_repeat": recipe.mix.global_repeat,
+        **{rule.name: {"repeat": rule.repeat, "weight": rule.weight} for rule in recipe.mix.rules},
+    }
+    return {**flatten(plain), "recipe.fingerprint": recipe.fingerprint}
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested settings as `a.b` → text; lists joined by commas, None as `default`."""
+    flat: dict[str, str] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            flat |= flatten(item, f"{prefix}{key}.")  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(item, list | tuple):
+            flat[f"{prefix}{key}"] = ", ".join(str(part) for part in item)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        else:
+            flat[f"{prefix}{key}"] = "default" if item is None else str(item)
+    return flat
+
+
+def note(night: NightRecord) -> str:
+    """Return the parent run's description, in Markdown: the claim sentence and where to read on."""
+    claim = night.claim
+    lines = [f"**{_plain(headline(night))}**"]
+    if claim is not None:
+        lines.append(f"The referee: {_plain(claim.reason)}.")
+    lines.append("The whole story is in the artifacts `report.html` and `report.md`; figures in `summary.json`.")
+    return "\n\n".join(lines)
+
+
+def clean_key(key: str) -> str:
+    """Return a metric, param or tag name as MLflow takes it: its characters only, and a plain relative path."""
+    parts = NOT_IN_A_KEY.sub("_", key)[:250].split("/")
+    return "/".join(part for part in parts if part.strip(". ")) or "_"
+
+
+def milliseconds(at: str) -> int:
+    """Return an ISO 8601 time as milliseconds since 1970."""
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
+
+
+def _outcome(night: NightRecord) -> str:
+    if night.claim is None:
+        return ""
+    return "confirmed" if night.claim.confirmed else "not confirmed"
+
+
+def _clean(values: Mapping[str, str]) -> dict[str, str]:
+    return {
+        clean_key(key): text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+        for key, text in values.items()
+        if text != ""
+    }
+
+
+def _with_clean_keys(points: list[Point]) -> list[Point]:
+    return [point._replace(key=clean_key(point.key)) for point in points]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([\\`*_\[\]<>|#!~&])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,146 @@
+"""A night as its events tell it: the fold of a ledger into what happened so far.
+
+`NightRecord.apply` takes one event after the other, so that the same code serves the running night, a resumed one
+and the report. It decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+from probes.candidate import Candidate
+from probes.outcome import ProbeOutcome, ProbeStatus
+from probes.recipe import Recipe
+from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
+from tracking import events as ev
+
+
+@dataclass(frozen=True)
+class FinishedProbe:
+    """A probe that ended, in whatever status."""
+
+    plan: ev.ProbePlan
+    outcome: ProbeOutcome
+    at: str
+
+    @cached_property
+    def means(self) -> dict[str, float | None]:
+        """Category → mean score; empty when it failed."""
+        return self.outcome.category_means()
+
+    @cached_property
+    def overall(self) -> float | None:
+        """The unweighted mean of the categories, None when it failed or one is unscored."""
+        means = [mean for mean in self.means.values() if mean is not None]
+        return fmean(means) if means and len(means) == len(self.means) else None
+
+    def metric(self, name: str) -> float | None:
+        """Return a category's mean, or the mean of all for `overall`; None when it is not known."""
+        return self.overall if name == "overall" else self.means.get(name)
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether it has scores."""
+        return self.outcome.status is ProbeStatus.COMPLETED
+
+
+@dataclass
+class NightRecord:
+    """Everything a reader of the ledger may want to know, in the order in which it happened."""
+
+    started: ev.SessionStarted | None = None
+    power: PowerTable | None = None
+    probes: list[FinishedProbe] = field(default_factory=list[FinishedProbe])
+    open_plans: dict[str, ev.ProbePlan] = field(default_factory=dict[str, ev.ProbePlan])
+    """Key → plan of probes that started and have not finished."""
+    noise: Noise | None = None
+    candidates: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
+    readings: dict[str, list[CandidateReading]] = field(default_factory=dict[str, list[CandidateReading]])
+    refusals: list[ev.ProposalRefused] = field(default_factory=list[ev.ProposalRefused])
+    accepted: tuple[str, ...] = ()
+    moves: list[tuple[int, tuple[str, ...]]] = field(default_factory=list[tuple[int, tuple[str, ...]]])
+    """Probes finished before the working recipe moved, and what was accepted then."""
+    working_recipe: Recipe | None = None
+    search_ended: str | None = None
+    claim: Claim | None = None
+    warnings: list[ev.Warned] = field(default_factory=list[ev.Warned])
+    resumes: list[ev.SessionResumed] = field(default_factory=list[ev.SessionResumed])
+    stopped: ev.SessionStopped | None = None
+    first_at: str = ""
+    last_at: str = ""
+    active_s: float = 0.0
+    """Wall time from line to line, the pauses before a resume left out."""
+
+    @classmethod
+    def replay(cls, events: Iterable[ev.Event]) -> NightRecord:
+        """Return the night that `events` tell."""
+        night = cls()
+        for event in events:
+            night.apply(event)
+        return night
+
+    def apply(self, event: ev.Event) -> None:
+        """Take one more event."""
+        if self.last_at and not isinstance(event, ev.SessionResumed):
+            self.active_s += max(0.0, seconds_between(self.last_at, event.at))
+        self.first_at = self.first_at or event.at
+        self.last_at = event.at
+        match event:
+            case ev.SessionStarted():
+                self.started = event
+                self.working_recipe = event.baseline
+            case ev.SessionResumed():
+                self.resumes.append(event)
+                self.stopped = None
+            case ev.PowerChecked():
+                self.power = event.power
+            case ev.ProbeStarted():
+                self.open_plans[event.key] = event.plan
+            case ev.ProbeFinished():
+                self.open_plans.pop(event.outcome.key, None)
+                self.probes.append(FinishedProbe(event.plan, event.outcome, event.at))
+            case ev.NoiseEstimated():
+                self.noise = event.noise
+            case ev.CandidateProposed():
+                self.candidates[event.candidate.id] = event.candidate
+            case ev.ProposalRefused():
+                self.refusals.append(event)
+            case ev.CandidateDecided():
+                self.readings.setdefault(event.candidate, []).append(event.reading)
+            case ev.WorkingRecipeMoved():
+                self.moves.append((len(self.probes), event.accepted))
+                self.accepted = event.accepted
+                self.working_recipe = event.recipe
+            case ev.SearchEnded():
+                self.search_ended = event.reason
+            case ev.ClaimMade():
+                self.claim = event.claim
+            case ev.Warned():
+                self.warnings.append(event)
+            case ev.SessionStopped():
+                self.stopped = event
+
+    @property
+    def target(self) -> str:
+        """The metric the night raises: a category, or `overall`; `auto` is resolved by the power table."""
+        for row in self.power.categories if self.power else ():
+            if row.role == "target":
+                return row.category
+        section: Any = self.started.config.get("target", {}) if self.started else {}
+        named = str(section.get("category", "overall"))
+        return "overall" if named == "auto" else named
+
+    def reading(self, candidate: str) -> CandidateReading | None:
+        """Return the latest reading of a candidate, None before the first."""
+        readings = self.readings.get(candidate)
+        return readings[-1] if readings else None
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Return the seconds from one ISO 8601 time to another."""
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()

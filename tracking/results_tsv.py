@@ -1,0 +1,74 @@
+"""`results.tsv`: one row per finished probe, for `column -t`, a spreadsheet or pandas.
+
+The file is replaced as a whole, because a verdict is known only after its probes. Missing is an empty cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tracking import events as ev
+from tracking.atomic import replace_text
+from tracking.night import NightRecord
+from tracking.probe_table import Cell, category_columns, columns, judged_cells, measured_cells
+
+_OTHER_LINE_ENDS: dict[int, str] = dict.fromkeys((0, 0x0B, 0x0C, 0x1C, 0x1D, 0x1E, 0x85, 0x2028, 0x2029), " ")
+
+
+class ResultsTable:
+    """A ledger observer that keeps `results.tsv` in step with the night."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._night = NightRecord()
+        self._rows: list[dict[str, Cell]] = []
+
+    def __call__(self, event: ev.Event) -> None:
+        """Take an event; rewrite the file when a probe ended, a verdict fell or the night stopped.
+
+        Raises:
+            LedgerError: the folder cannot be written.
+        """
+        self.take(event)
+        if isinstance(event, ev.ProbeFinished | ev.CandidateDecided | ev.SessionStopped):
+            self.write()
+
+    def take(self, event: ev.Event) -> None:
+        """Take an event of an earlier stretch of the night without writing."""
+        self._night.apply(event)
+        if isinstance(event, ev.ProbeFinished):
+            self._rows.append(measured_cells(self._night, self._night.probes[-1]))
+
+    def write(self) -> None:
+        """Replace the file by what is known now."""
+        replace_text(self.path, _table(self._night, self._rows))
+
+
+def write_results(path: Path, night: NightRecord) -> None:
+    """Write the table of a whole night."""
+    replace_text(path, _table(night, [measured_cells(night, probe) for probe in night.probes]))
+
+
+def _table(night: NightRecord, rows: Sequence[Mapping[str, Cell]]) -> str:
+    categories = category_columns(night)
+    names = columns(categories.values())
+    lines = ["\t".join(show_cell(name) for name in names)]
+    for row, probe in zip(rows, night.probes, strict=True):
+        scores = {column: row.get(f"score:{name}") for name, column in categories.items()}
+        cells = {**row, **scores, **judged_cells(night, probe.plan.candidate), "target": probe.metric(night.target)}
+        lines.append("\t".join(show_cell(cells.get(name)) for name in names))
+    return "\n".join(lines) + "\n"
+
+
+def show_cell(value: Cell) -> str:
+    """Return a cell as text: six digits, empty when missing; tabs and line ends are escaped, quotes as in CSV."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\r", "\\r").replace("\n", "\\n")
+    text = text.translate(_OTHER_LINE_ENDS)
+    return '"' + text.replace('"', '""') + '"' if '"' in text else text

@@ -1,0 +1,134 @@
+"""`summary.json`: the night in one machine-readable page. Its keys are a contract (see DESIGN)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from probes.outcome import ProbeStatus
+from probes.statistics.verdicts import CandidateReading, Claim, Interval
+from tracking.night import NightRecord
+from tracking.probe_table import constraint_ok, time_split
+
+INTERRUPTED = "interrupted"
+
+
+def summary(night: NightRecord) -> dict[str, Any]:
+    """Return what `summary.json` holds; JSON-ready, None where nothing is known."""
+    return {
+        "session": night.started.session if night.started else None,
+        "stop_reason": night.stopped.stop_reason if night.stopped else None,
+        "stop_message": night.stopped.message if night.stopped else None,
+        "search_ended": night.search_ended,
+        "target": night.target,
+        "probes": probe_counts(night),
+        "noise": night.noise.model_dump(mode="json") if night.noise else None,
+        "decisions": [_decision(night, name) for name in night.candidates],
+        "accepted": list(night.accepted),
+        "working_recipe": night.working_recipe.model_dump(mode="json") if night.working_recipe else None,
+        "claim": claim_summary(night.claim),
+        "spend": spend(night),
+        "warnings": [{"subject": warning.subject, "message": warning.message} for warning in night.warnings],
+        "commit": night.started.provenance.get("commit") if night.started else None,
+        "config_digest": night.started.config_digest if night.started else None,
+    }
+
+
+def probe_counts(night: NightRecord) -> dict[str, int]:
+    """Return status → number of probes, every status named; `interrupted` started and never ended."""
+    counts = Counter(probe.outcome.status for probe in night.probes)
+    return {
+        "total": len(night.probes) + len(night.open_plans),
+        **{status.value: counts[status] for status in ProbeStatus},
+        INTERRUPTED: len(night.open_plans),
+    }
+
+
+def spend(night: NightRecord) -> dict[str, float | int]:
+    """Return what the night cost: probes, their seconds by purpose, and the wall time of the night."""
+    splits = [time_split(probe) for probe in night.probes]
+
+    def seconds(name: str) -> float:
+        return round(sum(split[name] or 0.0 for split in splits), 3)
+
+    return {
+        "probes": len(night.probes),
+        "train_s": seconds("train_s"),
+        "evaluate_s": seconds("evaluate_s"),
+        "other_s": seconds("other_s"),
+        "probe_s": seconds("seconds"),
+        "wall_s": round(night.active_s, 3),
+    }
+
+
+def claim_summary(claim: Claim | None) -> dict[str, Any]:
+    """Return the claim; a night without one has `confirmed` false and no figures."""
+    if claim is None:
+        return {"confirmed": False, "effect": None, "interval": None, "p_value": None, "guards": {}, "reason": None}
+    return {
+        "confirmed": claim.confirmed,
+        "effect": claim.effect,
+        "interval": _bounds(claim.interval),
+        "interval_level": claim.interval.level,
+        "p_value": claim.p_value,
+        "level": claim.level,
+        "runs_per_arm": claim.runs_per_arm,
+        "guards": {
+            name: {
+                "effect": test.effect,
+                "interval": _bounds(test.interval),
+                "margin": test.margin,
+                "p_value": test.p_value,
+                "passed": test.passed,
+            }
+            for name, test in claim.guards.items()
+        },
+        "reason": claim.reason,
+    }
+
+
+def _decision(night: NightRecord, name: str) -> dict[str, Any]:
+    candidate = night.candidates[name]
+    reading = night.reading(name)
+    return {
+        "candidate": name,
+        "lane": candidate.change.lane,
+        "knob": candidate.change.knob,
+        "from": candidate.change.before,
+        "to": candidate.change.after,
+        "proposer": candidate.proposer,
+        "accepted": name in night.accepted,
+        **_read(reading),
+    }
+
+
+def _read(reading: CandidateReading | None) -> dict[str, Any]:
+    if reading is None:
+        return {
+            "replicates": 0, "effect": None, "interval": None, "better_probability": None, "guards": {},
+            "constraint_ok": None, "decision": None, "verdict": None, "reason": None,
+        }  # fmt: skip
+    return {
+        "replicates": reading.replicates,
+        "effect": reading.effect,
+        "interval": _bounds(reading.interval),
+        "better_probability": reading.better_probability,
+        "guards": {
+            name: {
+                "state": guard.state,
+                "effect": guard.effect,
+                "interval": _bounds(guard.interval),
+                "harm_probability": guard.harm_probability,
+                "margin": guard.margin,
+            }
+            for name, guard in reading.guards.items()
+        },
+        "constraint_ok": constraint_ok(reading),
+        "decision": reading.decision,
+        "verdict": reading.verdict,
+        "reason": reading.reason,
+    }
+
+
+def _bounds(interval: Interval) -> list[float | None]:
+    return [interval.low, interval.high]
