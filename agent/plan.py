@@ -1,0 +1,51 @@
+"""What the agent is told about its night: names, limits and levels, all values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from probes.frozen import digest_of
+from probes.recipe import Recipe
+from probes.statistics.config import RefereeConfig
+
+
+@dataclass(frozen=True)
+class NightPlan:
+    """The night as the session file fixed it."""
+
+    session: str
+    """Id of the session, unique over the project."""
+    seed: int
+    """Every seed of the night derives from it."""
+    baseline: Recipe
+    target: str
+    """Category, or `overall`; never `auto`."""
+    guards: dict[str, float]
+    """Category, or `critical_failures` → non-inferiority margin."""
+    referee: RefereeConfig
+    budget_probes: int
+    confirm_probes: int
+    max_attempts: int
+    search_items: dict[str, int]
+    """Category → items used in the search."""
+    held_out_items: dict[str, int]
+    """Category → items kept for the confirmation."""
+    samples: int
+    """Answers per item and probe."""
+    side_by_side: int = 4
+    """Candidates raced at the same time; not the number of workers, so that a night is the same on any machine."""
+
+    def search_seed(self, replicate: int) -> int:
+        """Return the train seed of a replicate: the same for every recipe, so that probes pair by seed."""
+        return self._seed("search", replicate)
+
+    def confirm_seed(self, arm: str, replicate: int) -> int:
+        """Return a train seed used nowhere else in the night; the two arms share none."""
+        return self._seed(f"confirm-{arm}", replicate)
+
+    def ask_seed(self, proposals: int) -> int:
+        """Return the seed of the lanes' next question."""
+        return self._seed("ask", proposals)
+
+    def _seed(self, purpose: str, index: int) -> int:
+        return int(digest_of([self.seed, purpose, index])[:7], 16)

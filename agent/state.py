@@ -1,0 +1,19 @@
+"""The graph's state: where the night stands. Small and serialisable; the ledger holds everything else."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+Step = Literal["calibrate", "search", "confirm"]
+Next = Literal["probe", "calibrate", "propose", "decide", "confirm", "report", "stop"]
+
+
+class NightState(TypedDict):
+    """Position in the night."""
+
+    step: Step
+    """The phase whose probes the `probe` node runs."""
+    next: Next
+    """Where the edge after this node leads."""
+    rounds: int
+    """Rounds of the search so far."""

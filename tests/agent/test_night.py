@@ -1,0 +1,198 @@
+"""Whole nights over a simulated landscape: the real graph, lanes and statistics; only the probes are simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log
+from pathlib import Path
+
+import pytest
+from fakes import CATEGORIES, FakeClock, MemoryLedger, OpenBudget, SimulatedLauncher, make_request
+
+from agent.night import NightContext, run_night
+from agent.plan import NightPlan
+from lanes.config import LanesConfig
+from lanes.open import open_lanes
+from probes.errors import NightlabError
+from probes.outcome import ProbeStatus
+from probes.recipe import Curriculum, Recipe
+from probes.statistics.config import RefereeConfig
+from tracking.events import SessionStarted, SessionStopped
+from tracking.night import NightRecord
+
+BASELINE = Recipe(base_model="m", learning_rate=1e-3, rank=8, steps=10, curriculum=Curriculum(sources=("letters",)))
+TAGS = {"category": {name: 20 for name in CATEGORIES}, "source": {"letters": 30, "records": 30}}
+LANES = LanesConfig.model_validate(
+    {
+        "hyperparameters": {
+            "learning_rate": {"low": 2.5e-4, "high": 4e-3, "scale": "log", "max_factor": 2.0},
+            "rank": {"values": [4, 8, 16, 32], "max_factor": 2.0},
+        }
+    }
+)
+
+
+def nothing_helps(recipe: Recipe) -> Mapping[str, float]:
+    return dict.fromkeys(CATEGORIES, -abs(log(recipe.learning_rate / 1e-3)) - 0.3 * len(recipe.mix.rules))
+
+
+def faster_helps(recipe: Recipe) -> Mapping[str, float]:
+    return {"private_voice": 2.5 * log(recipe.learning_rate / 1e-3)}
+
+
+def faster_breaks_a_guard(recipe: Recipe) -> Mapping[str, float]:
+    gain = 2.5 * log(recipe.learning_rate / 1e-3)
+    return {"private_voice": gain, "ground_truth": -2.5 * gain}
+
+
+def make_night(
+    tmp_path: Path, launcher: SimulatedLauncher, events: MemoryLedger | None = None, **changes: object
+) -> NightContext:
+    plan = NightPlan(
+        session="test",
+        seed=3,
+        baseline=BASELINE,
+        target="private_voice",
+        guards={"ground_truth": 1.5, "verified_response": 1.5},
+        referee=RefereeConfig(),
+        budget_probes=60,
+        confirm_probes=16,
+        max_attempts=2,
+        search_items={name: launcher.items for name in CATEGORIES},
+        held_out_items={name: launcher.items for name in CATEGORIES},
+        samples=1,
+        **changes,  # type: ignore[arg-type]
+    )
+    ledger, clock = events or MemoryLedger(), FakeClock()
+    context = NightContext(
+        plan=plan,
+        ledger=ledger,
+        night=NightRecord.replay(ledger.written),
+        launcher=launcher,
+        lanes=open_lanes(LANES, BASELINE, TAGS, "optuna"),
+        budget=OpenBudget(60, 16),
+        clock=clock,
+        make_request=make_request,
+        checkpoint_path=tmp_path / "checkpoints.sqlite",
+    )
+    if not ledger.written:
+        context.record(
+            SessionStarted(
+                at=clock.now(), session="test", config={}, config_digest="", baseline=BASELINE, provenance={}
+            )
+        )
+    return context
+
+
+def folder(parent: Path, name: str) -> Path:
+    (parent / name).mkdir()
+    return parent / name
+
+
+def without_times(ledger: MemoryLedger) -> list[str]:
+    kinds = ("session_stopped", "session_resumed", "probe_started")
+    return [e.model_copy(update={"at": ""}).model_dump_json() for e in ledger.written if e.kind not in kinds]
+
+
+def test_a_true_gain_is_found_and_confirmed(tmp_path: Path) -> None:
+    context = make_night(tmp_path, SimulatedLauncher(faster_helps))
+    assert run_night(context) == "finished"
+    claim = context.night.claim
+    assert claim is not None
+    assert claim.confirmed
+    assert claim.interval.low is not None
+    assert 0 < claim.interval.low <= faster_helps(context.night.working_recipe or BASELINE)["private_voice"]
+
+
+def test_at_the_optimum_nothing_is_claimed_and_the_reason_is_given(tmp_path: Path) -> None:
+    context = make_night(tmp_path, SimulatedLauncher(nothing_helps))
+    run_night(context)
+    assert context.night.claim is not None
+    assert not context.night.claim.confirmed
+    assert context.night.search_ended
+
+
+def test_a_change_that_breaks_a_guard_never_enters_the_working_recipe(tmp_path: Path) -> None:
+    context = make_night(tmp_path, SimulatedLauncher(faster_breaks_a_guard))
+    run_night(context)
+    assert context.night.working_recipe is not None
+    assert context.night.working_recipe.learning_rate <= BASELINE.learning_rate * 1.3
+    assert any("breaks ground_truth" in readings[-1].reason for readings in context.night.readings.values())
+
+
+def test_the_budget_is_kept_and_the_confirmation_is_always_affordable(tmp_path: Path) -> None:
+    context = make_night(tmp_path, SimulatedLauncher(faster_helps))
+    run_night(context)
+    confirmed = [p for p in context.night.probes if p.plan.phase == "confirm"]
+    assert len(context.night.probes) <= 60
+    assert len(confirmed) == 16
+    assert {p.plan.request.split for p in confirmed} == {"held_out"}
+    seeds = {p.plan.request.seed for p in context.night.probes if p.plan.phase != "confirm"}
+    assert not seeds & {p.plan.request.seed for p in confirmed}
+
+
+def test_every_candidate_changes_one_knob_and_no_move_is_proposed_twice(tmp_path: Path) -> None:
+    context = make_night(tmp_path, SimulatedLauncher(nothing_helps))
+    run_night(context)
+    moves = [candidate.change.key for candidate in context.night.candidates.values()]
+    assert len(set(moves)) == len(moves) > 8
+    assert {c.change.lane for c in context.night.candidates.values()} == {"hyperparameters", "data_mix", "curriculum"}
+
+
+@pytest.mark.parametrize("stop_after", [1, 5, 7, 14, 23, 44, 50, 52])
+def test_a_resumed_night_equals_the_uninterrupted_one(tmp_path: Path, stop_after: int) -> None:
+    whole = MemoryLedger()
+    run_night(make_night(folder(tmp_path, "whole"), SimulatedLauncher(faster_helps), whole))
+    ledger = MemoryLedger()
+    first = make_night(tmp_path, SimulatedLauncher(faster_helps, stop_after=stop_after), ledger)
+    assert run_night(first) == "interrupted"
+    ledger.append(SessionStopped(at=first.clock.now(), stop_reason="interrupted"))
+    second = SimulatedLauncher(faster_helps)
+    assert run_night(make_night(tmp_path, second, ledger)) == "finished"
+    assert without_times(ledger) == without_times(whole)
+    assert len(set(first.launcher.ran) & set(second.ran)) == 0  # type: ignore[attr-defined]
+
+
+def test_a_lost_checkpoint_is_no_loss(tmp_path: Path) -> None:
+    whole, ledger = MemoryLedger(), MemoryLedger()
+    run_night(make_night(tmp_path, SimulatedLauncher(faster_helps), whole))
+    run_night(make_night(folder(tmp_path, "a"), SimulatedLauncher(faster_helps, stop_after=15), ledger))
+    run_night(make_night(folder(tmp_path, "b"), SimulatedLauncher(faster_helps), ledger))
+    assert without_times(ledger) == without_times(whole)
+
+
+def test_a_crashed_probe_is_asked_again_and_a_diverged_change_is_rejected(tmp_path: Path) -> None:
+    failures = {2: ProbeStatus.CRASHED, 8: ProbeStatus.CRASHED, 9: ProbeStatus.DIVERGED}
+    context = make_night(tmp_path, SimulatedLauncher(faster_helps, failures=failures))
+    assert run_night(context) == "finished"
+    diverged = next(p for p in context.night.probes if p.outcome.status is ProbeStatus.DIVERGED)
+    reading = context.night.reading(diverged.plan.candidate or "")
+    assert reading is not None
+    assert (reading.decision, reading.effect) == ("reject", None)
+    assert [p.plan.attempt for p in context.night.probes if p.plan.phase == "calibrate" and p.plan.replicate == 1] == [
+        1,
+        2,
+    ]
+
+
+def test_a_baseline_that_cannot_be_trained_stops_the_night_with_the_cause(tmp_path: Path) -> None:
+    failures = dict.fromkeys(range(1, 40), ProbeStatus.DIVERGED)
+    context = make_night(tmp_path, SimulatedLauncher(faster_helps, failures=failures))
+    with pytest.raises(NightlabError, match="simulated diverged"):
+        run_night(context)
+
+
+def test_an_accepted_change_that_was_luck_is_let_go(tmp_path: Path) -> None:
+    claims = 0
+    for seed in range(6):
+        context = make_night(folder(tmp_path, str(seed)), SimulatedLauncher(nothing_helps, noise_sd=0.5 + seed / 100))
+        run_night(context)
+        claims += context.night.claim is not None and context.night.claim.confirmed
+    assert claims <= 1
+
+
+def test_a_budget_that_ends_before_calibration_stops_the_night_instead_of_waiting(tmp_path: Path) -> None:
+    context = make_night(tmp_path, SimulatedLauncher(faster_helps))
+    context.budget = OpenBudget(probes=20, confirm_probes=16)
+    with pytest.raises(NightlabError, match="the budget of 20 probes is spent"):
+        run_night(context)
