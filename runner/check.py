@@ -1,0 +1,66 @@
+"""The check before a night: is the session valid, and could it conclude? Nothing is trained and nothing is kept."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lanes.open import open_lanes
+from probes.statistics.runs import OVERALL
+from runner.config import SessionConfig
+from runner.folder import RESULTS
+from runner.inputs import SessionInputs
+from runner.planning import AUTO, Preflight, check_power, plan_night
+from runner.surroundings import Surroundings, gather_inputs
+from tracking.ledger import read_events
+from tracking.night import NightRecord
+
+
+class Check(NamedTuple):
+    """What the check found."""
+
+    config: SessionConfig
+    inputs: SessionInputs
+    preflight: Preflight
+    space: dict[str, dict[str, str]]
+    """Lane → knob → range in words."""
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the check for machines."""
+        return {
+            "session": self.config.name,
+            "valid": not self.preflight.problems,
+            "problems": list(self.preflight.problems),
+            "warnings": list(self.warnings),
+            "power": self.preflight.power.model_dump(mode="json"),
+            "space": self.space,
+            "digests": self.inputs.digests,
+        }
+
+
+def check_session(config: SessionConfig, around: Surroundings) -> Check:
+    """Check all a night would check before its first probe.
+
+    Raises:
+        NightlabError: the input cannot be used. That the night could not conclude is told in `preflight.problems`.
+    """
+    with tempfile.TemporaryDirectory(prefix="nightlab-check-") as scratch:
+        inputs = gather_inputs(config, Path(scratch), around)
+    target = OVERALL if config.target.category == AUTO else config.target.category
+    plan = plan_night(config, inputs, config.name, target)
+    lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
+    preflight = check_power(plan, config)
+    space = {name: dict(lane.knobs) for name, lane in lanes.items()}
+    return Check(config, inputs, preflight, space, (*inputs.warnings, *preflight.warnings))
+
+
+def earlier_probe_s(name: str, results: Path = RESULTS) -> float | None:
+    """Return the mean seconds of a probe in the latest session called `name`, None without one."""
+    ledgers = sorted(results.glob(f"{name}-*/ledger.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for ledger in ledgers:
+        seconds = [probe.outcome.seconds for probe in NightRecord.replay(read_events(ledger)).probes]
+        if seconds:
+            return sum(seconds) / len(seconds)
+    return None

@@ -1,0 +1,164 @@
+"""What a night reads, found and checked before the first probe: base model, training rows, the two item files.
+
+Everything a probe will need is looked at here, so that bad input ends in a message and not in a row of failed probes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from probes.base_model import model_digest, resolve_base_model
+from probes.errors import ConfigError, DataError
+from probes.evaluation.suite import Item, read_suite, split_items
+from probes.request import FileRef
+from runner.config import SessionConfig
+from runner.overrides import MINIATURE
+
+Progress = Callable[[str, float], None]
+SEARCH_FILE, HELD_OUT_FILE = "search.jsonl", "held_out.jsonl"
+
+
+@dataclass(frozen=True)
+class SessionInputs:
+    """Everything a probe request refers to, and what the checks found out about it."""
+
+    base_model: FileRef
+    train: tuple[FileRef, ...]
+    search: FileRef
+    held_out: FileRef
+    search_items: dict[str, int]
+    """Category → items the search is scored on."""
+    held_out_items: dict[str, int]
+    """Category → items kept for the confirmation."""
+    suite_files: tuple[str, ...]
+    """Where the items come from, for messages."""
+    tags: dict[str, dict[str, int]]
+    """Composition of the training rows: tag → value → rows."""
+    warnings: tuple[str, ...]
+    """What a reader of the report should know."""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Name → digest of all that was read."""
+        train = {f"train {Path(ref.path).name}": ref.digest for ref in self.train}
+        return {
+            "base_model": self.base_model.digest,
+            **train,
+            "search items": self.search.digest,
+            "held-out items": self.held_out.digest,
+        }
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The files behind a session, before anything was read."""
+
+    base_model: str
+    train: tuple[str, ...]
+    items: tuple[str, ...]
+    held_out: tuple[str, ...] | float
+
+
+def resolve_inputs(config: SessionConfig, suite_folder: Path, cache_root: Path, progress: Progress) -> SessionInputs:
+    """Check everything a night reads and write its two item files into `suite_folder`.
+
+    Args:
+        config: the resolved session.
+        suite_folder: gets `search.jsonl` and `held_out.jsonl`.
+        cache_root: where the miniature is kept; built there when the session uses it and it is missing.
+        progress: told `(stage, fraction)` while the miniature is built.
+
+    Raises:
+        DataError: a row, an item or the base model cannot be used.
+        ConfigError: a file that is needed is not named.
+    """
+    from probes.data.composition import composition, composition_warnings
+    from probes.data.mix import apply_mix
+    from probes.data.rows import read_rows, row_warnings
+    from probes.training.preflight import check_recipe
+
+    files = _find_files(config, cache_root, progress)
+    rows = read_rows(files.train, config.recipe.objective)
+    search, held_out = _read_items(files, config.seed)
+    base_model = resolve_base_model(files.base_model, config.model.revision)
+    check_recipe(base_model, config.recipe)
+    suite_folder.mkdir(parents=True, exist_ok=True)
+    guards = config.guards.categories or tuple(sorted({item.category for item in search}))
+    return SessionInputs(
+        base_model=FileRef(path=str(base_model), digest=model_digest(base_model)),
+        train=tuple(FileRef(path=name, digest=file_digest(Path(name))) for name in files.train),
+        search=_write_items(suite_folder / SEARCH_FILE, search, files),
+        held_out=_write_items(suite_folder / HELD_OUT_FILE, held_out, files),
+        search_items=dict(Counter(item.category for item in search)),
+        held_out_items=dict(Counter(item.category for item in held_out)),
+        suite_files=files.items,
+        tags=composition(rows),
+        warnings=(
+            *row_warnings(rows),
+            *composition_warnings(rows, apply_mix(rows, config.recipe.mix, config.seed), guards),
+        ),
+    )
+
+
+def file_digest(path: Path) -> str:
+    """Return 16 hex digits of SHA-256 over a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _find_files(config: SessionConfig, cache_root: Path, progress: Progress) -> _Files:
+    """Return the session's own files, the miniature's where the session names none."""
+    train, items = config.data.train, config.suite.items
+    held_out = config.suite.held_out
+    if config.model.base != MINIATURE:
+        for key, value in (("data.train", train), ("suite.items", items)):
+            if not value:
+                raise ConfigError(f"`{key}` must name at least one JSONL file; only the miniature brings its own")
+        return _Files(config.model.base, train, items, held_out)
+    from probes.miniature.build import build_miniature
+
+    built = build_miniature(cache_root, progress)
+    if not items:
+        items, held_out = (str(built.search_items),), (str(built.held_out_items),)
+    return _Files(str(built.base_model), train or (str(built.train),), items, held_out)
+
+
+def _read_items(files: _Files, seed: int) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    """Return (search, held-out) items; no item may be in both."""
+    if not isinstance(files.held_out, tuple):
+        search, held_out = split_items(read_suite(files.items), files.held_out, seed)
+        for name, side in (("search", search), ("held-out", held_out)):
+            if not side:
+                raise DataError(
+                    f"the suite leaves no {name} items at `suite.held_out` = {files.held_out:g}; add items to "
+                    f"{', '.join(files.items)} or change the share"
+                )
+        return search, held_out
+    # Read as one suite, so that an id in both is refused with both places named.
+    everything = read_suite((*files.items, *files.held_out))
+    search = read_suite(files.items)
+    known = {item.id for item in search}
+    held_out = tuple(item for item in everything if item.id not in known)
+    if not held_out:
+        raise DataError(
+            f"`suite.held_out` has no items ({', '.join(files.held_out) or 'no file'}); name files with items"
+        )
+    return search, held_out
+
+
+def _write_items(path: Path, items: Sequence[Item], files: _Files) -> FileRef:
+    """Write the rows of `items`, as they were read, to one file."""
+    wanted = {item.id for item in items}
+    sources = (*files.items, *files.held_out) if isinstance(files.held_out, tuple) else files.items
+    lines: list[bytes] = []
+    for source in sources:
+        for line in Path(source).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"):
+            if line.strip() and json.loads(line)["id"] in wanted:
+                lines.append(line.strip() + b"\n")
+    path.write_bytes(b"".join(lines))
+    return FileRef(path=str(path), digest=file_digest(path))

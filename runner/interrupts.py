@@ -1,0 +1,65 @@
+"""Ctrl-C and SIGTERM as a value: once lets running probes finish, twice stops now.
+
+The handler only counts; whoever starts probes looks at the count. A third signal raises `KeyboardInterrupt`, so that
+nothing can make the program unstoppable.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class StopRequest:
+    """How often the user or the system asked for the end."""
+
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
+        """Start with no request; `say` is told what the next step will be."""
+        self._say = say or _say_on_stderr
+        self._count = 0
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no further probe may start."""
+        return self._count >= 1
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether running probes are to be killed."""
+        return self._count >= 2
+
+    def ask(self) -> None:
+        """Ask for the end once more.
+
+        Raises:
+            KeyboardInterrupt: on the third time.
+        """
+        self._count += 1
+        if self._count == 1:
+            self._say("stopping: running probes may finish; once more stops them now")
+        elif self._count == 2:
+            self._say("stopping now: running probes are given up, `nightlab resume` repeats them")
+        else:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def catching_signals(stop: StopRequest) -> Generator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP ask `stop` while the context is open; only on the main thread."""
+
+    def handle(_signum: int, _frame: FrameType | None) -> None:
+        stop.ask()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say_on_stderr(text: str) -> None:
+    sys.stderr.write(f"\n{text}\n")

@@ -1,0 +1,168 @@
+"""From a session and its inputs to the agent's plan: target, guards, power, and what stops a night before it starts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from agent.plan import NightPlan
+from probes.errors import ConfigError
+from probes.outcome import ProbeStatus
+from probes.recipe import Recipe
+from probes.request import ProbeRequest, Split
+from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
+from probes.statistics.verdicts import PowerTable
+from probes.versions import score_versions
+from runner.complaints import did_you_mean
+from runner.config import SessionConfig
+from runner.folder import SessionFolder
+from runner.inputs import SessionInputs, file_digest
+from tracking.night import NightRecord
+
+AUTO = "auto"
+
+
+class Preflight(NamedTuple):
+    """What the check found out before money is spent."""
+
+    power: PowerTable
+    problems: tuple[str, ...]
+    """Each stops the night: the rule, the value, the cure."""
+    warnings: tuple[str, ...]
+
+
+def plan_night(config: SessionConfig, inputs: SessionInputs, session: str, target: str) -> NightPlan:
+    """Return the night's plan for `target` (a category or `overall`).
+
+    Raises:
+        ConfigError: the target or a guard names a category that has no items.
+    """
+    _require_items(config, inputs, target)
+    return NightPlan(
+        session=session,
+        seed=config.seed,
+        baseline=config.recipe,
+        target=target,
+        guards=_guards(config, inputs, target),
+        referee=config.referee,
+        budget_probes=config.budget.probes,
+        confirm_probes=config.budget.confirm_probes,
+        max_attempts=config.probe.max_attempts,
+        search_items=inputs.search_items,
+        held_out_items=inputs.held_out_items,
+        samples=config.suite.samples,
+    )
+
+
+def check_power(plan: NightPlan, config: SessionConfig) -> Preflight:
+    """Return the power at the assumed noise, and whether the night could conclude at all."""
+    from agent.nodes import night_power
+    from probes.statistics.power import LEAST_ITEMS, blind_guards, empty_noise
+
+    power = night_power(plan, empty_noise())
+    blind = [
+        f"guard `{row.category}` cannot resolve its margin of {row.margin:g}: when nothing changed it would pass only "
+        f"{row.pass_probability:.0%} of the time; raise its margin in `[guards.margins]`, raise "
+        f"`budget.confirm_probes` (now {config.budget.confirm_probes}), or take it out of `guards.categories`"
+        for row in blind_guards(power)
+    ]
+    few = [
+        f"{row.role} `{row.category}` has {row.items_search} search and {row.items_held_out} held-out items: fewer "
+        f"than {LEAST_ITEMS} give a direction, not a claim"
+        for row in power.categories
+        if row.role != "watched" and min(row.items_search, row.items_held_out) < LEAST_ITEMS
+    ]
+    allowed = config.referee.allow_blind_guards
+    return Preflight(power, () if allowed else tuple(blind), (*(blind if allowed else ()), *few))
+
+
+def weakest_category(night: NightRecord) -> str | None:
+    """Return the category with the lowest mean in the first scored baseline, None before there is one."""
+    for probe in night.probes:
+        if probe.plan.arm == "baseline" and probe.outcome.status is ProbeStatus.COMPLETED:
+            means = {name: mean for name, mean in probe.outcome.category_means().items() if mean is not None}
+            return min(means, key=lambda name: means[name]) if means else None
+    return None
+
+
+class RequestMaker:
+    """Builds probe requests; implements `agent.ports.RequestBuilder`."""
+
+    def __init__(self, config: SessionConfig, inputs: SessionInputs, folder: SessionFolder) -> None:
+        """Fix what all probes of the night share."""
+        self._config, self._inputs, self._folder = config, inputs, folder
+        self._versions = score_versions()
+        template = config.recipe.chat_template
+        if template not in ("tokenizer", "none"):
+            # The recipe holds the file's name; what it says belongs to the probe's identity too.
+            self._versions = {**self._versions, "chat_template": _template_digest(template)}
+
+    def __call__(self, recipe: Recipe, seed: int, split: Split) -> ProbeRequest:
+        """Return the request; equal arguments give equal keys."""
+        request = ProbeRequest(
+            recipe=recipe.replace(steps=self._config.probe.steps),
+            seed=seed,
+            split=split,
+            base_model=self._inputs.base_model,
+            train=self._inputs.train,
+            suite=self._inputs.search if split == "search" else self._inputs.held_out,
+            samples=self._config.suite.samples,
+            generation=self._config.suite.generation,
+            versions=self._versions,
+            folder="-",
+            deadline_s=self._config.probe.deadline_s,
+        )
+        return request.model_copy(update={"folder": str(self._folder.probes / request.key)})
+
+
+def check_template(config: SessionConfig) -> None:
+    """Make sure that the chat template can be read.
+
+    Raises:
+        ConfigError: it is a file that is not there.
+    """
+    if config.recipe.chat_template not in ("tokenizer", "none"):
+        _template_digest(config.recipe.chat_template)
+
+
+def _template_digest(template: str) -> str:
+    from pathlib import Path
+
+    try:
+        return file_digest(Path(template))
+    except OSError as error:
+        raise ConfigError(
+            f"`model.chat_template` must be `tokenizer`, `none` or a readable Jinja file, got {template} "
+            f"({error.strerror}); correct the path"
+        ) from error
+
+
+def _guards(config: SessionConfig, inputs: SessionInputs, target: str) -> dict[str, float]:
+    section = config.guards
+    names = section.categories
+    if names is None:
+        names = tuple(name for name in sorted(inputs.search_items) if name != target)
+    guards = {name: section.margins.get(name, section.margin) for name in names}
+    if section.critical_failures is not None:
+        guards[CRITICAL_FAILURES] = section.critical_failures
+    return guards
+
+
+def _require_items(config: SessionConfig, inputs: SessionInputs, target: str) -> None:
+    """Refuse a target or guard without items: its score would be a phantom on every probe."""
+    places = [("the target", "target.category", target)] if target != OVERALL else []
+    places += [("guard", "guards.categories", name) for name in config.guards.categories or ()]
+    places += [("guard margin", "guards.margins", name) for name in config.guards.margins]
+    problems: list[str] = []
+    for role, key, name in places:
+        if key == "guards.categories" and name == target:
+            problems.append(f"`{name}` is the target and cannot be its own guard; take it out of `guards.categories`")
+        for side, counts in (("search", inputs.search_items), ("held-out", inputs.held_out_items)):
+            if counts.get(name, 0) == 0:
+                problems.append(
+                    f"{role} `{name}` has no {side} items in {', '.join(inputs.suite_files)}, so nothing could be "
+                    f"measured: add items of that category to the file, or take it out of `{key}` "
+                    f"({did_you_mean(name, sorted(counts))})"
+                )
+                break
+    if problems:
+        raise ConfigError("\n".join(problems))

@@ -1,0 +1,110 @@
+"""One plain line per event: what `progress.log` keeps and what a terminal without a cursor shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from probes.errors import LedgerError
+from probes.outcome import ProbeOutcome, ProbeStatus
+from tracking import events as ev
+from tracking.figures import show, show_effect
+from tracking.night import NightRecord
+
+
+def line_of(event: ev.Event, night: NightRecord) -> str:
+    """Return `event` in one line; `night` has already taken it."""
+    match event:
+        case ev.SessionStarted():
+            return f"session {event.session} started, config {event.config_digest}"
+        case ev.SessionResumed():
+            return f"session resumed: {event.reason}"
+        case ev.PowerChecked():
+            return f"power ({event.power.noise_source} noise): {event.power.sentence}"
+        case ev.ProbeStarted():
+            return (
+                f"probe {event.plan.number} started: {question_of(event.plan, night)}, seed {event.plan.request.seed}"
+            )
+        case ev.ProbeFinished():
+            took = show(event.outcome.seconds, "duration")
+            return f"probe {event.plan.number} {event.outcome.status} in {took}: {_result(event.outcome, night)}"
+        case ev.NoiseEstimated():
+            sd = show(event.noise.target_sd, "score")
+            return f"noise: run-to-run sd of {night.target} is {sd}, from {event.noise.runs} probes"
+        case ev.CandidateProposed():
+            candidate = event.candidate
+            because = f" ({candidate.rationale})" if candidate.rationale else ""
+            who = f"{candidate.id} proposed by {candidate.proposer}, lane {candidate.change.lane}"
+            return f"{who}: {candidate.change}{because}"
+        case ev.ProposalRefused():
+            return f"proposal of {event.proposer} refused: {event.reason}"
+        case ev.CandidateDecided():
+            effect = show_effect(event.reading.effect, event.reading.interval)
+            return f"{event.candidate} {event.reading.decision}, {effect}: {event.reading.reason}"
+        case ev.WorkingRecipeMoved():
+            return f"working recipe: {' + '.join(event.accepted) or 'the baseline'}"
+        case ev.SearchEnded():
+            return f"search ended: {event.reason}"
+        case ev.ClaimMade():
+            word = "confirmed" if event.claim.confirmed else "not confirmed"
+            return f"claim {word}: {event.claim.reason}"
+        case ev.Warned():
+            return f"warning, {event.subject}: {event.message}"
+        case ev.SessionStopped():
+            return f"session {event.stop_reason}{': ' + event.message if event.message else ''}"
+
+
+def question_of(plan: ev.ProbePlan, night: NightRecord) -> str:
+    """Return which question a probe answers: `c03 learning_rate 0.005 → 0.01`, `baseline, replicate 2`."""
+    again = f", attempt {plan.attempt}" if plan.attempt > 1 else ""
+    replicate = f"replicate {plan.replicate + 1}"
+    candidate = night.candidates.get(plan.candidate or "")
+    if candidate is not None:
+        return f"{candidate.id} {candidate.change}, {replicate}{again}"
+    arm = f"{plan.phase} {plan.arm}" if plan.phase == "confirm" else plan.arm
+    return f"{arm}, {replicate}{again}"
+
+
+class ProgressLog:
+    """A ledger observer that appends one line per event to `progress.log`."""
+
+    def __init__(self, path: Path) -> None:
+        """Write to `path`."""
+        self._path = path
+        self._night = NightRecord()
+
+    def take(self, event: ev.Event) -> None:
+        """Take an event of an earlier stretch of the night, whose line is written."""
+        self._night.apply(event)
+
+    def __call__(self, event: ev.Event) -> None:
+        """Append the event's line.
+
+        Raises:
+            LedgerError: the folder cannot be written.
+        """
+        self.take(event)
+        self.note(event.at, line_of(event, self._night))
+
+    def note(self, at: str, text: str) -> None:
+        """Append a line that is no event.
+
+        Raises:
+            LedgerError: the folder cannot be written.
+        """
+        try:
+            with self._path.open("a", encoding="utf-8") as log:
+                log.write(f"{at} {' '.join(text.split())}\n")
+        except OSError as error:
+            raise LedgerError(
+                f"`{self._path}` cannot be written: {error.strerror}; free some space, then resume"
+            ) from error
+
+
+def _result(outcome: ProbeOutcome, night: NightRecord) -> str:
+    if outcome.status is not ProbeStatus.COMPLETED:
+        return outcome.message or "no message"
+    means = outcome.category_means()
+    parts = [f"overall {show(outcome.overall(), 'score')}"]
+    parts += [f"{name} {show(mean, 'score')}" for name, mean in means.items()]
+    failures = outcome.critical_failures()
+    return ", ".join(parts) + (f", {failures} critical failures" if failures else "")

@@ -1,0 +1,1 @@
+"""The morning report, rebuilt from the ledger alone."""

@@ -1,0 +1,148 @@
+"""The night's books: time and cost, what failed, how to run it again, what it left on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from runner.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Commands,
+    Paragraph,
+    Section,
+    Table,
+    foreign_cell,
+    number_columns,
+    text_cell,
+    text_columns,
+)
+from tracking.events import Phase
+from tracking.figures import show, show_count
+from tracking.night import FinishedProbe, NightRecord
+from tracking.probe_table import time_split
+from tracking.summary import spend
+
+PHASES: tuple[tuple[Phase, str], ...] = (
+    ("calibrate", "calibration"),
+    ("search", "search"),
+    ("confirm", "confirmation"),
+)
+TIMES = ("train_s", "evaluate_s", "other_s", "seconds")
+
+
+def cost_section(night: NightRecord) -> Section | None:
+    """Return probes and seconds by phase and purpose; the rows sum to the last one."""
+    if not night.probes:
+        return None
+    rows = [_cost_row(title, [probe for probe in night.probes if probe.plan.phase == phase]) for phase, title in PHASES]
+    rows.append(_cost_row("all", night.probes))
+    columns = (Column("Phase"), *number_columns("Probes", "Training", "Evaluation", "Other", "Together"))
+    note = f"Wall time {show(spend(night)['wall_s'], 'duration')}; probes that run side by side overlap."
+    return Section("cost", "Cost", (Table("Time by phase", columns, tuple(rows), note, has_total=True),))
+
+
+def _cost_row(title: str, probes: Sequence[FinishedProbe]) -> tuple[Cell, ...]:
+    splits = [time_split(probe) for probe in probes]
+    sums = (sum(split[name] or 0.0 for split in splits) for name in TIMES)
+    return (Cell(title), Cell(show(len(probes), "count")), *(Cell(show(seconds, "duration")) for seconds in sums))
+
+
+def trouble_section(night: NightRecord) -> Section | None:
+    """Return resumes, warnings, failed and interrupted probes."""
+    blocks: list[Block] = []
+    if night.resumes:
+        blocks.append(Paragraph(f"Resumed {show_count(len(night.resumes), 'time')}; no finished probe was repeated."))
+    if night.warnings:
+        rows = tuple((foreign_cell(warning.subject), foreign_cell(warning.message)) for warning in night.warnings)
+        blocks.append(Table("Warnings", text_columns("About", "What"), rows))
+    failed = [_failed_row(probe) for probe in night.probes if not probe.is_completed]
+    for plan in night.open_plans.values():
+        cells = (Cell("interrupted", "open"), Cell("–"), Cell("–"), Cell("started, never ended"))
+        failed.append((Cell(f"#{plan.number}"), text_cell(plan.candidate or plan.arm), *cells))
+    if failed:
+        columns = (*text_columns("Probe", "Of", "Status"), *number_columns("Steps", "Done"), Column("What happened"))
+        note = "A failed probe has no score; it never counts as zero."
+        blocks.append(Table("Probes without a result", columns, tuple(failed), note))
+    return Section("trouble", "Warnings and failures", tuple(blocks)) if blocks else None
+
+
+def _failed_row(probe: FinishedProbe) -> tuple[Cell, ...]:
+    training = probe.outcome.training
+    steps = f"{show(training.steps_done, 'count')} of {show(training.steps_planned, 'count')}" if training else "–"
+    return (
+        Cell(f"#{probe.plan.number}"),
+        text_cell(probe.plan.candidate or probe.plan.arm),
+        Cell(probe.outcome.status.value.replace("_", " "), "bad"),
+        Cell(steps),
+        Cell(show(training.completion if training else None, "share")),
+        foreign_cell(probe.outcome.message),
+    )
+
+
+def reproduction_section(night: NightRecord) -> Section | None:
+    """Return the commands that run the same night again, and what it ran on."""
+    if night.started is None:
+        return None
+    provenance: dict[str, Any] = night.started.provenance
+    commit: dict[str, Any] | None = provenance.get("commit")
+    lines = [f"git checkout {commit['id']}"] if commit else []
+    lines += ["make env", ".venv/bin/nightlab run SESSION/session.toml", ".venv/bin/nightlab report SESSION"]
+    blocks: list[Block] = [
+        Paragraph("In a checkout of the project, SESSION being the folder that holds this report:"),
+        Commands(tuple(lines)),
+    ]
+    if commit is None:
+        blocks.append(Paragraph("The night did not run from a git checkout, so its commit is not known."))
+    elif commit["dirty"]:
+        blocks.append(Paragraph("Files had been edited since that commit: it alone does not reproduce the night."))
+    rows = tuple((Cell(name), foreign_cell(value)) for name, value in _ground(night, provenance))
+    blocks.append(Table("What it ran on", text_columns("", ""), rows))
+    return Section("reproduce", "How to run it again", tuple(blocks))
+
+
+def _ground(night: NightRecord, provenance: dict[str, Any]) -> list[tuple[str, str]]:
+    hardware: dict[str, Any] = provenance.get("hardware", {})
+    libraries: dict[str, str | None] = provenance.get("libraries", {})
+    digests: dict[str, str] = provenance.get("digests", {})
+    cores, memory, gpus = hardware.get("cores"), hardware.get("memory_gib"), hardware.get("gpus")
+    started = night.started
+    assert started is not None
+    return [
+        ("session seed", str(started.config.get("seed", "–"))),
+        ("config digest", started.config_digest),
+        *((f"digest of {name}", digest) for name, digest in digests.items()),
+        ("processor", f"{hardware.get('cpu') or 'unknown'}, {show_count(cores, 'core') if cores else 'cores unknown'}"),
+        ("memory", show(memory, "size_gib")),
+        ("GPUs", ", ".join(gpus) if gpus else "none"),
+        ("Python", f"{provenance.get('python', '')} on {provenance.get('platform', '')}"),
+        ("libraries", ", ".join(f"{name} {version}" for name, version in libraries.items() if version)),
+    ]
+
+
+def artifacts_section(night: NightRecord, files: Sequence[tuple[str, float, str]]) -> Section | None:
+    """Return what lies in the session folder, with digests to check it by."""
+    blocks: list[Block] = []
+    if files:
+        rows = tuple((Cell(name), Cell(show(size, "size_mib")), Cell(digest, "muted")) for name, size, digest in files)
+        columns = (Column("File"), *number_columns("Size"), Column("SHA-256, first 16 digits"))
+        blocks.append(Table("Files", columns, rows))
+    rows = tuple(_adapter_row(probe) for probe in night.probes if probe.plan.arm == "final" and probe.outcome.adapter)
+    if rows:
+        columns = (*text_columns("Probe", "Folder"), *number_columns("Rank", "Size"), Column("SHA-256"))
+        blocks.append(Table("Adapters of the final recipe", columns, rows))
+    return Section("artifacts", "Artifacts", tuple(blocks)) if blocks else None
+
+
+def _adapter_row(probe: FinishedProbe) -> tuple[Cell, ...]:
+    adapter = probe.outcome.adapter
+    assert adapter is not None
+    return (
+        Cell(f"#{probe.plan.number}"),
+        Cell(f"probes/{PurePosixPath(probe.plan.request.folder).name}"),
+        Cell(show(adapter.rank, "count")),
+        Cell(show(adapter.size_mib, "size_mib")),
+        Cell(adapter.digest, "muted"),
+    )

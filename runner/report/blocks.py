@@ -1,0 +1,156 @@
+"""What a report is made of: plain text in sections, tables and charts, before it becomes Markdown or HTML.
+
+Every text here is plain: the writers escape it. Every number in it has already been written by `tracking.figures`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tracking.figures import MISSING
+
+Tone = Literal["plain", "good", "bad", "open", "muted", "strong"]
+LONGEST_TEXT = 400
+"""Characters of a foreign text that are shown; the rest is in the ledger."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table."""
+
+    text: str
+    tone: Tone = "plain"
+    is_foreign: bool = False
+    """Written by a model or a data file: its direction is its own."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; numbers are set flush right in figures of equal width."""
+
+    title: str
+    is_number: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that scrolls sideways where it is too wide."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+    has_total: bool = False
+    """The last row sums the others."""
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """One paragraph of plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Shell commands, one per line."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ForestRow:
+    """One candidate's effect in the forest plot."""
+
+    label: str
+    effect: float
+    low: float
+    high: float
+    shown: str
+    tone: Tone
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Effects with intervals around zero."""
+
+    caption: str
+    rows: tuple[ForestRow, ...]
+
+
+@dataclass(frozen=True)
+class ScorePoint:
+    """One probe in the score chart."""
+
+    number: int
+    score: float | None
+    """None: the probe failed."""
+    arm: Literal["baseline", "candidate", "final"]
+    is_confirmation: bool
+    label: str
+
+
+@dataclass(frozen=True)
+class ScoreChart:
+    """The target by probe, the level of the working recipe, and the band that noise alone fills."""
+
+    caption: str
+    points: tuple[ScorePoint, ...]
+    levels: tuple[tuple[int, float], ...]
+    """Probe number from which on the working recipe had this mean."""
+    band: tuple[float, float] | None
+    """Baseline mean plus and minus two standard deviations."""
+
+
+Block = Table | Paragraph | Commands | Forest | ScoreChart
+
+
+@dataclass(frozen=True)
+class Section:
+    """A headed part of the report."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole report."""
+
+    title: str
+    headline: str
+    outcome: Literal["confirmed", "not confirmed", "unfinished"]
+    facts: tuple[tuple[str, str], ...]
+    """Label and value of what must be seen first."""
+    sections: tuple[Section, ...]
+
+
+def text_cell(text: str, tone: Tone = "plain") -> Cell:
+    """Return a cell; an empty text is missing."""
+    return Cell(text or MISSING, tone)
+
+
+def foreign_cell(text: str) -> Cell:
+    """Return a cell with text that a model or a data file wrote, on one line and at a readable length."""
+    return Cell(one_line(text) or MISSING, is_foreign=True)
+
+
+def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return `text` without line ends and control characters, cut with an ellipsis that says how much there was."""
+    cut = text[: 4 * longest]
+    plain = " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in cut).split())
+    if len(text) <= longest:
+        return plain
+    return f"{plain[:longest].rstrip()}… ({len(text):,} characters)"
+
+
+def number_columns(*titles: str) -> tuple[Column, ...]:
+    """Return number columns."""
+    return tuple(Column(title, is_number=True) for title in titles)
+
+
+def text_columns(*titles: str) -> tuple[Column, ...]:
+    """Return text columns."""
+    return tuple(Column(title) for title in titles)

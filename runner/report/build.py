@@ -1,0 +1,49 @@
+"""Rebuild everything a reader opens - report, summary, results table - from the ledger alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from runner.report.content import build_report
+from runner.report.html import to_html
+from runner.report.markdown import to_markdown
+from tracking.atomic import replace_text
+from tracking.clock import Clock, SystemClock
+from tracking.ledger import read_events
+from tracking.night import NightRecord
+from tracking.results_tsv import write_results
+from tracking.summary import summary
+
+INDEXED = ("session.toml", "ledger.jsonl", "results.tsv", "summary.json")
+"""Files whose digest the report states; it cannot state its own."""
+
+
+def write_report(folder: Path, clock: Clock | None = None) -> Path:
+    """Write `results.tsv`, `summary.json`, `report.md` and `report.html` of a session folder; return the HTML's path.
+
+    Two rebuilds of the same ledger differ in the line that says when they were made, and in nothing else.
+
+    Raises:
+        LedgerError: the folder has no readable ledger, or cannot be written.
+    """
+    night = NightRecord.replay(read_events(folder / "ledger.jsonl"))
+    write_results(folder / "results.tsv", night)
+    replace_text(folder / "summary.json", json.dumps(summary(night), indent=2, ensure_ascii=False) + "\n")
+    report = build_report(night, _index(folder))
+    generated = f"Generated {(clock or SystemClock()).now()[:19].replace('T', ' ')} UTC from ledger.jsonl by nightlab."
+    replace_text(folder / "report.md", to_markdown(report, generated))
+    page = folder / "report.html"
+    replace_text(page, to_html(report, generated))
+    return page
+
+
+def _index(folder: Path) -> list[tuple[str, float, str]]:
+    files = [folder / name for name in INDEXED if (folder / name).is_file()]
+    return [(file.name, file.stat().st_size / 2**20, _digest(file)) for file in files]
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]

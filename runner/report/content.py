@@ -1,0 +1,65 @@
+"""From a night to its report: which sections there are, in which order, and what stands at the top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.report.account import artifacts_section, cost_section, reproduction_section, trouble_section
+from runner.report.blocks import Report, Section
+from runner.report.conditions import data_section, noise_section, space_section
+from runner.report.findings import candidates_section, claim_section
+from runner.report.scores import scores_section
+from tracking.events import SessionStarted
+from tracking.figures import MISSING, show
+from tracking.headline import headline
+from tracking.night import NightRecord
+from tracking.summary import probe_counts, spend
+
+
+def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = ()) -> Report:
+    """Return the report of a night, finished or not.
+
+    Args:
+        night: the replayed ledger.
+        files: name, size in MiB and digest of the files that lie beside the report.
+    """
+    sections: list[Section | None] = [
+        claim_section(night),
+        candidates_section(night),
+        scores_section(night),
+        noise_section(night),
+        space_section(night),
+        data_section(night),
+        trouble_section(night),
+        cost_section(night),
+        reproduction_section(night),
+        artifacts_section(night, files),
+    ]
+    claim = night.claim
+    return Report(
+        title=f"Night report: {session_name(night.started)}",
+        headline=headline(night),
+        outcome="unfinished" if claim is None else "confirmed" if claim.confirmed else "not confirmed",
+        facts=tuple(_facts(night)),
+        sections=tuple(section for section in sections if section is not None and section.blocks),
+    )
+
+
+def session_name(started: SessionStarted | None) -> str:
+    """Return the session's id."""
+    return started.session if started else "unknown session"
+
+
+def _facts(night: NightRecord) -> list[tuple[str, str]]:
+    counts, cost = probe_counts(night), spend(night)
+    lost = counts["total"] - counts["completed"]
+    probes = f"{show(counts['completed'], 'count')} scored" + (f", {show(lost, 'count')} not" if lost else "")
+    reason = night.stopped.stop_reason if night.stopped else "not ended"
+    facts = [("Target", night.target), ("Probes", probes), ("Wall time", show(cost["wall_s"], "duration"))]
+    if night.power is not None:
+        facts.append(("Smallest visible gain", f"{show(night.power.target_resolvable, 'margin')} points"))
+    accepted = show(len(night.accepted), "count")
+    facts.append(("Candidates", f"{show(len(night.candidates), 'count')} tried, {accepted} accepted"))
+    facts.append(("Started", f"{night.first_at[:16].replace('T', ' ')} UTC" if night.first_at else MISSING))
+    facts.append(("Ended", reason))
+    return facts

@@ -1,0 +1,38 @@
+"""The report as one HTML file: everything inline, no script, escaped by the template engine."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from runner.report import charts
+from runner.report.blocks import Report
+
+FOLDER = Path(__file__).parent
+
+
+def to_html(report: Report, generated: str) -> str:
+    """Return the report; `generated` stands on a line of its own, the only one that differs between two rebuilds."""
+    style = (FOLDER / "report.css").read_text("utf-8")
+    return _template().render(report=report, generated=generated, style=style, charts=charts)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["kind"] = _kind
+    return environment.get_template("report.html.j2")
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__

@@ -1,0 +1,93 @@
+"""The report as Markdown that reads well raw, in a terminal, and rendered. Foreign text stays text.
+
+Charts have no Markdown form; the tables beneath them hold the same figures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from runner.report.blocks import Block, Column, Commands, Forest, Paragraph, Report, ScoreChart, Table
+
+_SPECIAL = re.compile(r"[\\`*<>|~&\[\]_]|://|^(?:[-+](?=\s|$)|-(?=--)|#|\d+[.)](?=\s|$))")
+_INTERVAL = re.compile(r"\[[+−]?[\d.]+, [+−]?[\d.]+\](?![(\[:])")
+
+
+def to_markdown(report: Report, generated: str) -> str:
+    """Return the report; `generated` becomes its last line, the only one that differs between two rebuilds."""
+    lines = [f"# {escape(report.title)}", "", f"**{escape(report.headline)}**", ""]
+    lines += [f"- {escape(label)}: {escape(value)}" for label, value in report.facts]
+    for section in report.sections:
+        lines += ["", f"## {escape(section.title)}"]
+        for block in section.blocks:
+            lines += _block(block)
+    lines += ["", f"_{escape(generated)}_", ""]
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """Return `text` so that Markdown shows it as it is; underscores inside words and intervals need nothing."""
+    parts: list[str] = []
+    place = 0
+    for interval in _INTERVAL.finditer(text):
+        parts += [_escape_part(text, place, interval.start()), interval.group()]
+        place = interval.end()
+    return "".join([*parts, _escape_part(text, place, len(text))])
+
+
+def _escape_part(text: str, start: int, end: int) -> str:
+    part = " ".join(text.splitlines())[start:end] if "\n" in text or "\r" in text else text[start:end]
+
+    def safe(match: re.Match[str]) -> str:
+        found = match.group()
+        if found == "_":
+            around = part[match.start() - 1 : match.start()] + part[match.end() : match.end() + 1]
+            return "_" if len(around) == 2 and around.isalnum() else "\\_"
+        if found == "://":
+            return r"\://"
+        if match.start() == 0 and start > 0 and found not in "\\`*<>|~&[]":
+            return found
+        return f"{found[:-1]}\\{found[-1]}" if len(found) > 1 else f"\\{found}"
+
+    return _SPECIAL.sub(safe, part)
+
+
+def _block(block: Block) -> list[str]:
+    match block:
+        case Paragraph():
+            return ["", escape(block.text)]
+        case Commands():
+            return ["", "```", *block.lines, "```"]
+        case Table():
+            return _table(block)
+        case Forest():
+            rows = [(row.label, row.shown) for row in block.rows]
+            return ["", f"**{escape(block.caption)}**", "", *_grid((Column("Change"), Column("Effect", True)), rows)]
+        case ScoreChart():
+            return ["", f"_Chart in report.html: {escape(block.caption)}_"]
+
+
+def _table(table: Table) -> list[str]:
+    rows = [tuple(cell.text for cell in row) for row in table.rows]
+    lines = ["", f"**{escape(table.caption)}**", "", *_grid(table.columns, rows)]
+    return [*lines, "", escape(table.note)] if table.note else lines
+
+
+def _grid(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
+    cells = [[escape(column.title) for column in columns], *([escape(text) for text in row] for row in rows)]
+    widths = [max(3, *(len(row[index]) for row in cells)) for index in range(len(columns))]
+    widths = [min(width, 60) for width in widths]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (
+            text.rjust(width) if column.is_number else text.ljust(width)
+            for text, width, column in zip(row, widths, columns, strict=True)
+        )
+        return f"| {' | '.join(padded)} |"
+
+    rule = (
+        "-" * (width - 1) + ":" if column.is_number else "-" * width
+        for width, column in zip(widths, columns, strict=True)
+    )
+    return [line(cells[0]), f"| {' | '.join(rule)} |", *(line(row) for row in cells[1:])]

@@ -1,0 +1,256 @@
+"""A session from its config to its report: the only place that builds objects and hands them down."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from pydantic import ValidationError
+
+from agent.night import NightContext, run_night
+from agent.plan import NightPlan
+from agent.schedule import missing_calibration, to_plans
+from lanes.lane import Lane
+from lanes.open import open_lanes
+from probes.candidate import LaneName
+from probes.errors import ConfigError, LedgerError, NightlabError
+from probes.outcome import ProbeOutcome
+from probes.statistics.runs import OVERALL
+from runner.adapters import AdapterSweeper
+from runner.budget import NightBudget
+from runner.config import SessionConfig
+from runner.display import NightDisplay
+from runner.folder import SessionFolder, default_folder
+from runner.inputs import SessionInputs
+from runner.interrupts import StopRequest, catching_signals
+from runner.launchers.local import LocalLauncher
+from runner.overrides import resolved_toml
+from runner.planning import AUTO, RequestMaker, check_power, plan_night, weakest_category
+from runner.progress import ProgressLog
+from runner.stretch import Stretch, require_same_inputs
+from runner.surroundings import Surroundings, gather_inputs
+from tracking import events as ev
+from tracking.atomic import replace_text
+from tracking.ledger import Ledger
+from tracking.mlflow_store import store_uri
+from tracking.night import NightRecord
+from tracking.results_tsv import ResultsTable
+
+
+class NightEnd(NamedTuple):
+    """Where a stretch of a night ended."""
+
+    folder: SessionFolder
+    night: NightRecord
+
+
+class Observer(Protocol):
+    """Something that follows the ledger and can catch up with earlier stretches."""
+
+    def take(self, event: ev.Event) -> None:
+        """Take an event of an earlier stretch."""
+        ...
+
+    def __call__(self, event: ev.Event) -> None:
+        """Take a new event."""
+        ...
+
+
+def start_night(config: SessionConfig, out: Path | None, around: Surroundings) -> NightEnd:
+    """Run a new night in `out`, or in a fresh folder under `results/`.
+
+    Raises:
+        NightlabError: bad input before the first probe, or a failure after it (the night can then be resumed).
+    """
+    folder = SessionFolder(out or default_folder(config.name, datetime.now()))
+    was_there = folder.path.exists()
+    with folder.locked():
+        try:
+            folder.create()
+            return _run(config, folder, around)
+        finally:
+            if not was_there and not folder.has_events:
+                shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def resume_night(path: Path, around: Surroundings) -> NightEnd:
+    """Go on with an interrupted night; a finished one is returned as it is.
+
+    Raises:
+        NightlabError: there is no session, its inputs have changed, or it fails again.
+    """
+    folder = SessionFolder(path)
+    folder.require_session()
+    with folder.locked():
+        night = folder.load()
+        if night.started is None:
+            raise ConfigError(f"`{folder.path}` holds a session that never started; run its session file again")
+        if night.stopped is not None and night.stopped.stop_reason == "finished":
+            return NightEnd(folder, night)
+        return _run(recorded_config(night, folder), folder, around)
+
+
+def recorded_config(night: NightRecord, folder: SessionFolder) -> SessionConfig:
+    """Return the config a night was started with, from its ledger.
+
+    Raises:
+        LedgerError: it is not one of this version.
+    """
+    assert night.started is not None
+    try:
+        return SessionConfig.model_validate(night.started.config)
+    except ValidationError as error:
+        raise LedgerError(
+            f"the config in `{folder.ledger}` does not fit this version of nightlab ({error.error_count()} keys); "
+            "resume it with the version that started it (its commit is in the ledger), or start a new session"
+        ) from error
+
+
+def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> NightEnd:
+    """Run one stretch of a night: its first, or the one after an interruption."""
+    stop = StopRequest(lambda text: around.console.print(text, style="yellow"))
+    with ExitStack() as stack:
+        # First, so that the workers' imports overlap with everything below.
+        launcher = stack.enter_context(around.open_launcher(config, folder.logs, stop))
+        inputs = gather_inputs(config, folder.suite, around)
+        lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
+        target = OVERALL if config.target.category == AUTO else config.target.category
+        plan = plan_night(config, inputs, folder.path.name, target)
+        is_new = not folder.has_events
+        warnings = _preflight(config, inputs, plan) if is_new else ()
+        if is_new:
+            replace_text(folder.config, resolved_toml(config))
+        ledger = stack.enter_context(Ledger(folder.ledger))
+        night = NightRecord.replay(ledger.events())
+        require_same_inputs(night, inputs.digests, folder)
+        budget = NightBudget(config.budget, around.clock, launcher.workers, night.active_s)
+        display = NightDisplay(config, around.console, around.clock, budget.left_s)
+        log = ProgressLog(folder.progress)
+        sweeper = AdapterSweeper(folder.probes, config.probe.keep_adapters)
+        _observe(ledger, (log, ResultsTable(folder.results), sweeper, budget, display))
+        stretch = Stretch(ledger, night, around.clock, folder)
+        stack.enter_context(_mirroring(config, folder, around, ledger, stretch))
+        context = _context(plan, ledger, night, launcher, lanes, budget, folder, stretch, config, inputs, around)
+        with display, catching_signals(stop), stretch:
+            stretch.begin(config, inputs.digests, {name: lane.knobs for name, lane in lanes.items()})
+            for warning in warnings:
+                stretch.warn("preflight", warning)
+            if _agent_night(context, config) == "interrupted":
+                stretch.stop("interrupted", "asked to stop")
+        peaks = ", ".join(f"{peak:.2f}" for peak in launcher.peak_memory_gib)
+        log.note(around.clock.now(), f"peak memory per worker: {peaks} GiB")
+    return NightEnd(folder, night)
+
+
+def _context(
+    plan: NightPlan,
+    ledger: Ledger,
+    night: NightRecord,
+    launcher: LocalLauncher,
+    lanes: dict[LaneName, Lane],
+    budget: NightBudget,
+    folder: SessionFolder,
+    stretch: Stretch,
+    config: SessionConfig,
+    inputs: SessionInputs,
+    around: Surroundings,
+) -> NightContext:
+    return NightContext(
+        plan=plan,
+        ledger=ledger,
+        night=night,
+        launcher=launcher,
+        lanes=lanes,
+        budget=budget,
+        clock=around.clock,
+        make_request=RequestMaker(config, inputs, folder),
+        checkpoint_path=folder.checkpoint,
+        proposer=config.agent.proposer,
+        write_report=stretch.write_report,
+    )
+
+
+def _preflight(config: SessionConfig, inputs: SessionInputs, plan: NightPlan) -> tuple[str, ...]:
+    """Return the warnings of the check; stop here when the night could not conclude."""
+    checked = check_power(plan, config)
+    if checked.problems:
+        raise ConfigError("\n".join(checked.problems))
+    return (*inputs.warnings, *checked.warnings)
+
+
+def _observe(ledger: Ledger, observers: Sequence[Observer]) -> None:
+    """Let `observers` catch up with the ledger and follow it from now on."""
+    earlier = ledger.events()
+    for observer in observers:
+        for event in earlier:
+            observer.take(event)
+        ledger.observe(observer)
+
+
+@contextmanager
+def _mirroring(
+    config: SessionConfig, folder: SessionFolder, around: Surroundings, ledger: Ledger, stretch: Stretch
+) -> Generator[None]:
+    """Copy the night to MLflow while the context is open; what could not be copied becomes a warning."""
+    if not config.tracking.mlflow:
+        yield
+        return
+    from tracking.mlflow_mirror import start_mirror
+
+    results = folder.path.parent
+    mirror = start_mirror(
+        store_uri(config.tracking, results, around.environ), config.tracking.experiment, results, folder.path
+    )
+    for event in ledger.events():
+        mirror(event)
+    ledger.observe(mirror)
+    try:
+        yield
+    finally:
+        problems = mirror.close()
+        for problem in problems:
+            stretch.warn("MLflow", problem)
+        if problems:
+            stretch.write_report()
+
+
+def _agent_night(context: NightContext, config: SessionConfig) -> str:
+    """Settle the target where the session leaves it open, then let the agent work."""
+    if config.target.category == AUTO:
+        target = _settle_target(context)
+        if target is None:
+            return "interrupted"
+        guards = {name: margin for name, margin in context.plan.guards.items() if name != target}
+        context.plan = replace(context.plan, target=target, guards=guards)
+    return run_night(context)
+
+
+def _settle_target(context: NightContext) -> str | None:
+    """Return the baseline's weakest category, measured by the first calibration probe; None when interrupted.
+
+    Raises:
+        NightlabError: no baseline probe left scores.
+    """
+
+    def started(plan: ev.ProbePlan) -> None:
+        context.record(ev.ProbeStarted(at=context.clock.now(), plan=plan, key=plan.request.key))
+
+    def finished(plan: ev.ProbePlan, outcome: ProbeOutcome) -> None:
+        context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
+
+    while (target := weakest_category(context.night)) is None:
+        wanted = missing_calibration(context.night, context.plan)[:1]
+        if not wanted:
+            raise NightlabError(
+                '`target.category = "auto"` needs a scored baseline probe and none was left; see the probes\' logs, '
+                "mend the recipe, and start a new night"
+            )
+        context.launcher.run(to_plans(context.night, wanted, context.make_request), started, finished)
+        if context.launcher.is_stopping:
+            return None
+    return target

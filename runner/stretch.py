@@ -1,0 +1,113 @@
+"""One stretch of a night: from its first line in the ledger to its last, however it ends.
+
+What goes wrong is recorded before it is passed on, so that the ledger always tells why a night stopped.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from probes.errors import ConfigError, NightlabError
+from runner.config import SessionConfig
+from runner.folder import SessionFolder, state_of
+from runner.overrides import config_digest, resolved_tables
+from tracking import events as ev
+from tracking.clock import Clock
+from tracking.ledger import Ledger
+from tracking.night import NightRecord
+from tracking.provenance import collect_provenance
+
+_DIGESTS = "digests"
+
+
+class Stretch:
+    """Records how a stretch begins and ends; as a context manager it sees every way out."""
+
+    def __init__(self, ledger: Ledger, night: NightRecord, clock: Clock, folder: SessionFolder) -> None:
+        """Record into `ledger` and `night`."""
+        self._ledger, self._night, self._clock, self._folder = ledger, night, clock, folder
+
+    def record(self, event: ev.Event) -> None:
+        """Append an event to the ledger, then to the record."""
+        self._ledger.append(event)
+        self._night.apply(event)
+
+    def begin(self, config: SessionConfig, digests: Mapping[str, str], space: Mapping[str, Mapping[str, str]]) -> None:
+        """Record the first line of a new night, or that an old one goes on."""
+        if self._night.started is not None:
+            self.record(ev.SessionResumed(at=self._clock.now(), reason=f"after it was {state_of(self._night)}"))
+            return
+        provenance = collect_provenance(digests)
+        self.record(
+            ev.SessionStarted(
+                at=self._clock.now(),
+                session=self._folder.path.name,
+                config=resolved_tables(config),
+                config_digest=config_digest(config),
+                baseline=config.recipe,
+                provenance=provenance,
+                space={lane: dict(knobs) for lane, knobs in space.items()},
+            )
+        )
+
+    def warn(self, subject: str, message: str) -> None:
+        """Record something a reader of the report must know, once."""
+        known = {(warning.subject, warning.message) for warning in self._night.warnings}
+        if (subject, message) not in known:
+            self.record(ev.Warned(at=self._clock.now(), subject=subject, message=message))
+
+    def stop(self, reason: str, message: str = "") -> None:
+        """Record the last line of the stretch: `interrupted` or `failed`."""
+        self.record(
+            ev.SessionStopped.model_validate({"at": self._clock.now(), "stop_reason": reason, "message": message})
+        )
+
+    def write_report(self) -> None:
+        """Write the report from the ledger as it stands."""
+        from runner.report.build import write_report
+
+        write_report(self._folder.path)
+
+    def __enter__(self) -> Self:
+        """Return the stretch itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Record an error that ends the stretch, and leave a report of what is known so far."""
+        if self._night.started is None:
+            return
+        # A full disk is the one failure that cannot be recorded; the error itself is still on its way to the user.
+        with suppress(NightlabError):
+            if isinstance(error, KeyboardInterrupt):
+                self.stop("interrupted", "stopped at once by the user")
+            elif error is not None:
+                self.stop("failed", f"{type(error).__name__}: {error}"[:2000])
+            if self._night.stopped is not None and self._night.stopped.stop_reason != "finished":
+                self.write_report()
+        if isinstance(error, Exception) and not isinstance(error, NightlabError):
+            with suppress(OSError):
+                self._folder.errors.parent.mkdir(parents=True, exist_ok=True)
+                with self._folder.errors.open("a", encoding="utf-8") as log:
+                    log.write(f"{self._clock.now()}\n{''.join(traceback.format_exception(error))}\n")
+                error.add_note(f"traceback in {self._folder.errors}; go on with `nightlab resume {self._folder.path}`")
+
+
+def require_same_inputs(night: NightRecord, now: Mapping[str, str], folder: SessionFolder) -> None:
+    """Make sure that a night goes on with what it started with.
+
+    Raises:
+        ConfigError: something the session reads has changed since it started.
+    """
+    before: Mapping[str, Any] = night.started.provenance.get(_DIGESTS, {}) if night.started is not None else now
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    if changed:
+        raise ConfigError(
+            f"session `{folder.path}` cannot go on: {', '.join(changed)} changed since it started, and its probes "
+            "could not be compared any more; restore the files or start a new session"
+        )

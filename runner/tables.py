@@ -1,0 +1,136 @@
+"""What commands print on standard output: tables and sentences for people. Machines use `--json`."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from probes.outcome import ProbeOutcome
+from probes.statistics.verdicts import PowerTable
+from runner.check import Check
+from runner.config import SessionConfig
+from runner.folder import SessionFolder
+from tracking.figures import MISSING, show, show_effect
+from tracking.headline import change_in_words, headline
+from tracking.night import NightRecord
+from tracking.summary import probe_counts
+
+View = list[Table | str]
+"""Tables and lines, from top to bottom."""
+NO_TERMINAL_WIDTH = 140
+
+
+def show_view(view: View) -> None:
+    """Print a view on standard output; lines are never broken, so that they can be searched."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = NO_TERMINAL_WIDTH
+    for part in view:
+        if isinstance(part, str):
+            console.print(Text(part), soft_wrap=True)
+        else:
+            console.print(part)
+
+
+def power_view(power: PowerTable) -> View:
+    """Return the power table and its sentence."""
+    table = _table(("category", "role", "items", "held out", "margin", "resolvable", "passes unchanged"))
+    for row in power.categories:
+        table.add_row(
+            row.category,
+            row.role,
+            str(row.items_search),
+            str(row.items_held_out),
+            show(row.margin, "margin"),
+            show(row.resolvable, "margin"),
+            show(row.pass_probability, "share"),
+        )
+    return [table, "", f"{power.sentence} ({power.noise_source} noise)"]
+
+
+def check_view(check: Check) -> View:
+    """Return what the check found: power, searched space, warnings, problems."""
+    space = _table(("lane", "knob", "range"))
+    for lane, knobs in check.space.items():
+        for knob, words in knobs.items():
+            space.add_row(lane, knob, words)
+    view = [*power_view(check.preflight.power), "", space, ""]
+    view += [f"warning: {warning}" for warning in check.warnings]
+    if not check.preflight.problems:
+        view.append(f"{check.config.name} is valid: the night can conclude.")
+    return view
+
+
+def plan_view(config: SessionConfig, workers: int, probe_s: float | None) -> View:
+    """Return how the night would spend its budget, and how long it would take."""
+    budget, referee = config.budget, config.referee
+    search = budget.probes - referee.calibration_runs - budget.confirm_probes
+    table = _table(("phase", "probes at most", "time"))
+    phases = (("calibrate", referee.calibration_runs), ("search", search), ("confirm", budget.confirm_probes))
+    for name, probes in (*phases, ("all", budget.probes)):
+        seconds = None if probe_s is None else probe_s * -(-probes // workers)
+        table.add_row(name, str(probes), show(seconds, "duration"))
+    words = [f"{workers} workers, {config.probe.steps} steps per probe."]
+    if probe_s is None:
+        words.append("No earlier session of this name tells how long a probe takes; `nightlab probe` does.")
+    else:
+        words.append(f"A probe took {show(probe_s, 'duration')} in the latest session of this name.")
+    if budget.hours is not None:
+        words.append(f"The night ends after {budget.hours:g} h at the latest.")
+    return [table, "", " ".join(words), ""]
+
+
+def scores_view(outcome: ProbeOutcome) -> View:
+    """Return a probe's scores per category."""
+    table = _table(("category", "items", "score"))
+    counts: dict[str, int] = {}
+    for item in outcome.items:
+        counts[item.category] = counts.get(item.category, 0) + 1
+    for category, mean in outcome.category_means().items():
+        table.add_row(category, str(counts[category]), show(mean, "score"))
+    table.add_section()
+    table.add_row("overall", str(len(outcome.items)), show(outcome.overall(), "score"))
+    words = f"{outcome.critical_failures()} critical failures, {show(outcome.seconds, 'duration')}"
+    if outcome.training is not None:
+        loss, margin = outcome.training.final_loss, outcome.training.reward_margin
+        words += f", final loss {_number(loss)}, reward margin {_number(margin)}"
+    return [table, "", words]
+
+
+def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
+    """Return where a session stands."""
+    counts = ", ".join(f"{count} {name}" for name, count in probe_counts(night).items() if count)
+    facts = [
+        f"{folder.path.name}: {state}, {show(night.active_s, 'duration')} so far",
+        f"probes: {counts or 'none'}",
+        f"raising {night.target}"
+        + (f", noise sd {show(night.noise.target_sd, 'score')}" if night.noise is not None else ""),
+    ]
+    view: View = list(facts)
+    if night.candidates:
+        table = _table(("candidate", "lane", "change", "decision", "effect"))
+        for candidate in night.candidates.values():
+            reading = night.reading(candidate.id)
+            table.add_row(
+                candidate.id,
+                candidate.change.lane,
+                change_in_words(candidate.change),
+                reading.decision if reading else MISSING,
+                show_effect(reading.effect, reading.interval) if reading else MISSING,
+            )
+        view += ["", table]
+    view += [f"warning, {warning.subject}: {warning.message}" for warning in night.warnings]
+    return [*view, "", headline(night)]
+
+
+def _number(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.3f}"
+
+
+def _table(columns: tuple[str, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, name in enumerate(columns):
+        is_number = index > 0 and name not in ("role", "lane", "knob", "change", "range", "decision", "effect")
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=name != "range", overflow="fold")
+    return table
