@@ -1,0 +1,64 @@
+import json
+from pathlib import Path
+
+import pytest
+from tiny_base import QUIET, tiny_recipe, tiny_request, tiny_rows
+
+from probes.evaluation.evaluate import evaluate, summarize
+from probes.evaluation.sampling import sample_seed
+from probes.evaluation.suite import read_suite
+from probes.outcome import SampleScore
+from probes.training.train import trained
+from probes.warm_base import LoadedBase
+
+pytestmark = [pytest.mark.filterwarnings(text) for text in QUIET]
+
+
+def read(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_answer_is_kept_with_its_seed_and_scored(base: LoadedBase, tiny_base: Path, tmp_path: Path) -> None:
+    request = tiny_request(tiny_base, tmp_path / "probe")
+    items = read_suite([request.suite.path])
+    scores = evaluate(base.model, base.tokenizer, items, request, tmp_path)
+    responses, samples = read(tmp_path / "responses.jsonl"), read(tmp_path / "scores.jsonl")
+    assert [(r["item"], r["sample"]) for r in responses] == [(i.id, s) for i in items for s in range(2)]
+    assert [r["seed"] for r in responses] == [sample_seed(3, i.id, s) for i in items for s in range(2)]
+    assert {r["stop_reason"] for r in responses} <= {"stop", "length"}
+    assert [SampleScore.model_validate(s).score for s in samples] == [x for item in scores for x in item.scores]
+    assert [(item.item, item.category, len(item.scores)) for item in scores] == [(i.id, i.category, 2) for i in items]
+
+
+def test_the_same_seed_gives_the_same_scores_and_texts(base: LoadedBase, tiny_base: Path, tmp_path: Path) -> None:
+    request = tiny_request(tiny_base, tmp_path / "probe")
+    items = read_suite([request.suite.path])
+    runs: list[tuple[object, bytes]] = []
+    for _ in range(2):
+        with trained(base.model, base.tokenizer, tiny_rows(), tiny_recipe(), 3, tmp_path) as result:
+            scores = evaluate(result.model, base.tokenizer, items, request, tmp_path)
+        runs.append((scores, (tmp_path / "responses.jsonl").read_bytes()))
+    assert runs[0] == runs[1]
+
+
+def test_the_system_prompt_reaches_the_model(base: LoadedBase, tiny_base: Path, tmp_path: Path) -> None:
+    plain = tiny_request(tiny_base, tmp_path / "probe")
+    prompted = plain.model_copy(update={"recipe": plain.recipe.replace(system_prompt="Be a keeper of the lamp.")})
+    items = read_suite([plain.suite.path])
+    texts: list[bytes] = []
+    for request in (plain, prompted):
+        evaluate(base.model, base.tokenizer, items, request, tmp_path)
+        texts.append((tmp_path / "responses.jsonl").read_bytes())
+    assert texts[0] != texts[1]
+
+
+def test_unscored_samples_stay_missing_and_critical_answers_are_counted(tiny_base: Path, tmp_path: Path) -> None:
+    items = read_suite([tiny_request(tiny_base, tmp_path / "probe").suite.path])[:1]
+    samples = [
+        SampleScore(item="i0", category="tide", sample=n, seed=n, score=score, critical_failures=critical)
+        for n, (score, critical) in enumerate([(4.0, ("a", "b")), (None, ()), (8.0, ())])
+    ]
+    (summary,) = summarize(items, samples)
+    assert summary.scores == (4.0, None, 8.0)
+    assert summary.mean == 6.0
+    assert summary.critical_failures == 1
