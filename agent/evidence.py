@@ -74,7 +74,7 @@ class Referee:
         self._target = fit_effects(
             runs,
             plan.target,
-            EffectPrior(rules.prior_mean, rules.prior_sd),
+            EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df),
             _spread(runs, plan.target, rules.noise_sd, plan),
             _usable(paired_correlation(runs, plan.target)),
         )
@@ -115,7 +115,10 @@ def _guard_effects(runs: Sequence[Run], name: str, plan: NightPlan) -> Effects:
     if name == CRITICAL_FAILURES:
         prior, assumed_sd = EffectPrior(0.0, 2 * plan.guards[name]), plan.guards[name]
     else:
-        prior, assumed_sd = EffectPrior(rules.prior_mean, rules.guard_prior_sd), category_noise(plan)
+        prior, assumed_sd = (
+            EffectPrior(rules.prior_mean, rules.guard_prior_sd, rules.prior_tail_df),
+            category_noise(plan),
+        )
     return fit_effects(runs, name, prior, _spread(runs, name, assumed_sd, plan))
 
 

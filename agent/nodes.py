@@ -93,7 +93,7 @@ def propose_candidates(state: NightState, runtime: Runtime[NightContext]) -> Upd
 
 
 def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
-    """Run what the present step lacks; the ledger learns of each probe as it ends."""
+    """Run what the present step lacks; the ledger learns of each probe as it ends. What is measured is not repeated."""
     context = runtime.context
     wanted = _wanted(state, context)
     searching, refusal = state["step"] != "confirm", None
@@ -108,7 +108,12 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
     def finished(plan: ev.ProbePlan, outcome: Any) -> None:
         context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
 
-    context.launcher.run(to_plans(context.night, wanted, context.make_request), started, finished)
+    measured = {probe.outcome.key: probe.outcome for probe in context.night.probes if probe.is_completed}
+    plans = to_plans(context.night, wanted, context.make_request)
+    for plan in plans:
+        if plan.request.key in measured:
+            finished(plan, measured[plan.request.key])
+    context.launcher.run([plan for plan in plans if plan.request.key not in measured], started, finished)
     if context.launcher.is_stopping:
         return {"next": "stop"}
     return {"next": "decide" if state["step"] == "search" else state["step"]}

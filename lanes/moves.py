@@ -13,8 +13,8 @@ from lanes.lane import Tried
 from probes.candidate import Change, KnobValue
 from probes.recipe import DataMix, Recipe
 
-NEAR_DUPLICATE = 0.1
-"""Numbers closer than this share of the window to a tried one wait until nothing else is left."""
+NEAR_DUPLICATE = 0.2
+"""Numbers closer than this share of the window to a tried one are no new moves: no probe could tell them apart."""
 
 
 class OpenKnob(NamedTuple):
@@ -51,28 +51,25 @@ def was_tried(knob: Knob, change: Change, tried: Sequence[Tried]) -> Tried | Non
 def open_knobs(knobs: Mapping[str, Knob], working: Mapping[str, KnobValue], tried: Sequence[Tried]) -> list[OpenKnob]:
     """Return the knobs that have open moves, with those moves; an empty list when nothing is left.
 
-    Three ranks, and only the best one that is not empty in the whole lane: values well apart from all tried ones;
-    any untried value; values that the working recipe left by an accepted change.
+    Open are values well apart from all tried ones. What the working recipe left by an accepted change is no move:
+    going back would train a recipe that was measured already.
 
     Args:
         knobs: all knobs of the lane.
         working: each knob's value in the working recipe.
         tried: the lane's own history, oldest first.
     """
-    ranks: tuple[list[OpenKnob], list[OpenKnob], list[OpenKnob]] = ([], [], [])
+    found: list[OpenKnob] = []
     for name, knob in knobs.items():
         history = tuple(t for t in tried if t.change.knob == name)
         here = working[name]
         taken = [t.change.after for t in history]
         left = [t.change.before for t in history if t.decision == "accept"]
-        untried = _without(knob, reachable(knob, here), taken)
-        fresh = _without(knob, untried, left)
-        clear = [v for v in fresh if not _is_near(knob, here, v, taken)]
-        for rank, values in zip(ranks, (clear, fresh, untried), strict=True):
-            if values:
-                rank.append(OpenKnob(name, knob, here, tuple(values), history))
-    apart, fresh, untried = ranks
-    return apart or fresh or untried
+        untried = _without(knob, reachable(knob, here), [*taken, *left])
+        values = tuple(v for v in untried if not _is_near(knob, here, v, taken))
+        if values:
+            found.append(OpenKnob(name, knob, here, values, history))
+    return found
 
 
 def known_levels(knob: OpenKnob) -> list[Known]:

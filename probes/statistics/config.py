@@ -42,6 +42,8 @@ class RefereeConfig(Frozen):
     """Prior mean of a change's effect: most changes hurt a little."""
     prior_sd: float = Field(default=0.4, gt=0.0, le=10.0)
     """Prior sd of a change's effect."""
+    prior_tail_df: float = Field(default=3.0, gt=2.0, le=1000.0)
+    """Degrees of freedom of the prior's Student t: most changes do little, a few do a lot."""
     guard_prior_sd: float = Field(default=1.0, gt=0.0, le=10.0)
     """Prior sd of a change's effect on a guard; wider than the target's, since one category swings more than the mean
     of all and a broken guard must not be shrunk away."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, isinf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from probes.statistics.runs import Run
 
 LEVEL_PRIOR_SD = 10.0
 """The baseline's level is unknown over the whole 0–10 scale."""
+TAIL_ROUNDS = 25
+"""Rounds of the iteration for a Student t prior; it settles within a few."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class EffectPrior:
 
     mean: float
     sd: float
+    tail_df: float = inf
+    """Degrees of freedom of its Student t distribution; infinite: normal. Small values let a large effect be seen at
+    its size instead of being shrunk to what most changes do."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,10 @@ def fit_effects(
 ) -> Effects:
     """Return the joint posterior of level and effects given all runs.
 
-    Conjugate normal regression with known noise: y ~ N(X·θ, σ²(1-ρ)·I + σ²ρ·SSᵀ), where S marks equal train seeds.
-    With no run at all the posterior is the prior.
+    Conjugate normal regression with known noise: y ~ N(X·θ, σ²(1-ρ)·I + σ²ρ·SSᵀ), where S marks equal train seeds. A
+    Student t prior is a normal one whose variance is itself uncertain; its posterior is approximated by the usual
+    variational iteration: E[1/τ²] = (ν + 1) / (ν·s² + E[(d - m)²]) for each change. With no run at all the posterior
+    is the prior.
 
     Args:
         runs: Completed probes on the same items.
@@ -90,21 +97,31 @@ def fit_effects(
         seed_correlation: Correlation of two runs that share a train seed, 0 … 1; negative values count as 0.
     """
     names = tuple(sorted({name for run in runs for name in run.changes}))
-    size = 1 + len(names)
     prior_mean = np.array([5.0, *[prior.mean] * len(names)])
-    precision = np.diag([LEVEL_PRIOR_SD**-2, *[prior.sd**-2] * len(names)])
+    precision = np.array([LEVEL_PRIOR_SD**-2, *[prior.sd**-2] * len(names)])
     if not runs:
-        return Effects(names, prior_mean, np.linalg.inv(precision))
+        return Effects(names, prior_mean, np.diag(1 / precision))
+    design = _design(runs, names)
+    y = np.array([run.metric(metric) for run in runs])
+    weighted = _solve_noise(runs, np.column_stack([design, y]), noise_sd, max(0.0, min(0.95, seed_correlation)))
+    information, score = design.T @ weighted[:, :-1], design.T @ weighted[:, -1]
+    for _ in range(1 if isinf(prior.tail_df) else TAIL_ROUNDS):
+        covariance = np.linalg.inv(np.diag(precision) + information)
+        mean = covariance @ (precision * prior_mean + score)
+        if not isinf(prior.tail_df):
+            spread = (mean - prior_mean) ** 2 + np.diag(covariance)
+            precision[1:] = ((prior.tail_df + 1) / (prior.tail_df * prior.sd**2 + spread))[1:]
+    return Effects(names, mean, (covariance + covariance.T) / 2)
+
+
+def _design(runs: Sequence[Run], names: Sequence[str]) -> NDArray[np.float64]:
+    """Return the design, shape (runs, 1 + changes): level, then one indicator per change."""
     column = {name: 1 + i for i, name in enumerate(names)}
-    design = np.zeros((len(runs), size))
+    design = np.zeros((len(runs), 1 + len(names)))
     design[:, 0] = 1.0
     for row, run in enumerate(runs):
         design[row, [column[name] for name in run.changes]] = 1.0
-    y = np.array([run.metric(metric) for run in runs])
-    weighted = _solve_noise(runs, np.column_stack([design, y]), noise_sd, max(0.0, min(0.95, seed_correlation)))
-    covariance = np.linalg.inv(precision + design.T @ weighted[:, :size])
-    mean = covariance @ (precision @ prior_mean + design.T @ weighted[:, size])
-    return Effects(names, mean, (covariance + covariance.T) / 2)
+    return design
 
 
 def _solve_noise(runs: Sequence[Run], columns: NDArray[np.float64], noise_sd: float, rho: float) -> NDArray[np.float64]:

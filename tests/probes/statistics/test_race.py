@@ -95,3 +95,33 @@ def test_intervals_cover_effects_drawn_from_the_prior() -> None:
 def test_total_of_two_changes_is_the_sum_of_their_means() -> None:
     effects = fit_effects([run(5.0), run(6.0, "c"), run(6.4, "c", "d")], "t", PRIOR, 0.5)
     assert effects.total(["c", "d"]).mean == pytest.approx(effects.of("c").mean + effects.of("d").mean)
+
+
+def test_a_heavy_tail_lets_a_large_effect_keep_its_size() -> None:
+    runs = [*(run(5.0 + 0.1 * s, seed=s) for s in range(6)), run(8.6, "big"), run(5.4, "small")]
+    normal = fit_effects(runs, "t", PRIOR, 0.5)
+    heavy = fit_effects(runs, "t", EffectPrior(-0.15, 0.4, tail_df=3.0), 0.5)
+    assert normal.of("big").mean < 1.5
+    assert 2.5 < heavy.of("big").mean < 3.4
+    assert heavy.of("small").mean == pytest.approx(normal.of("small").mean, abs=0.1)
+
+
+def test_a_very_light_tail_is_the_normal_prior() -> None:
+    runs = [run(5.0), run(5.2), run(6.0, "c")]
+    heavy = fit_effects(runs, "t", EffectPrior(-0.15, 0.4, tail_df=1e9), 0.5).of("c")
+    normal = fit_effects(runs, "t", PRIOR, 0.5).of("c")
+    assert (heavy.mean, heavy.sd) == pytest.approx((normal.mean, normal.sd), abs=1e-6)
+
+
+def test_heavy_tailed_intervals_cover_heavy_tailed_effects() -> None:
+    rng = np.random.default_rng(7)
+    covered, total = 0, 0
+    for _ in range(150):
+        truth = {f"c{i}": -0.15 + 0.4 * rng.standard_t(3) for i in range(6)}
+        runs = [run(5 + rng.normal(0, 0.5)) for _ in range(6)]
+        runs += [run(5 + d + rng.normal(0, 0.5), name) for name, d in truth.items()]
+        effects = fit_effects(runs, "t", EffectPrior(-0.15, 0.4, tail_df=3.0), 0.5)
+        for name, d in truth.items():
+            low, high = effects.of(name).interval(0.9)
+            covered, total = covered + (low <= d <= high), total + 1
+    assert 0.84 <= covered / total <= 0.95
