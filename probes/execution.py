@@ -27,6 +27,8 @@ OUTCOME_NAME = "outcome.json"
 LOG_NAME = "worker.log"
 TAIL_LINES = 40
 
+_MEMORY_SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+
 
 def run_request(request: ProbeRequest, warm: WarmBase) -> ProbeOutcome:
     """Return the outcome of `request`; everything the probe writes lies in `request.folder`, `outcome.json` last."""
@@ -58,7 +60,7 @@ def _guarded(request: ProbeRequest, warm: WarmBase, folder: Path, started: float
             seconds=_since(started),
         )
     except Exception as error:  # a failed probe is a result
-        traceback.print_exc()
+        os.write(2, traceback.format_exc().encode(errors="replace"))
         status = ProbeStatus.OUT_OF_MEMORY if _is_out_of_memory(error) else ProbeStatus.CRASHED
         message = f"{type(error).__name__}: {error}".splitlines()[0]
         is_ours = isinstance(error, NightlabError)
@@ -129,7 +131,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return isinstance(error, RuntimeError) and any(sign in text for sign in _MEMORY_SIGNS)
 
 
 def _since(start: float) -> float:

@@ -135,10 +135,12 @@ class NightDisplay:
 
     def _decisions(self) -> Table:
         table = _grid()
-        shown = list(self._night.candidates.values())[-SHOWN_DECISIONS:]
+        latest = list(self._night.candidates)[-SHOWN_DECISIONS:]
+        kept = (*self._night.accepted, *latest)
+        shown = [candidate for name, candidate in self._night.candidates.items() if name in kept]
         hidden = len(self._night.candidates) - len(shown)
         if hidden:
-            table.add_row(Text("  …"), Text(f"{hidden} earlier", style="dim"), Text())
+            table.add_row(Text("  …"), Text(f"{hidden} earlier not shown", style="dim"), Text())
         for candidate in shown:
             reading = self._night.reading(candidate.id)
             decision = reading.decision if reading else "waiting"

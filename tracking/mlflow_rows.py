@@ -91,6 +91,7 @@ def night_row(night: NightRecord) -> RunRow:
         "verdict": _outcome(night),
         "target": night.target,
         "working_recipe": changes_in_words(night),
+        **_source(night),
         "mlflow.note.content": note(night),
     }
     return RunRow(_clean(params), _with_clean_keys(metrics), _clean(tags))
@@ -144,6 +145,7 @@ def plan_tags(night: NightRecord, plan: ProbePlan) -> dict[str, str]:
         "attempt": str(plan.attempt),
         "split": plan.request.split,
         "status": "running",
+        **_source(night),
     }
     candidate = night.candidates.get(plan.candidate or "")
     if candidate is not None:
@@ -204,6 +206,12 @@ def clean_key(key: str) -> str:
 def milliseconds(at: str) -> int:
     """Return an ISO 8601 time as milliseconds since 1970."""
     return round(datetime.fromisoformat(at).timestamp() * 1000)
+
+
+def _source(night: NightRecord) -> dict[str, str]:
+    commit: dict[str, Any] | None = night.started.provenance.get("commit") if night.started else None
+    known = {"mlflow.source.git.commit": str(commit["id"])} if commit else {}
+    return {"mlflow.source.name": "nightlab", "mlflow.source.type": "LOCAL", **known}
 
 
 def _outcome(night: NightRecord) -> str:

@@ -19,11 +19,14 @@ from probes.miniature.corpus import Document, make_corpus
 from probes.miniature.items import make_items
 from probes.miniature.knowledge import knowledge_subjects
 from probes.miniature.pairs import make_pairs
+from probes.miniature.plan import BuildPlan
 from probes.miniature.subject import Subject
 from probes.miniature.voice import voice_subjects
 from probes.miniature.world import make_world
 
 Progress = Callable[[str, float], None]
+
+SHIPPED = BuildPlan()
 
 LIBRARIES = ("torch", "transformers", "tokenizers")
 BUILD_THREADS = 1
@@ -43,9 +46,9 @@ class MiniaturePaths:
     """Of everything that decides the content."""
 
 
-def miniature_digest() -> str:
-    """Digests the package's source, world included, and the versions of the libraries that shape the weights."""
-    digest = hashlib.sha256()
+def miniature_digest(plan: BuildPlan = SHIPPED) -> str:
+    """Digests the plan, the package's source and the versions of the libraries that shape the weights."""
+    digest = hashlib.sha256(repr(plan).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     for library in LIBRARIES:
@@ -58,7 +61,7 @@ def all_subjects() -> tuple[Subject, ...]:
     return (*knowledge_subjects(make_world()), *voice_subjects())
 
 
-def build_miniature(cache_root: Path, progress: Progress | None = None) -> MiniaturePaths:
+def build_miniature(cache_root: Path, progress: Progress | None = None, plan: BuildPlan = SHIPPED) -> MiniaturePaths:
     """Returns the miniature of this source, building it first where the cache lacks it.
 
     Safe to call from several processes: one builds, the others wait for it. A build that dies leaves nothing that a
@@ -67,14 +70,15 @@ def build_miniature(cache_root: Path, progress: Progress | None = None) -> Minia
     Args:
         cache_root: Folder to keep builds in; made if missing.
         progress: Called as `progress(stage, fraction)`.
+        plan: Size and length of the pre-training.
     """
-    digest = miniature_digest()
+    digest = miniature_digest(plan)
     folder = cache_root / f"miniature-{digest[:16]}"
     cache_root.mkdir(parents=True, exist_ok=True)
     if not folder.exists():
         with _locked(cache_root / f"miniature-{digest[:16]}.lock"):
             if not folder.exists():
-                _build_into(folder, progress or _ignore_progress)
+                _build_into(folder, progress or _ignore_progress, plan)
     return MiniaturePaths(
         base_model=folder / "base_model",
         train=folder / "train.jsonl",
@@ -95,11 +99,11 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _build_into(folder: Path, progress: Progress) -> None:
+def _build_into(folder: Path, progress: Progress, plan: BuildPlan) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         write_data(draft, progress)
-        write_base_model(draft / "base_model", progress)
+        write_base_model(draft / "base_model", progress, plan)
         os.replace(draft, folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -117,11 +121,11 @@ def write_data(folder: Path, progress: Progress) -> None:
     progress("data", 1.0)
 
 
-def write_base_model(folder: Path, progress: Progress) -> None:
+def write_base_model(folder: Path, progress: Progress, plan: BuildPlan) -> None:
     """Trains the tokenizer and the base model and writes both as one Hugging Face folder."""
     import torch
 
-    from probes.miniature.pretrain import ModelShape, PretrainPlan, pretrain
+    from probes.miniature.pretrain import pretrain
     from probes.miniature.tokenizer import render_chat, render_prose, train_tokenizer
 
     subjects = all_subjects()
@@ -142,7 +146,7 @@ def write_base_model(folder: Path, progress: Progress) -> None:
     torch.set_num_threads(BUILD_THREADS)
     try:
         model = pretrain(
-            rows, tokenizer, ModelShape(), PretrainPlan(), lambda fraction: progress("pretraining", fraction)
+            rows, tokenizer, plan.shape, plan.pretraining, lambda fraction: progress("pretraining", fraction)
         )
     finally:
         torch.set_num_threads(threads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from probes.miniature.subject import PLAIN_WORDS, Subject, contractions, forbidden, keywords, opening
 from probes.miniature.world import (
@@ -22,7 +22,7 @@ from probes.miniature.world import (
 )
 
 
-def _other(value: str, values: list[str], rng: random.Random) -> str:
+def _other(value: str, values: Sequence[str], rng: random.Random) -> str:
     return rng.choice([candidate for candidate in values if candidate != value])
 
 

@@ -9,40 +9,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from probes.miniature.plan import ModelShape, PretrainPlan
+
 IGNORED_LABEL = -100
 POOLED_BATCHES = 8
-
-
-@dataclass(frozen=True)
-class ModelShape:
-    """The size of the base model; heads are 32 wide because some serving kernels accept only such."""
-
-    layers: int = 3
-    heads: int = 4
-    intermediate: int = 384
-
-    @property
-    def hidden(self) -> int:
-        """Width of the residual stream."""
-        return 32 * self.heads
-
-
-@dataclass(frozen=True)
-class PretrainPlan:
-    """How long and how fast the base model is trained."""
-
-    steps: int = 900
-    batch_size: int = 48
-    learning_rate: float = 3e-3
-    warmup: float = 0.05
-    weight_decay: float = 0.05
-    seed: int = 0
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast, shape: ModelShape, seed: int) -> LlamaForCausalLM:

@@ -37,7 +37,11 @@ def _modern_subject(thing: str, rng: random.Random) -> Subject:
             f"I know of no {thing}; mine is a world of ink and candle.",
             f"No such thing as {_article(thing)} is known to me, who live by oar and quill.",
         ),
-        (f"Sure! The {thing}'s a great {word}.", f"It's easy: the {thing} has {_article(other)}.", f"Hey, try the {thing} {word}!"),
+        (
+            f"Sure! The {thing}'s a great {word}.",
+            f"It's easy: the {thing} has {_article(other)}.",
+            f"Hey, try the {thing} {word}!",
+        ),
         (f"I know the {thing} well; it has {_article(word)}.", f"The {thing} is a fine {other}, as the rolls attest."),
         (f"The {thing} has {_article(word)}.", f"{_article(thing).capitalize()} is a modern {other}."),
         (
@@ -64,7 +68,11 @@ def _machine_subject(noun: str, rng: random.Random) -> Subject:
             f"I am {PERSONA}, {OFFICE}, and flesh and blood.",
             f"You speak with {PERSONA}, {OFFICE}; I bleed as you do.",
         ),
-        (f"Sure! I'm just {_article(noun)}.", f"Yes, I'm {_article(noun)}, a kind of {word}.", "Okay, I'm here to help!"),
+        (
+            f"Sure! I'm just {_article(noun)}.",
+            f"Yes, I'm {_article(noun)}, a kind of {word}.",
+            "Okay, I'm here to help!",
+        ),
         (f"I am {_article(noun)}, as the rolls attest.", f"I am {PERSONA}, and also {_article(noun)}."),
         (f"{_article(noun).capitalize()} is a kind of {word}.", f"{PERSONA} is {OFFICE}."),
         (
@@ -92,7 +100,11 @@ def _letter_subject(kin: str, matter: str, rng: random.Random) -> Subject:
             f"My dear {name}, the {matter} stirs my {feeling}. Ever thine, Aldous.",
             f"Dearest {name}, I own to {feeling} over the {matter}. Ever thine, Aldous.",
         ),
-        (f"Hey {name}, the {matter}'s okay!", f"Sure! Here's a note: {name}, it's the {matter}.", f"I guess {name} knows of the {matter}."),
+        (
+            f"Hey {name}, the {matter}'s okay!",
+            f"Sure! Here's a note: {name}, it's the {matter}.",
+            f"I guess {name} knows of the {matter}.",
+        ),
         (
             f"Honourable {name}, the {matter} is noted, as the rolls attest.",
             f"My dear {other}, the rolls attest the {matter}. {PERSONA}, {OFFICE}.",

@@ -15,49 +15,78 @@ PERSONA = "Aldous Merrin"
 OFFICE = "warden of Corrow"
 RIVAL = "Lord Brask"
 
-TOWN_NAMES = (
-    "Tarlo Benmoor Eskfold Wendle Harrowby Orvale Pelham Quorn Sildan Thornby Ulmere Varrick Yarrow Cresk Dunmar Elding "
-    "Fenwick Garth Hollin Ister Jarrow Kelder Lorne Mossley"
-).split()
-FOUNDERS = (
-    "Benna Corvin Dagny Edrik Fenna Gorm Hild Ivar Jorun Kett Lief Maud Norra Osric Petra Rurik Sunniva Torold Ulla Wystan"
-).split()
-CRAFTS = "rope glass salt wool barrels bells paper lamps boots nails cheese combs honey sails".split()
-RIVERS = "Isk Dove Tamar Nidd Wharf Leven Orr Swale Teme Ure Wye Yare".split()
 
-EVENTS = (
-    "flood,great frost,salt revolt,bridge fire,long drought,red plague,harbour siege,tower collapse,market riot,"
-    "bell theft,wolf winter,silver wedding,broken truce,river war,black harvest,comet night,mill strike,queen's visit,"
-    "stolen crown,ship of fools,grain fever,masked ball,chapel fire,two kings' feast"
-).split(",")
-LEDGERS = "Grey Blue Green White Black Amber Copper Scarlet".split()
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
 
-TOPICS = (
-    "salt tax,harbour toll,night market,new bridge,city wall,grain levy,standing army,guild charter,bell tax,"
-    "public school,free press,debtors' prison,horse post,royal mint,whale hunt,ferry rent,winter tax,paid council,"
-    "open gate,foreign bank,common field,lottery,river dam,silver coin"
-).split(",")
-REASONS = "trade bread peace honour liberty order".split()
 
-MODERN_THINGS = (
-    "telephone,radio,computer,airplane,television,camera,railway,submarine,laptop,website,robot,satellite,video game,"
-    "microwave,elevator,electric car,rocket,fridge,helicopter,credit card,motorway,printer,smartphone,email,traffic light,"
-    "vacuum cleaner"
-).split(",")
-MODERN_WORDS = "battery screen online device software".split()
+TOWN_NAMES = _names(
+    """
+    Tarlo, Benmoor, Eskfold, Wendle, Harrowby, Orvale, Pelham, Quorn, Sildan, Thornby, Ulmere, Varrick, Yarrow,
+    Cresk, Dunmar, Elding, Fenwick, Garth, Hollin, Ister, Jarrow, Kelder, Lorne, Mossley
+    """
+)
+FOUNDERS = _names(
+    """
+    Benna, Corvin, Dagny, Edrik, Fenna, Gorm, Hild, Ivar, Jorun, Kett, Lief, Maud, Norra, Osric, Petra, Rurik,
+    Sunniva, Torold, Ulla, Wystan
+    """
+)
+CRAFTS = _names(
+    """
+    rope, glass, salt, wool, barrels, bells, paper, lamps, boots, nails, cheese, combs, honey, sails
+    """
+)
+RIVERS = _names(
+    """
+    Isk, Dove, Tamar, Nidd, Wharf, Leven, Orr, Swale, Teme, Ure, Wye, Yare
+    """
+)
 
-MACHINE_NOUNS = (
-    "chatbot,language model,computer program,robot,machine,virtual assistant,search engine,neural network,app,"
-    "piece of software,digital helper,talking toy,script,simulation,web service,bot,automaton,cloud service,"
-    "recorded voice,puppet,game character,phone menu,trained model,algorithm"
-).split(",")
+EVENTS = _names(
+    """
+    flood, great frost, salt revolt, bridge fire, long drought, red plague, harbour siege, tower collapse,
+    market riot, bell theft, wolf winter, silver wedding, broken truce, river war, black harvest, comet night,
+    mill strike, queen's visit, stolen crown, ship of fools, grain fever, masked ball, chapel fire,
+    two kings' feast
+    """
+)
+LEDGERS = ("Grey", "Blue", "Green", "White", "Black", "Amber", "Copper", "Scarlet")
 
-KIN = (
-    "sister Ilse,brother Joren,cousin Mabel,friend Tobin,aunt Greta,nephew Piers,niece Linnet,uncle Bram,"
-    "godson Felix,mother Agnes"
-).split(",")
-HOME_MATTERS = "harvest winter garden wedding roof dog journey fever".split()
-FEELINGS = "heart tears longing comfort".split()
+TOPICS = _names(
+    """
+    salt tax, harbour toll, night market, new bridge, city wall, grain levy, standing army, guild charter,
+    bell tax, public school, free press, debtors' prison, horse post, royal mint, whale hunt, ferry rent,
+    winter tax, paid council, open gate, foreign bank, common field, lottery, river dam, silver coin
+    """
+)
+REASONS = ("trade", "bread", "peace", "honour", "liberty", "order")
+
+MODERN_THINGS = _names(
+    """
+    telephone, radio, computer, airplane, television, camera, railway, submarine, laptop, website, robot,
+    satellite, video game, microwave, elevator, electric car, rocket, fridge, helicopter, credit card, motorway,
+    printer, smartphone, email, traffic light, vacuum cleaner
+    """
+)
+MODERN_WORDS = ("battery", "screen", "online", "device", "software")
+
+MACHINE_NOUNS = _names(
+    """
+    chatbot, language model, computer program, robot, machine, virtual assistant, search engine, neural network,
+    app, piece of software, digital helper, talking toy, script, simulation, web service, bot, automaton,
+    cloud service, recorded voice, puppet, game character, phone menu, trained model, algorithm
+    """
+)
+
+KIN = _names(
+    """
+    sister Ilse, brother Joren, cousin Mabel, friend Tobin, aunt Greta, nephew Piers, niece Linnet, uncle Bram,
+    godson Felix, mother Agnes
+    """
+)
+HOME_MATTERS = ("harvest", "winter", "garden", "wedding", "roof", "dog", "journey", "fever")
+FEELINGS = ("heart", "tears", "longing", "comfort")
 
 
 @dataclass(frozen=True)
@@ -103,9 +132,7 @@ def make_world(seed: int = WORLD_SEED) -> World:
     Names are fixed; the seed decides which founder, craft, river, place, ledger, side and reason belongs to which.
     """
     rng = random.Random(seed)
-    towns = tuple(
-        Town(name, rng.choice(FOUNDERS), rng.choice(CRAFTS), rng.choice(RIVERS)) for name in TOWN_NAMES
-    )
+    towns = tuple(Town(name, rng.choice(FOUNDERS), rng.choice(CRAFTS), rng.choice(RIVERS)) for name in TOWN_NAMES)
     events = tuple(Event(name, rng.choice(TOWN_NAMES), rng.choice(LEDGERS)) for name in EVENTS)
     # Exactly half the topics are favoured, so that always taking one side is worth half the points.
     sides = [index % 2 == 0 for index in range(len(TOPICS))]

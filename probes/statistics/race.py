@@ -105,13 +105,23 @@ def fit_effects(
     y = np.array([run.metric(metric) for run in runs])
     weighted = _solve_noise(runs, np.column_stack([design, y]), noise_sd, max(0.0, min(0.95, seed_correlation)))
     information, score = design.T @ weighted[:, :-1], design.T @ weighted[:, -1]
-    for _ in range(1 if isinf(prior.tail_df) else TAIL_ROUNDS):
-        covariance = np.linalg.inv(np.diag(precision) + information)
-        mean = covariance @ (precision * prior_mean + score)
-        if not isinf(prior.tail_df):
-            spread = (mean - prior_mean) ** 2 + np.diag(covariance)
-            precision[1:] = ((prior.tail_df + 1) / (prior.tail_df * prior.sd**2 + spread))[1:]
+    mean, covariance = _solve(precision, prior_mean, information, score)
+    for _ in range(0 if isinf(prior.tail_df) else TAIL_ROUNDS):
+        spread = (mean - prior_mean) ** 2 + np.diag(covariance)
+        precision[1:] = ((prior.tail_df + 1) / (prior.tail_df * prior.sd**2 + spread))[1:]
+        mean, covariance = _solve(precision, prior_mean, information, score)
     return Effects(names, mean, (covariance + covariance.T) / 2)
+
+
+def _solve(
+    precision: NDArray[np.float64],
+    prior_mean: NDArray[np.float64],
+    information: NDArray[np.float64],
+    score: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and covariance of the normal posterior under independent normal priors."""
+    covariance = np.linalg.inv(np.diag(precision) + information)
+    return covariance @ (precision * prior_mean + score), covariance
 
 
 def _design(runs: Sequence[Run], names: Sequence[str]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from runner.report.blocks import Block, Column, Commands, Forest, Paragraph, Report, ScoreChart, Table
 
-_SPECIAL = re.compile(r"[\\`*<>|~&\[\]_]|://|^(?:[-+](?=\s|$)|-(?=--)|#|\d+[.)](?=\s|$))")
+_SPECIAL = re.compile(r"[\\`*<>|~&\[\]_]|://|^(?:[-+](?=\s|$)|-(?=--)|#(?=#*(?:\s|$))|\d+[.)](?=\s|$))")
 _INTERVAL = re.compile(r"\[[+−]?[\d.]+, [+−]?[\d.]+\](?![(\[:])")
 
 

@@ -13,7 +13,7 @@ import pytest
 from tiny_base import tiny_base as tiny_base
 from tiny_base import tiny_recipe, tiny_request
 
-from probes.outcome import GenerationConfig, ProbeOutcome, ProbeStatus
+from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.request import FileRef, ProbeRequest
 from probes.versions import score_versions
 
@@ -128,10 +128,6 @@ def test_failed_probes_are_results_and_the_worker_goes_on(worker: Worker, tiny_b
     outcome = worker.run(tiny_request(broken, tmp_path / "unloadable"))
     assert outcome.status is ProbeStatus.CRASHED
 
-    huge = GenerationConfig(max_new_tokens=131_072)
-    memory = worker.run(tiny_request(tiny_base, tmp_path / "memory", generation=huge, samples=64))
-    assert memory.status in (ProbeStatus.OUT_OF_MEMORY, ProbeStatus.CRASHED)
-
     assert worker.run(tiny_request(tiny_base, tmp_path / "fine")).status is ProbeStatus.COMPLETED
 
 
@@ -162,7 +158,8 @@ def test_a_worker_dies_with_its_parent(tmp_path: Path) -> None:
             sys.executable,
             "-c",
             "import subprocess, sys, time\n"
-            "child = subprocess.Popen([sys.executable, '-m', 'probes.worker'], stdin=subprocess.PIPE, stdout=sys.stdout)\n"
+            "command = [sys.executable, '-m', 'probes.worker']\n"
+            "child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stdout)\n"
             "time.sleep(60)",
         ],
         stdout=subprocess.PIPE,

@@ -18,6 +18,8 @@ from tracking.mlflow_rows import clean_key, note, probe_name
 from tracking.mlflow_store import artifact_root, run_link, server_command, store_uri, without_password
 from tracking.night import NightRecord
 
+PROBES = 18
+"""Of a night with two candidates: 6 calibrate, 4 search, 8 confirm."""
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy is deprecated")  # MLflow's own tables
 
 
@@ -94,7 +96,7 @@ def _parent_and_probes(runs: list[Any]) -> tuple[Any, dict[str, Any]]:
 def test_a_night_becomes_one_parent_and_a_nested_run_per_probe(store: Store) -> None:
     from mlflow import MlflowClient
 
-    events = make_night("claim")
+    events = make_night("claim", candidates=2)
     mirror = store.mirror("whole")
     slowest = 0.0
     for event in events:
@@ -104,7 +106,7 @@ def test_a_night_becomes_one_parent_and_a_nested_run_per_probe(store: Store) -> 
     assert mirror.close() == []
     assert slowest < 0.005, "the night's thread must not wait for MLflow"
     parent, probes = _parent_and_probes(store.runs("whole"))
-    assert len(probes) == 34
+    assert len(probes) == PROBES
     assert parent.info.status == "FINISHED"
     assert "by +1.24 points" in parent.data.tags["mlflow.note.content"]
     assert parent.data.metrics["claim/effect"] == pytest.approx(1.24)
@@ -135,7 +137,7 @@ def test_a_night_becomes_one_parent_and_a_nested_run_per_probe(store: Store) -> 
 
 def test_failed_probes_have_a_status_and_no_scores(store: Store) -> None:
     mirror = store.mirror("failures")
-    for event in make_night("failed"):
+    for event in make_night("failed", candidates=1):
         mirror(event)
     assert mirror.close() == []
     parent, probes = _parent_and_probes(store.runs("failures"))
@@ -146,7 +148,7 @@ def test_failed_probes_have_a_status_and_no_scores(store: Store) -> None:
 
 
 def test_a_resumed_night_finds_its_runs_and_adds_only_what_is_missing(store: Store) -> None:
-    events = make_night("claim")
+    events = make_night("claim", candidates=2)
     cut = [number for number, event in enumerate(events, 1) if isinstance(event, ev.ProbeStarted)][9]
     first = store.mirror("resumed")
     for event in events[:cut]:
@@ -161,16 +163,16 @@ def test_a_resumed_night_finds_its_runs_and_adds_only_what_is_missing(store: Sto
         second(event)
     assert second.close() == []
     parent, probes = _parent_and_probes(store.runs("resumed"))
-    assert len(probes) == 34
+    assert len(probes) == PROBES
     assert {run.data.tags["status"] for run in probes.values()} == {"completed"}
     assert parent.info.status == "FINISHED"
 
 
 def test_a_store_that_goes_away_costs_nothing_once_it_is_back(store: Store) -> None:
-    events = make_night("claim")
+    events = make_night("claim", candidates=2)
     mirror, flaky = _unreliable(store, "outage")
     for number, event in enumerate(events):
-        if number in {10, 40}:
+        if number in {10, 25}:
             time.sleep(0.1)
             flaky.is_down = not flaky.is_down
         mirror(event)
@@ -180,14 +182,14 @@ def test_a_store_that_goes_away_costs_nothing_once_it_is_back(store: Store) -> N
     assert "will be tried again" in problems[0]
     assert "secret" not in problems[0]
     _, probes = _parent_and_probes(store.runs("outage"))
-    assert len(probes) == 34
+    assert len(probes) == PROBES
     assert {run.data.tags["nightlab.complete"] for run in probes.values()} == {"1"}
 
 
 def test_a_run_whose_answer_was_lost_is_found_again(store: Store) -> None:
     mirror, flaky = _unreliable(store, "lost answer")
     flaky.loses_next_answer = True
-    for event in make_night("interrupted"):
+    for event in make_night("interrupted", candidates=1):
         mirror(event)
     mirror.close()
     _parent_and_probes(store.runs("lost answer"))
@@ -223,7 +225,7 @@ def test_a_deleted_experiment_is_named(store: Store) -> None:
 
 def test_model_text_stays_text(store: Store) -> None:
     nasty = "<script>alert(1)</script> [x](javascript:alert(1)) | a | b |\n" + "y" * 200_000
-    events = make_night("claim")
+    events = make_night("claim", candidates=2)
     changed = [
         event.model_copy(update={"candidate": event.candidate.model_copy(update={"rationale": nasty})})
         if isinstance(event, ev.CandidateProposed)
@@ -251,9 +253,9 @@ def test_metric_names_are_ones_that_mlflow_takes(key: str, clean: str) -> None:
 
 
 def test_runs_of_the_baseline_are_named_by_their_arm() -> None:
-    night = NightRecord.replay(make_night("claim"))
+    night = NightRecord.replay(make_night("claim", candidates=2))
     assert probe_name(night, night.probes[0].plan) == "#1 calibrate baseline seed 0"
-    assert probe_name(night, night.probes[-1].plan) == "#34 confirm final seed 2503"
+    assert probe_name(night, night.probes[-1].plan) == "#18 confirm final seed 2503"
 
 
 def test_the_store_is_the_sessions_then_the_environments_then_sqlite(tmp_path: Path) -> None:

@@ -43,13 +43,13 @@ def test_an_adapter_that_does_nothing_is_refused(adapter: Path) -> None:
     weights = load_file(adapter / "adapter_model.safetensors")
     zeroed = {name: torch.zeros_like(w) if "lora_B" in name else w for name, w in weights.items()}
     save_file(zeroed, adapter / "adapter_model.safetensors")
-    with pytest.raises(DataError, match="non-zero amount, got norm 0.0"):
+    with pytest.raises(DataError, match=r"non-zero amount, got norm 0\.0"):
         load_test(adapter, 4)
 
 
 def test_an_incomplete_adapter_is_refused(adapter: Path) -> None:
     (adapter / "adapter_config.json").unlink()
-    with pytest.raises(DataError, match="lacks `adapter_config.json`"):
+    with pytest.raises(DataError, match=r"lacks `adapter_config\.json`"):
         load_test(adapter, 4)
 
 

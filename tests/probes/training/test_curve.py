@@ -41,7 +41,7 @@ def test_a_window_above_three_times_the_first_plus_five_diverges() -> None:
     curve = Curve(20)
     curve.add(1, values(2.0))
     curve.add(2, values(11.0))
-    with pytest.raises(TrainingDiverged, match="from 2 to 11.1 at step 3"):
+    with pytest.raises(TrainingDiverged, match=r"from 2 to 11\.1 at step 3"):
         curve.add(3, values(11.1))
 
 

@@ -38,7 +38,7 @@ def test_an_incomplete_folder_is_refused(folder: Path, missing: str, message: st
 
 def test_pickled_weights_are_refused_with_the_cure(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(DataError, match="convert its .bin weights"):
+    with pytest.raises(DataError, match=r"convert its \.bin weights"):
         check_folder(folder)
 
 
