@@ -7,7 +7,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env night test check test-slow test-server test-gpu ui landscape clean
+.PHONY: help env night test check test-slow test-server test-gpu ui landscape outcomes clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,8 +47,17 @@ test-gpu: env ## tests that need a CUDA device
 ui: env ## the MLflow UI on the store in results/, on this machine only
 	$(BIN)/nightlab ui
 
-landscape: env ## measure the true effects of single changes on the miniature (an hour)
-	$(BIN)/python -m runner.landscape
+landscape: env ## measure the true effects of single changes in both miniature sessions (half an hour)
+	for session in miniature miniature_at_optimum; do \
+		$(BIN)/python -m runner.landscape changes runner/sessions/$$session.toml --out results/landscape/$$session || exit; \
+	done
+
+outcomes: env ## ten nights of both miniature sessions, held against the truth (an hour)
+	for session in miniature miniature_at_optimum; do for seed in 0 1 2 3 4 5 6 7 8 9; do \
+		test -e results/outcomes/$$session-$$seed/summary.json || \
+		$(BIN)/nightlab run runner/sessions/$$session.toml --set seed=$$seed --out results/outcomes/$$session-$$seed || exit; \
+	done; done
+	$(BIN)/python -m runner.landscape outcomes results/outcomes/*-[0-9] --out results/landscape
 
 clean: ## remove the environment and caches; results stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""What a probe leaves behind. A failed probe is a result with a status and no scores, never 0 and never an exception."""
+"""What a probe leaves behind. A failed probe is a result with a status and no scores: never 0, never an exception."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -44,6 +45,7 @@ class NightDisplay:
         self._phase = ""
         self._live: Live | None = None
         self._started = clock.monotonic()
+        self._before_s = 0.0
 
     def take(self, event: ev.Event) -> None:
         """Take an event of an earlier stretch of the night without showing it."""
@@ -58,13 +60,15 @@ class NightDisplay:
                 self._phase = event.plan.phase
             elif isinstance(event, ev.ProbeFinished):
                 self._began.pop(event.outcome.key, None)
-        if self._live is None:
-            self._console.print(Text(f"{event.at[11:19]} {line_of(event, self._night)}"), soft_wrap=True)
-        elif isinstance(event, ev.Warned):
-            self._console.print(Text(f"warning, {event.subject}: {event.message}", style="yellow"))
+        with suppress(OSError):  # the terminal may be gone; the night goes on
+            if self._live is None:
+                self._console.print(Text(f"{event.at[11:19]} {line_of(event, self._night)}"), soft_wrap=True)
+            elif isinstance(event, ev.Warned):
+                self._console.print(Text(f"warning, {event.subject}: {event.message}", style="yellow"))
 
     def __enter__(self) -> Self:
         """Start the live view where there is a terminal."""
+        self._before_s = self._night.active_s
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 get_renderable=self.view,
@@ -82,7 +86,8 @@ class NightDisplay:
     ) -> None:
         """Leave the last view standing."""
         if self._live is not None:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
             self._live = None
 
     def view(self) -> RenderableType:
@@ -117,7 +122,7 @@ class NightDisplay:
         return _PHASE.get(self._phase, "checking")
 
     def _elapsed(self) -> float:
-        return self._clock.monotonic() - self._started
+        return self._before_s + self._clock.monotonic() - self._started
 
     def _bar(self) -> ProgressBar:
         return ProgressBar(total=self._config.budget.probes, completed=len(self._night.probes), width=None)

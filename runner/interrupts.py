@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -48,12 +48,15 @@ class StopRequest:
 
 @contextmanager
 def catching_signals(stop: StopRequest) -> Generator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP ask `stop` while the context is open; only on the main thread."""
+    """Let SIGINT, SIGTERM and a SIGHUP that is not ignored ask `stop`; only on the main thread."""
 
     def handle(_signum: int, _frame: FrameType | None) -> None:
         stop.ask()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` wants the night to outlive its terminal
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
@@ -62,4 +65,5 @@ def catching_signals(stop: StopRequest) -> Generator[None]:
 
 
 def _say_on_stderr(text: str) -> None:
-    sys.stderr.write(f"\n{text}\n")
+    with suppress(OSError):  # the terminal may be gone
+        sys.stderr.write(f"\n{text}\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -28,7 +28,6 @@ from runner.display import NightDisplay
 from runner.folder import SessionFolder, default_folder
 from runner.inputs import SessionInputs
 from runner.interrupts import StopRequest, catching_signals
-from runner.launchers.local import LocalLauncher
 from runner.overrides import resolved_toml
 from runner.planning import AUTO, RequestMaker, check_power, plan_night, weakest_category
 from runner.progress import ProgressLog
@@ -111,23 +110,45 @@ def recorded_config(night: NightRecord, folder: SessionFolder) -> SessionConfig:
         ) from error
 
 
+class _Prepared(NamedTuple):
+    """What a night needs to know before its ledger is opened."""
+
+    inputs: SessionInputs
+    lanes: dict[LaneName, Lane]
+    plan: NightPlan
+    warnings: tuple[str, ...]
+
+    @property
+    def space(self) -> dict[str, Mapping[str, str]]:
+        """Lane → knob → range in words."""
+        return {name: lane.knobs for name, lane in self.lanes.items()}
+
+
+def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> _Prepared:
+    """Check everything that can be checked; a new night stops here when it could not conclude."""
+    inputs = gather_inputs(config, folder.suite, around)
+    lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
+    target = OVERALL if config.target.category == AUTO else config.target.category
+    plan = plan_night(config, inputs, folder.path.name, target)
+    if folder.has_events:
+        return _Prepared(inputs, lanes, plan, ())
+    checked = check_power(plan, config)
+    if checked.problems:
+        raise ConfigError("\n".join(checked.problems))
+    replace_text(folder.config, resolved_toml(config))
+    return _Prepared(inputs, lanes, plan, (*inputs.warnings, *checked.warnings))
+
+
 def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> NightEnd:
     """Run one stretch of a night: its first, or the one after an interruption."""
-    stop = StopRequest(lambda text: around.console.print(text, style="yellow"))
+    stop = StopRequest(around.say)
     with ExitStack() as stack:
         # First, so that the workers' imports overlap with everything below.
         launcher = stack.enter_context(around.open_launcher(config, folder.logs, stop))
-        inputs = gather_inputs(config, folder.suite, around)
-        lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
-        target = OVERALL if config.target.category == AUTO else config.target.category
-        plan = plan_night(config, inputs, folder.path.name, target)
-        is_new = not folder.has_events
-        warnings = _preflight(config, inputs, plan) if is_new else ()
-        if is_new:
-            replace_text(folder.config, resolved_toml(config))
+        prepared = _prepare(config, folder, around)
         ledger = stack.enter_context(Ledger(folder.ledger))
         night = NightRecord.replay(ledger.events())
-        require_same_inputs(night, inputs.digests, folder)
+        require_same_inputs(night, prepared.inputs.digests, folder)
         budget = NightBudget(config.budget, around.clock, launcher.workers, night.active_s)
         display = NightDisplay(config, around.console, around.clock, budget.left_s)
         log = ProgressLog(folder.progress)
@@ -135,52 +156,26 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
         _observe(ledger, (log, ResultsTable(folder.results), sweeper, budget, display))
         stretch = Stretch(ledger, night, around.clock, folder)
         stack.enter_context(_mirroring(config, folder, around, ledger, stretch))
-        context = _context(plan, ledger, night, launcher, lanes, budget, folder, stretch, config, inputs, around)
+        context = NightContext(
+            plan=prepared.plan,
+            ledger=ledger,
+            night=night,
+            launcher=launcher,
+            lanes=prepared.lanes,
+            budget=budget,
+            clock=around.clock,
+            make_request=RequestMaker(config, prepared.inputs, folder),
+            checkpoint_path=folder.checkpoint,
+            proposer=config.agent.proposer,
+            write_report=stretch.write_report,
+        )
         with display, catching_signals(stop), stretch:
-            stretch.begin(config, inputs.digests, {name: lane.knobs for name, lane in lanes.items()})
-            for warning in warnings:
-                stretch.warn("preflight", warning)
+            stretch.begin(config, prepared.inputs.digests, prepared.space, prepared.warnings)
             if _agent_night(context, config) == "interrupted":
                 stretch.stop("interrupted", "asked to stop")
         peaks = ", ".join(f"{peak:.2f}" for peak in launcher.peak_memory_gib)
         log.note(around.clock.now(), f"peak memory per worker: {peaks} GiB")
     return NightEnd(folder, night)
-
-
-def _context(
-    plan: NightPlan,
-    ledger: Ledger,
-    night: NightRecord,
-    launcher: LocalLauncher,
-    lanes: dict[LaneName, Lane],
-    budget: NightBudget,
-    folder: SessionFolder,
-    stretch: Stretch,
-    config: SessionConfig,
-    inputs: SessionInputs,
-    around: Surroundings,
-) -> NightContext:
-    return NightContext(
-        plan=plan,
-        ledger=ledger,
-        night=night,
-        launcher=launcher,
-        lanes=lanes,
-        budget=budget,
-        clock=around.clock,
-        make_request=RequestMaker(config, inputs, folder),
-        checkpoint_path=folder.checkpoint,
-        proposer=config.agent.proposer,
-        write_report=stretch.write_report,
-    )
-
-
-def _preflight(config: SessionConfig, inputs: SessionInputs, plan: NightPlan) -> tuple[str, ...]:
-    """Return the warnings of the check; stop here when the night could not conclude."""
-    checked = check_power(plan, config)
-    if checked.problems:
-        raise ConfigError("\n".join(checked.problems))
-    return (*inputs.warnings, *checked.warnings)
 
 
 def _observe(ledger: Ledger, observers: Sequence[Observer]) -> None:

@@ -31,7 +31,7 @@ def run_probe(
         if out is None:
             out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nightlab-probe-")))
         folder = SessionFolder(out)
-        stop = StopRequest(lambda text: around.console.print(text, style="yellow"))
+        stop = StopRequest(around.say)
         one = config.model_copy(update={"launcher": LauncherConfig(workers=1)})
         launcher = stack.enter_context(around.open_launcher(one, folder.logs, stop))
         inputs = gather_inputs(config, folder.suite, around)

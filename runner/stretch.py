@@ -6,7 +6,7 @@ What goes wrong is recorded before it is passed on, so that the ledger always te
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -36,8 +36,14 @@ class Stretch:
         self._ledger.append(event)
         self._night.apply(event)
 
-    def begin(self, config: SessionConfig, digests: Mapping[str, str], space: Mapping[str, Mapping[str, str]]) -> None:
-        """Record the first line of a new night, or that an old one goes on."""
+    def begin(
+        self,
+        config: SessionConfig,
+        digests: Mapping[str, str],
+        space: Mapping[str, Mapping[str, str]],
+        warnings: Sequence[str],
+    ) -> None:
+        """Record the first line of a new night with its warnings, or that an old one goes on."""
         if self._night.started is not None:
             self.record(ev.SessionResumed(at=self._clock.now(), reason=f"after it was {state_of(self._night)}"))
             return
@@ -53,6 +59,8 @@ class Stretch:
                 space={lane: dict(knobs) for lane, knobs in space.items()},
             )
         )
+        for warning in warnings:
+            self.warn("preflight", warning)
 
     def warn(self, subject: str, message: str) -> None:
         """Record something a reader of the report must know, once."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from runner.config import SessionConfig
 from runner.inputs import SessionInputs, resolve_inputs
@@ -29,6 +31,11 @@ class Surroundings:
     cache_root: Path
     """Where the miniature is kept."""
     worker_command: Sequence[str] = WORKER_COMMAND
+
+    def say(self, text: str) -> None:
+        """Tell the user something; a terminal that has gone away is no failure."""
+        with suppress(OSError):
+            self.console.print(Text(text, style="yellow"))
 
     def worker_gpus(self, config: SessionConfig) -> tuple[str | None, ...]:
         """Return the GPU of each worker, None for a CPU worker."""

@@ -23,7 +23,7 @@ NO_TERMINAL_WIDTH = 140
 
 def show_view(view: View) -> None:
     """Print a view on standard output; lines are never broken, so that they can be searched."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = NO_TERMINAL_WIDTH
     for part in view:

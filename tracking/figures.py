@@ -63,6 +63,12 @@ def show_effect(effect: float | None, interval: Interval | None) -> str:
     return show(effect, "effect") if bounds == MISSING else f"{show(effect, 'effect')} {bounds}"
 
 
+def show_p(p_value: float | None) -> str:
+    """Return `p = 0.034`, `p < 0.001`."""
+    text = show(p_value, "p_value")
+    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+
+
 def show_count(number: int, noun: str, plural: str | None = None) -> str:
     """Return `1 probe`, `12 probes`."""
     return f"{show(number, 'count')} {noun if number == 1 else plural or noun + 's'}"

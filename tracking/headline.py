@@ -25,7 +25,7 @@ def headline(night: NightRecord) -> str:
     return _nothing_found(night)
 
 
-def changes_in_words(night: NightRecord, most: int = 3) -> str:
+def changes_in_words(night: NightRecord, most: int = 4) -> str:
     """Return the accepted changes, `rank 16 → 64 and beta 0.1 → 0.08`; a number when there are many."""
     changes = [change_in_words(night.candidates[name].change) for name in night.accepted if name in night.candidates]
     if not changes or len(changes) > most:

@@ -72,6 +72,8 @@ class MlflowMirror:
         left = len(self._pending) + self._inbox.qsize()
         if left:
             self._note(f"{left} entries are not in MLflow; the ledger has them, `nightlab resume` mirrors them again")
+        elif self.problems and not self._thread.is_alive():
+            self._note("everything was written to MLflow afterwards")
         return self.problems
 
     def _work(self) -> None:
@@ -93,7 +95,8 @@ class MlflowMirror:
             except Exception as error:
                 self._is_current = False
                 self._pending.append(task)
-                self._note(f"MLflow could not be written, will be tried again: {_first_line(error)}")
+                if not self.problems:
+                    self._note(f"MLflow could not be written for a while: {_first_line(error)}")
                 next_try, pause_s = time.monotonic() + pause_s, min(LONGEST_PAUSE_S, 2 * pause_s)
                 failures_in_a_row += 1
                 if closing and failures_in_a_row > len(self._pending):
@@ -300,4 +303,4 @@ def _condition(night: NightRecord) -> str:
 
 def _first_line(error: Exception) -> str:
     lines = without_password(str(error)).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from probes.outcome import ProbeStatus
-from probes.recipe import Recipe
+from probes.recipe import MixRule, Recipe
 from tracking.events import ProbePlan
 from tracking.headline import change_in_words, changes_in_words, headline
 from tracking.night import FinishedProbe, NightRecord
@@ -165,13 +165,18 @@ def judged_tags(night: NightRecord, candidate: str | None) -> dict[str, str]:
 
 
 def recipe_params(recipe: Recipe) -> dict[str, str]:
-    """Return a recipe as flat params under its own field names; a mix rule as `mix.<rule>.repeat`."""
+    """Return a recipe as flat params under its own field names; a mix rule as `mix.<rule>.repeat` where it is not 1."""
     plain = recipe.model_dump(mode="json")
     plain["mix"] = {
         "global_repeat": recipe.mix.global_repeat,
-        **{rule.name: {"repeat": rule.repeat, "weight": rule.weight} for rule in recipe.mix.rules},
+        **{rule.name: _moved(rule) for rule in recipe.mix.rules},
     }
     return {**flatten(plain), "recipe.fingerprint": recipe.fingerprint}
+
+
+def _moved(rule: MixRule) -> dict[str, float]:
+    values = {"repeat": rule.repeat, "weight": rule.weight}
+    return {name: value for name, value in values.items() if value != 1}
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -183,7 +188,7 @@ def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         elif isinstance(item, list | tuple):
             flat[f"{prefix}{key}"] = ", ".join(str(part) for part in item)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         else:
-            flat[f"{prefix}{key}"] = "default" if item is None else str(item)
+            flat[f"{prefix}{key}"] = "default" if item is None else str(item).removesuffix(".0")
     return flat
 
 
@@ -191,7 +196,7 @@ def note(night: NightRecord) -> str:
     """Return the parent run's description, in Markdown: the claim sentence and where to read on."""
     claim = night.claim
     lines = [f"**{_plain(headline(night))}**"]
-    if claim is not None:
+    if claim is not None and claim.effect is None:
         lines.append(f"The referee: {_plain(claim.reason)}.")
     lines.append("The whole story is in the artifacts `report.html` and `report.md`; figures in `summary.json`.")
     return "\n\n".join(lines)

@@ -16,6 +16,7 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_CONFIGURE_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 """Set before MLflow is imported or started: no usage telemetry, no log lines of its own."""
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
@@ -62,8 +63,11 @@ def server_command(uri: str, results_dir: Path, port: int = 5000) -> ServerComma
         "--artifacts-destination", root, "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}",
     ]  # fmt: skip
-    quiet = {name: value for name, value in QUIET.items() if name != "MLFLOW_CONFIGURE_LOGGING"}
-    environment = {**quiet, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
     return ServerCommand(argv, environment, f"http://127.0.0.1:{port}")
 
 

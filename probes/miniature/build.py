@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -93,7 +93,7 @@ def _ignore_progress(stage: str, fraction: float) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Generator[None]:
     with path.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -131,7 +131,7 @@ def write_base_model(folder: Path, progress: Progress, plan: BuildPlan) -> None:
     subjects = all_subjects()
     documents = make_corpus(subjects)
     progress("tokenizer", 0.0)
-    tokenizer = train_tokenizer(_tokenizer_texts(subjects, documents))
+    tokenizer: Any = train_tokenizer(_tokenizer_texts(subjects, documents))
     progress("tokenizer", 1.0)
     rows: list[list[int]] = [
         tokenizer.encode(
@@ -145,7 +145,7 @@ def write_base_model(folder: Path, progress: Progress, plan: BuildPlan) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(BUILD_THREADS)
     try:
-        model = pretrain(
+        model: Any = pretrain(
             rows, tokenizer, plan.shape, plan.pretraining, lambda fraction: progress("pretraining", fraction)
         )
     finally:

@@ -10,9 +10,10 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from probes.miniature.plan import ModelShape, PretrainPlan
 
@@ -20,9 +21,9 @@ IGNORED_LABEL = -100
 POOLED_BATCHES = 8
 
 
-def make_model(tokenizer: PreTrainedTokenizerFast, shape: ModelShape, seed: int) -> LlamaForCausalLM:
+def make_model(tokenizer: Any, shape: ModelShape, seed: int) -> LlamaForCausalLM:
     """Makes the untrained model of a shape; the seed draws its weights."""
-    torch.manual_seed(seed)
+    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=shape.hidden,
@@ -72,7 +73,7 @@ def _rate(step: int, plan: PretrainPlan) -> float:
 
 def pretrain(
     rows: Sequence[list[int]],
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: Any,
     shape: ModelShape,
     plan: PretrainPlan,
     progress: Callable[[float], None] | None = None,
@@ -93,7 +94,8 @@ def pretrain(
     model.train()
     decayed = [weight for weight in model.parameters() if weight.ndim > 1]
     kept = [weight for weight in model.parameters() if weight.ndim <= 1]
-    optimizer = torch.optim.AdamW(
+    # Any: torch leaves parts of its optimizers and random state untyped.
+    optimizer: Any = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": kept, "weight_decay": 0.0}],
         lr=plan.learning_rate,
         betas=(0.9, 0.98),

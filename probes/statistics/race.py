@@ -120,7 +120,7 @@ def _solve(
     score: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and covariance of the normal posterior under independent normal priors."""
-    covariance = np.linalg.inv(np.diag(precision) + information)
+    covariance: NDArray[np.float64] = np.linalg.inv(np.diag(precision) + information).astype(np.float64)
     return covariance @ (precision * prior_mean + score), covariance
 
 

@@ -120,7 +120,9 @@ class LocalLauncher:
             slot.worker.end_input()
         ends_at = self._clock.monotonic() + (0.0 if self._busy() or self._stop.is_urgent else CLOSE_PATIENCE_S)
         for slot in self._slots:
-            slot.worker.close(max(0.0, ends_at - self._clock.monotonic()))
+            # One that still imports would not see the end of its input for seconds, and has nothing to lose.
+            patience = max(0.0, ends_at - self._clock.monotonic()) if slot.worker.is_ready else 0.0
+            slot.worker.close(patience)
         self._slots.clear()
 
     def __enter__(self) -> Self:

@@ -83,7 +83,9 @@ def score_svg(chart: ScoreChart) -> Markup:
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Return at most `most` round values between `low` and `high`."""
+    """Return at most `most` round values between `low` and `high`; the one value where they are equal."""
+    if high <= low:
+        return [low]
     raw = (high - low) / max(1, most - 1)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * 0.999)

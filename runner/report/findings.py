@@ -19,13 +19,15 @@ from runner.report.blocks import (
     one_line,
     text_columns,
 )
-from tracking.figures import MISSING, show, show_count, show_effect, show_interval
+from tracking.figures import MISSING, show, show_count, show_effect, show_interval, show_p
 from tracking.headline import change_in_words
 from tracking.mlflow_rows import recipe_params
 from tracking.night import NightRecord
 
 DECISIONS = {"accept": "accepted", "reject": "rejected", "more": "undecided", "park": "parked"}
 DECISION_TONES: dict[str, Tone] = {"accept": "good", "reject": "bad", "more": "open", "park": "open"}
+LIKELY = 0.8
+"""P(better) from which on a change that breaks a guard is told as a trade-off and not as noise."""
 ORDER = ("accept", "park", "more", "reject")
 
 
@@ -36,16 +38,15 @@ def claim_section(night: NightRecord) -> Section:
     if claim is None:
         blocks.append(Paragraph(_how_to_go_on(night)))
     if claim is not None and claim.effect is not None:
-        p_value = show(claim.p_value, "p_value")
         blocks.append(
             Paragraph(
                 f"One test, fixed before the night: the final recipe against the baseline, "
                 f"{show_count(claim.runs_per_arm, 'run')} each on seeds and items that the search never saw. "
-                f"{night.target}: {show_effect(claim.effect, claim.interval)}, p = {p_value}, "
+                f"{night.target}: {show_effect(claim.effect, claim.interval)}, {show_p(claim.p_value)}, "
                 f"level {show(claim.level, 'probability')}."
             )
         )
-    if claim is not None and claim.reason:
+    elif claim is not None and claim.reason:
         blocks.append(Paragraph(f"The referee: {one_line(claim.reason)}."))
     if claim is not None and claim.guards:
         blocks.append(_guard_table(night))
@@ -159,12 +160,15 @@ def _reading_cells(reading: CandidateReading | None) -> tuple[Cell, ...]:
 
 
 def _reasons(night: NightRecord, ranked: list[tuple[str, CandidateReading | None]]) -> Table:
+    has_words = any(candidate.rationale for candidate in night.candidates.values())
     rows: list[tuple[Cell, ...]] = []
     for name, reading in ranked:
         candidate = night.candidates[name]
-        words = (foreign_cell(candidate.proposer), foreign_cell(candidate.rationale))
-        rows.append((Cell(name, "muted"), foreign_cell(reading.reason if reading else ""), *words))
-    return Table("Reasons", text_columns("", "The referee's", "Proposed by", "The proposer's"), tuple(rows))
+        words = (foreign_cell(candidate.rationale),) if has_words else ()
+        reason = foreign_cell(reading.reason if reading else "")
+        rows.append((Cell(name, "muted"), reason, foreign_cell(candidate.proposer), *words))
+    titles = ("", "The referee's", "Proposed by", *(("The proposer's",) if has_words else ()))
+    return Table("Reasons", text_columns(*titles), tuple(rows))
 
 
 def _verdict(reading: CandidateReading) -> str:
@@ -177,7 +181,7 @@ def _verdict(reading: CandidateReading) -> str:
 def _trade_offs(night: NightRecord, ranked: list[tuple[str, CandidateReading | None]]) -> list[Block]:
     blocks: list[Block] = []
     for name, reading in ranked:
-        if reading is None or reading.effect is None or reading.effect <= 0 or (reading.better_probability or 0) < 0.5:
+        if reading is None or reading.effect is None or (reading.better_probability or 0.0) < LIKELY:
             continue
         broken = [
             f"{guard} ({show_effect(found.effect, found.interval)})"

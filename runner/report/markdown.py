@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from runner.report.blocks import Block, Column, Commands, Forest, Paragraph, Report, ScoreChart, Table
 
-_SPECIAL = re.compile(r"[\\`*<>|~&\[\]_]|://|^(?:[-+](?=\s|$)|-(?=--)|#(?=#*(?:\s|$))|\d+[.)](?=\s|$))")
+_SPECIAL = re.compile(
+    r"[\\`*|~&\[\]_]|<(?=[A-Za-z/!?])|://|^(?:>|[-+](?=\s|$)|-(?=--)|#(?=#*(?:\s|$))|\d+[.)](?=\s|$))"
+)
 _INTERVAL = re.compile(r"\[[+−]?[\d.]+, [+−]?[\d.]+\](?![(\[:])")
 
 

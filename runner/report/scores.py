@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, stdev
 
 from runner.report.blocks import (
     Cell,
+    Column,
     ScoreChart,
     ScorePoint,
     Section,
     Table,
     number_columns,
     one_line,
-    text_cell,
-    text_columns,
 )
 from tracking.events import Arm
 from tracking.figures import MISSING, show
 from tracking.headline import change_in_words
 from tracking.night import FinishedProbe, NightRecord
+
+RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("search", "baseline search"))
 
 
 def scores_section(night: NightRecord) -> Section | None:
@@ -71,48 +72,51 @@ def _band(night: NightRecord, baseline: Sequence[float]) -> tuple[float, float] 
 
 
 def _category_table(night: NightRecord) -> Table:
+    """Before and after on the held-out items where there was a confirmation; the baseline on the search items."""
     roles = {row.category: row.role for row in night.power.categories} if night.power else {}
     groups = {
-        "search": [
-            p for p in night.probes if p.plan.phase != "confirm" and p.plan.arm == "baseline" and p.is_completed
-        ],
-        "before": [
-            p for p in night.probes if p.plan.phase == "confirm" and p.plan.arm == "baseline" and p.is_completed
-        ],
-        "after": [p for p in night.probes if p.plan.phase == "confirm" and p.plan.arm == "final" and p.is_completed],
+        "before": completed_probes(night, "baseline", in_confirmation=True),
+        "after": completed_probes(night, "final", in_confirmation=True),
+        "search": completed_probes(night, "baseline", in_confirmation=False),
     }
-    means = {name: [probe.means for probe in probes] for name, probes in groups.items()}
-    names = sorted({category for runs in means.values() for run in runs for category in run})
+    is_confirmed_against = bool(groups["before"] or groups["after"])
+    names = sorted({category for probes in groups.values() for probe in probes for category in probe.means})
+
+    def row(title: Cell, role: str, measure: Callable[[FinishedProbe], float | None]) -> tuple[Cell, ...]:
+        before, after, search = ([measure(probe) for probe in probes] for probes in groups.values())
+        confirmed = _before_after(before, after) if is_confirmed_against else ()
+        return (title, *confirmed, *_mean_and_sd(search), Cell(role, "muted"))
+
     rows = [
-        (
-            Cell(name, "strong" if name == night.target else "plain"),
-            Cell(roles.get(name, MISSING)),
-            *_before_after({group: [run.get(name) for run in runs] for group, runs in means.items()}),
-        )
+        row(Cell(name, "strong" if name == night.target else "plain"), roles.get(name, MISSING), metric_of(name))
         for name in names
     ]
-    overall = {group: [probe.overall for probe in probes] for group, probes in groups.items()}
-    rows.append((Cell("overall"), Cell("mean of categories"), *_before_after(overall)))
-    critical = {g: [float(p.outcome.critical_failures()) for p in probes] for g, probes in groups.items()}
-    rows.append((Cell("critical failures"), Cell("per probe"), *_before_after(critical)))
-    columns = (
-        *text_columns("Category", "Role"),
-        *number_columns("Baseline, search items", "sd over runs", "Baseline, held-out", "Final, held-out", "Change"),
-    )
-    runs = ", ".join(show(len(groups[group]), "count") for group in ("search", "before", "after"))
-    note = f"Means over {runs} runs. A category counts as much as any other in the overall mean."
-    return Table("Scores by category, 0 to 10", columns, tuple(rows), note)
+    rows.append(row(Cell("overall"), "mean of categories", metric_of("overall")))
+    rows.append(row(Cell("critical failures"), "per probe", lambda probe: float(probe.outcome.critical_failures())))
+    held_out = ("Baseline, held-out", "Final, held-out", "Change") if is_confirmed_against else ()
+    numbers = number_columns(*held_out, "Baseline, search items", "sd over runs")
+    counts = (f"{title} {show(len(groups[name]), 'count')}" for name, title in RUN_GROUPS if groups[name])
+    note = f"Runs: {', '.join(counts)}. Every category counts the same in the overall mean."
+    return Table("Scores by category, 0 to 10", (Column("Category"), *numbers, Column("Role")), tuple(rows), note)
 
 
-def _before_after(values: Mapping[str, Sequence[float | None]]) -> tuple[Cell, ...]:
-    known = {group: [v for v in column if v is not None] for group, column in values.items()}
-    mean = {group: fmean(column) if column else None for group, column in known.items()}
-    before, after = mean["before"], mean["after"]
-    change = after - before if before is not None and after is not None else None
-    return (
-        text_cell(show(mean["search"], "score")),
-        text_cell(show(stdev(known["search"]) if len(known["search"]) > 1 else None, "score"), "muted"),
-        text_cell(show(before, "score")),
-        text_cell(show(after, "score")),
-        text_cell(show(change, "effect"), "strong"),
-    )
+def metric_of(name: str) -> Callable[[FinishedProbe], float | None]:
+    """Return the function that reads a metric off a probe."""
+    return lambda probe: probe.metric(name)
+
+
+def _before_after(before: Sequence[float | None], after: Sequence[float | None]) -> tuple[Cell, ...]:
+    old, new = _mean(before), _mean(after)
+    change = new - old if old is not None and new is not None else None
+    return (Cell(show(old, "score")), Cell(show(new, "score")), Cell(show(change, "effect"), "strong"))
+
+
+def _mean_and_sd(values: Sequence[float | None]) -> tuple[Cell, ...]:
+    known = [value for value in values if value is not None]
+    sd = stdev(known) if len(known) > 1 else None
+    return (Cell(show(_mean(known), "score")), Cell(show(sd, "score"), "muted"))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -85,6 +85,8 @@ def test_check_prints_power_and_the_searched_space(shell: Shell) -> None:
     assert code == 0
     for words in ("private_voice", "resolvable", "learning_rate", "the night can conclude"):
         assert words in printed
+    _, printed, _ = shell("check", shell.session, "--set", "recipe.curriculum.sources=[]")
+    assert "[recipe.curriculum]" in printed, "brackets are text, not markup"
     code, printed, _ = shell("check", shell.session, "--json")
     told = json.loads(printed)
     assert told["valid"] is True

@@ -142,9 +142,9 @@ def test_two_thousand_probes_are_read_in_seconds(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     started, lines = night.events[0].model_dump_json(), [e.model_dump_json() for e in night.events[2:-1]]
     path.write_text("\n".join([started, *(lines * 100)]) + "\n")
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert len(read_events(path)) == 4001
-    assert time.perf_counter() - begin < 5.0
+    assert time.process_time() - begin < 5.0
 
 
 def _python(script: str, path: Path, expect: int = 0) -> str:
