@@ -125,7 +125,7 @@ def changes(
     wanted = list(single_changes(lanes, config.recipe, most_per_lane))
     rows = bench.measure([config.recipe, *(want.recipe for want in wanted)], seeds, "search")
     metrics = [*sorted(bench.inputs.search_items), OVERALL]
-    table = _effects_table(wanted, rows, metrics, plan.target)
+    table = effects_table(wanted, rows, metrics, plan.target)
     text = f"# {config.name}: {len(wanted)} single changes, {seeds} seeds each, target {plan.target}\n\n{table}\n"
     (out / "landscape.md").write_text(text, encoding="utf-8")
     typer.echo(text)
@@ -188,9 +188,10 @@ def _outcome_row(name: str, night: NightRecord, bench: Bench, seeds: int) -> str
     return f"| {' | '.join(cells)} |"
 
 
-def _effects_table(
+def effects_table(
     wanted: Sequence[Wanted], rows: Sequence[Sequence[ProbeOutcome]], metrics: Sequence[str], target: str
 ) -> str:
+    """Return the table of effects, largest gain of the target first; `rows` holds the baseline, then each change."""
     baseline = rows[0]
     ordered = [target, *(metric for metric in metrics if metric != target)]
     spread = (f"{fmean(_values(baseline, m)):.2f} ({_sd(_values(baseline, m)):.2f})" for m in ordered)
