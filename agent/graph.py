@@ -12,7 +12,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from agent import nodes
-from agent.night import NightContext
+from agent.context import NightContext
 from agent.state import Next, NightState
 
 

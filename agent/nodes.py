@@ -6,8 +6,8 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent.context import NightContext
 from agent.evidence import Referee, category_noise, confirmation_runs, live_candidates, measure_noise
-from agent.night import NightContext
 from agent.plan import NightPlan
 from agent.proposing import propose
 from agent.schedule import (

@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from agent.night import NightContext, run_night
+from agent.context import NightContext
+from agent.night import run_night
 from agent.plan import NightPlan
 from agent.schedule import missing_calibration, to_plans
 from lanes.lane import Lane

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from fakes import CATEGORIES, FakeClock, MemoryLedger, OpenBudget, SimulatedLauncher, make_request
 
-from agent.night import NightContext, run_night
+from agent.context import NightContext
+from agent.night import run_night
 from agent.plan import NightPlan
 from lanes.config import LanesConfig
 from lanes.open import open_lanes

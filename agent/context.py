@@ -1,0 +1,51 @@
+"""What the nodes of a night share: built by the session, never stored in a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from agent.plan import NightPlan
+from agent.ports import Budget, Launcher, RequestBuilder
+from lanes.lane import Lane
+from probes.candidate import LaneName
+from tracking.clock import Clock
+from tracking.events import Event
+from tracking.night import NightRecord
+
+
+class Appends(Protocol):
+    """The ledger, as far as the agent needs it."""
+
+    def append(self, event: Event) -> None:
+        """Write one event and make sure that it stays."""
+        ...
+
+
+def _no_report() -> None:
+    """Write nothing: for nights whose caller reports."""
+
+
+@dataclass
+class NightContext:
+    """What the nodes may use; built by the session, never stored in a checkpoint."""
+
+    plan: NightPlan
+    ledger: Appends
+    night: NightRecord
+    """The fold of the ledger so far; `record` keeps it in step."""
+    launcher: Launcher
+    lanes: Mapping[LaneName, Lane]
+    budget: Budget
+    clock: Clock
+    make_request: RequestBuilder
+    checkpoint_path: Path
+    proposer: str = "optuna"
+    write_report: Callable[[], None] = field(default=_no_report)
+
+    def record(self, event: Event) -> None:
+        """Append an event to the ledger, then to the record: nothing is known that is not written."""
+        self.ledger.append(event)
+        self.night.apply(event)
