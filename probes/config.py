@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from probes.evaluation.scorers import Scorer
 from probes.frozen import Frozen
 from probes.outcome import GenerationConfig
 
@@ -41,6 +42,8 @@ class SuiteConfig(Frozen):
     """Files with the held-out items, or the share of `items` to hold out (stratified, fixed by the session seed)."""
     samples: int = Field(default=3, ge=1, le=64)
     """Answers sampled per item and probe (K)."""
+    scorer: Scorer | None = None
+    """`[suite.scorer]`: scores the items that bring no `scorer` of their own; an item's own one wins."""
     generation: GenerationConfig = GenerationConfig()
     """How answers are sampled."""
 

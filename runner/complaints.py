@@ -46,6 +46,8 @@ class _Spot(NamedTuple):
 def complaints(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> list[tuple[str, str]]:
     """Return (key path, complaint without its cure) for each mistake that `error` found in `data`."""
     spots = _best_branches([_locate(detail, data) for detail in error.errors(include_url=False)])
+    # A list whose only element is wrong is also called too short: one mistake, one complaint.
+    spots = [spot for spot in spots if spot.error["type"] != "too_short" or not _is_wrong_inside(spot, spots)]
     return [(show_path(spot.path), _complain(spot, model)) for spot in spots]
 
 
@@ -83,8 +85,14 @@ def _complain(spot: _Spot, model: type[BaseModel]) -> str:
         return f"`{name}` must be {_KINDS[kind]}, got {value}"
     if kind in ("literal_error", "enum"):
         return f"`{name}` must be one of {context['expected']}, got {value}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        key, tags = str(context["discriminator"]).strip("'"), context.get("expected_tags")
+        rule = f"must be one of {tags}, got {_show(context['tag'])}" if tags else "must be given"
+        return f"`{name}.{key}` {rule}"
     if kind == "value_error":
         return f"`{name}`: {context['error']}" if name else str(context["error"])
+    if kind == "too_short":
+        return f"`{name}` must have at least {context['min_length']} elements, got {value}"
     message = error["msg"]
     return f"`{name}`: {message[0].lower()}{message[1:]}, got {value}"
 
@@ -114,6 +122,11 @@ def _step(here: Any, part: str | int) -> tuple[bool, Any]:
     if isinstance(here, list) and isinstance(part, int) and part < len(cast("list[Any]", here)):
         return True, cast("list[Any]", here)[part]
     return False, None
+
+
+def _is_wrong_inside(outer: _Spot, spots: Sequence[_Spot]) -> bool:
+    depth = len(outer.path)
+    return any(len(spot.path) > depth and spot.path[:depth] == outer.path for spot in spots)
 
 
 def _best_branches(spots: Sequence[_Spot]) -> list[_Spot]:

@@ -26,8 +26,8 @@ class BudgetConfig(Frozen):
     """Probes of the whole night, calibration and confirmation included."""
     hours: float | None = Field(default=None, gt=0.0)
     """Wall time; no probe starts that would leave too little for the confirmation."""
-    confirm_probes: int = Field(default=16, ge=4)
-    """Probes kept back for the confirmation, half for each side."""
+    confirm_probes: int = Field(default=16, ge=6)
+    """Probes kept back for the confirmation, half for each side; with fewer than 3 a side nothing could be claimed."""
 
 
 class LauncherConfig(Frozen):

@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from probes.base_model import model_digest, resolve_base_model
 from probes.errors import ConfigError, DataError
-from probes.evaluation.suite import Item, read_suite, split_items
+from probes.evaluation.scorers import Scorer
+from probes.evaluation.suite import Item, has_scorer, read_suite, split_items
 from probes.request import FileRef
 from runner.config import SessionConfig
 from runner.overrides import MINIATURE
@@ -62,6 +64,13 @@ class _Files:
     train: tuple[str, ...]
     items: tuple[str, ...]
     held_out: tuple[str, ...] | float
+    scorer: Scorer | None
+    """For items without one of their own."""
+
+    @property
+    def suite(self) -> tuple[str, ...]:
+        """All files with items."""
+        return (*self.items, *self.held_out) if isinstance(self.held_out, tuple) else self.items
 
 
 def resolve_inputs(config: SessionConfig, suite_folder: Path, cache_root: Path, progress: Progress) -> SessionInputs:
@@ -88,19 +97,21 @@ def resolve_inputs(config: SessionConfig, suite_folder: Path, cache_root: Path, 
     base_model = resolve_base_model(files.base_model, config.model.revision)
     check_recipe(base_model, config.recipe)
     suite_folder.mkdir(parents=True, exist_ok=True)
-    guards = config.guards.categories or tuple(sorted({item.category for item in search}))
+    search_items, held_out_items = (dict(Counter(item.category for item in side)) for side in (search, held_out))
+    guards = config.guards.categories or tuple(sorted(search_items))
     return SessionInputs(
         base_model=FileRef(path=str(base_model), digest=model_digest(base_model)),
         train=tuple(FileRef(path=name, digest=file_digest(Path(name))) for name in files.train),
         search=_write_items(suite_folder / SEARCH_FILE, search, files),
         held_out=_write_items(suite_folder / HELD_OUT_FILE, held_out, files),
-        search_items=dict(Counter(item.category for item in search)),
-        held_out_items=dict(Counter(item.category for item in held_out)),
-        suite_files=files.items,
+        search_items=search_items,
+        held_out_items=held_out_items,
+        suite_files=files.suite,
         tags=composition(rows),
         warnings=(
             *row_warnings(rows),
             *composition_warnings(rows, apply_mix(rows, config.recipe.mix, config.seed), guards),
+            *_one_sided(search_items, held_out_items, files),
         ),
     )
 
@@ -119,19 +130,19 @@ def _find_files(config: SessionConfig, cache_root: Path, progress: Progress) -> 
         for key, value in (("data.train", train), ("suite.items", items)):
             if not value:
                 raise ConfigError(f"`{key}` must name at least one JSONL file; only the miniature brings its own")
-        return _Files(config.model.base, train, items, held_out)
+        return _Files(config.model.base, train, items, held_out, config.suite.scorer)
     from probes.miniature.build import build_miniature
 
     built = build_miniature(cache_root, progress)
     if not items:
         items, held_out = (str(built.search_items),), (str(built.held_out_items),)
-    return _Files(str(built.base_model), train or (str(built.train),), items, held_out)
+    return _Files(str(built.base_model), train or (str(built.train),), items, held_out, config.suite.scorer)
 
 
 def _read_items(files: _Files, seed: int) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
     """Return (search, held-out) items; no item may be in both."""
     if not isinstance(files.held_out, tuple):
-        search, held_out = split_items(read_suite(files.items), files.held_out, seed)
+        search, held_out = split_items(read_suite(files.items, files.scorer), files.held_out, seed)
         for name, side in (("search", search), ("held-out", held_out)):
             if not side:
                 raise DataError(
@@ -140,8 +151,8 @@ def _read_items(files: _Files, seed: int) -> tuple[tuple[Item, ...], tuple[Item,
                 )
         return search, held_out
     # Read as one suite, so that an id in both is refused with both places named.
-    everything = read_suite((*files.items, *files.held_out))
-    search = read_suite(files.items)
+    everything = read_suite(files.suite, files.scorer)
+    search = read_suite(files.items, files.scorer)
     known = {item.id for item in search}
     held_out = tuple(item for item in everything if item.id not in known)
     if not held_out:
@@ -151,14 +162,28 @@ def _read_items(files: _Files, seed: int) -> tuple[tuple[Item, ...], tuple[Item,
     return search, held_out
 
 
+def _one_sided(search: Mapping[str, int], held_out: Mapping[str, int], files: _Files) -> list[str]:
+    """Return a warning for each category that only the search or only the confirmation would see."""
+    return [
+        f"category `{name}` has {search.get(name, 0)} search and {held_out.get(name, 0)} held-out items: search and "
+        f"confirmation would not measure the same; add items of that category to {', '.join(files.suite)}"
+        for name in sorted(search.keys() ^ held_out.keys())
+    ]
+
+
 def _write_items(path: Path, items: Sequence[Item], files: _Files) -> FileRef:
-    """Write the rows of `items`, as they were read, to one file."""
+    """Write the rows of `items` to one file: as they were read, with the session's scorer where they had none."""
     wanted = {item.id for item in items}
-    sources = (*files.items, *files.held_out) if isinstance(files.held_out, tuple) else files.items
     lines: list[bytes] = []
-    for source in sources:
+    for source in files.suite:
         for line in Path(source).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"):
-            if line.strip() and json.loads(line)["id"] in wanted:
-                lines.append(line.strip() + b"\n")
+            if line.strip() and (row := cast("dict[str, Any]", json.loads(line)))["id"] in wanted:
+                lines.append((line.strip() if has_scorer(row) else _scored(row, files.scorer)) + b"\n")
     path.write_bytes(b"".join(lines))
     return FileRef(path=str(path), digest=file_digest(path))
+
+
+def _scored(row: dict[str, Any], scorer: Scorer | None) -> bytes:
+    """Return a row with the session's scorer: the worker needs no default, and the digest knows which one it was."""
+    assert scorer is not None, "read_suite refuses an item without any scorer"
+    return json.dumps({**row, "scorer": scorer.model_dump(mode="json", exclude_none=True)}).encode()

@@ -148,21 +148,36 @@ def _guards(config: SessionConfig, inputs: SessionInputs, target: str) -> dict[s
 
 
 def _require_items(config: SessionConfig, inputs: SessionInputs, target: str) -> None:
-    """Refuse a target or guard without items: its score would be a phantom on every probe."""
+    """Refuse a target or guard without items on one side: its score would be a phantom there."""
+    named = config.guards.categories
+    guards = named if named is not None else sorted({*inputs.search_items, *inputs.held_out_items} - {target})
     places = [("the target", "target.category", target)] if target != OVERALL else []
-    places += [("guard", "guards.categories", name) for name in config.guards.categories or ()]
-    places += [("guard margin", "guards.margins", name) for name in config.guards.margins]
+    places += [("guard", "guards.categories", name) for name in guards]
+    places += [("guard margin", "guards.margins", name) for name in config.guards.margins if name not in guards]
     problems: list[str] = []
     for role, key, name in places:
         if key == "guards.categories" and name == target:
             problems.append(f"`{name}` is the target and cannot be its own guard; take it out of `guards.categories`")
+        cure = f"take it out of `{key}`"
+        if key == "guards.categories" and named is None:
+            cure = "name the guards without it in `guards.categories`"
         for side, counts in (("search", inputs.search_items), ("held-out", inputs.held_out_items)):
             if counts.get(name, 0) == 0:
-                problems.append(
-                    f"{role} `{name}` has no {side} items in {', '.join(inputs.suite_files)}, so nothing could be "
-                    f"measured: add items of that category to the file, or take it out of `{key}` "
-                    f"({did_you_mean(name, sorted(counts))})"
-                )
+                problems.append(_no_items(f"{role} `{name}`", name, side, cure, inputs))
                 break
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+def _no_items(subject: str, name: str, side: str, cure: str, inputs: SessionInputs) -> str:
+    files = ", ".join(inputs.suite_files)
+    others = inputs.search_items.get(name, 0) + inputs.held_out_items.get(name, 0)
+    if others:
+        where = "held-out" if side == "search" else "search"
+        found, hint = f" ({others} {where} only)", ""
+    else:
+        found, hint = "", f" ({did_you_mean(name, sorted({*inputs.search_items, *inputs.held_out_items}))})"
+    return (
+        f"{subject} has no {side} items in {files}{found}, so nothing could be measured: add items of that category "
+        f"to the file, or {cure}{hint}"
+    )

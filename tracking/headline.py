@@ -40,7 +40,7 @@ def change_in_words(change: Change) -> str:
 
 def _claimed(night: NightRecord, claim: Claim) -> str:
     if claim.effect is None:
-        return _nothing_found(night)
+        return f"We claim nothing: {claim.reason}." if night.accepted else _nothing_found(night)
     change = changes_in_words(night)
     level = show(claim.interval.level, "share")
     bounds = f"{level} interval {show_interval(claim.interval)}"
@@ -63,8 +63,7 @@ def _nothing_found(night: NightRecord) -> str:
     floor = night.power.target_resolvable if night.power else None
     seen = f" Gains under {show(floor, 'margin')} points could not have been seen reliably." if floor else ""
     were = "was" if len(night.candidates) == 1 else "were"
-    fate = "none survived to be confirmed" if night.accepted else "none was accepted"
-    return f"We found no change that raises {night.target}: {tried} {were} tried, {fate}.{seen}"
+    return f"We found no change that raises {night.target}: {tried} {were} tried, none was accepted.{seen}"
 
 
 def _listed(names: list[str]) -> str:

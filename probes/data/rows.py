@@ -122,7 +122,7 @@ def _decode(line: bytes) -> dict[str, object]:
         if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        raise BadRowError("row", f"is not valid JSON: {error.msg} at column {error.colno}") from None
+        raise BadRowError("row", f"is not valid JSON: column {error.colno}: {error.msg}") from None
     except UnicodeDecodeError as error:
         raise BadRowError("row", f"is not UTF-8 text: byte {error.start + 1}") from None
     except UnicodeEncodeError:

@@ -6,11 +6,12 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from probes.data.conversation import Message
 from probes.errors import DataError
@@ -33,12 +34,12 @@ class Item(Frozen):
     """Every other column of the row, as text."""
 
 
-def read_suite(paths: Iterable[str | Path]) -> tuple[Item, ...]:
-    """Return the items of JSONL files, in file order.
+def read_suite(paths: Iterable[str | Path], default_scorer: Scorer | None = None) -> tuple[Item, ...]:
+    """Return the items of JSONL files, in file order; `default_scorer` is for those that bring none.
 
     Raises:
-        DataError: a file cannot be read, a line is no item (file, line and field are named), an id occurs twice, or
-            there is no item at all.
+        DataError: a file cannot be read, a line is no item (file, line and field are named), an item has no scorer
+            and there is no default, an id occurs twice, or there is no item at all.
     """
     files = [Path(path) for path in paths]
     items: list[Item] = []
@@ -46,7 +47,7 @@ def read_suite(paths: Iterable[str | Path]) -> tuple[Item, ...]:
     for file in files:
         for number, line in _lines(file):
             place = f"suite file {file}, line {number}"
-            item = _read_item(line, place)
+            item = _read_item(line, place, default_scorer)
             if item.id in seen:
                 raise DataError(f"{place}: `id` must be unique, `{item.id}` is also in {seen[item.id]}; rename one")
             seen[item.id] = place
@@ -55,6 +56,11 @@ def read_suite(paths: Iterable[str | Path]) -> tuple[Item, ...]:
         names = ", ".join(map(str, files)) or "no file was named"
         raise DataError(f"the suite has no items ({names}); name files with items in `[suite]`")
     return tuple(items)
+
+
+def has_scorer(row: Mapping[str, object]) -> bool:
+    """Return whether a suite row says itself how its answers are scored."""
+    return not _is_blank(row.get("scorer"))
 
 
 def split_items(items: Sequence[Item], share: float, seed: int) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
@@ -105,33 +111,55 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _read_item(line: bytes, place: str) -> Item:
+def _read_row(line: bytes, place: str) -> dict[str, Any]:
     try:
         row: object = json.loads(line)
-    except ValueError as error:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{place}: holds half a surrogate pair (\\ud800 to \\udfff); correct the text") from error
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{place}: not valid JSON ({error}); correct the line") from error
     if not isinstance(row, dict):
         raise DataError(f"{place}: must be one JSON object per line, with `id`, `category`, `prompt` and `scorer`")
-    columns = cast("dict[str, Any]", row)
-    for name in ("id", "category", "scorer"):
-        if columns.get(name) in (None, "", {}):
+    return cast("dict[str, Any]", row)
+
+
+def _is_blank(value: object) -> bool:
+    return value in (None, "", {})
+
+
+def _read_item(line: bytes, place: str, default_scorer: Scorer | None) -> Item:
+    columns = _read_row(line, place)
+    for name in ("id", "category"):
+        if _is_blank(columns.get(name)):
             raise DataError(f"{place}: `{name}` is missing; every item needs `id`, `category`, a prompt and `scorer`")
+    scorer = columns["scorer"] if has_scorer(columns) else default_scorer
+    if scorer is None:
+        raise DataError(
+            f"{place}: `scorer` is missing, item `{columns['id']}` could not be scored; give the item a `scorer`, or "
+            "set `[suite.scorer]` in the session for all items that have none"
+        )
     try:
         return Item(
             id=columns["id"],
             category=columns["category"],
             difficulty=columns.get("difficulty") or "medium",
             messages=_messages(columns, place),
-            scorer=columns["scorer"],
+            scorer=scorer,
             tags={name: _text(value) for name, value in columns.items() if name not in _FIELDS and value is not None},
         )
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"] if part not in _KINDS)
-        raise DataError(f"{place}: `{field}` {first['msg']}, got {_short(first['input'])}; correct the item") from error
+        raise DataError(f"{place}: `{field}` {_rule(first)}, got {_short(first['input'])}; correct the item") from error
 
 
 _KINDS = ("keywords", "regex", "forbidden", "opening", "contractions")
+
+
+def _rule(error: ErrorDetails) -> str:
+    known = {"missing": "must be given", "extra_forbidden": "is not a key there"}
+    return known.get(error["type"]) or error["msg"].removeprefix("Value error, ").replace("Input should", "must")
 
 
 def _messages(columns: dict[str, Any], place: str) -> tuple[Message, ...]:

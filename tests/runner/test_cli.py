@@ -192,6 +192,7 @@ def few_rows(folder: Path) -> None:
         (None, "guards.categories=['private_voice']", "cannot be its own guard"),
         (None, "guards.margins.wit=1", "guard margin `wit` has no search items"),
         (None, "budget.probes=9", "`budget.probes` must be at least 17"),
+        (None, "budget.confirm_probes=5", "`budget.confirm_probes` must be ≥ 6, got 5"),
         (None, "model.chat_template=gone.jinja", "gone.jinja"),
         (None, "suite.held_out=['items.jsonl']", "must be unique"),
         (None, "data.train=[]", "`data.train` must name at least one"),
@@ -214,6 +215,18 @@ def test_a_guard_without_items_names_file_category_and_cure(shell: Shell) -> Non
     _, _, said = shell("check", shell.session, "--set", "guards.categories=['position']")
     assert f"guard `position` has no search items in {shell.folder / 'items.jsonl'}" in said
     assert "take it out of `guards.categories`" in said
+
+
+@pytest.mark.parametrize("setting", ["seed=0", "guards.categories=['ground_truth']"])
+@pytest.mark.parametrize(("share", "side"), [(0.5, "no search items"), (0.3, "no held-out items")])
+def test_a_guard_must_have_items_on_both_sides(shell: Shell, setting: str, share: float, side: str) -> None:
+    items = shell.folder / "items.jsonl"
+    lines = items.read_text().splitlines()
+    items.write_text("".join(f"{line}\n" for line in lines if "ground_truth" not in line or "ground_truth-0" in line))
+    code, _, said = shell("check", shell.session, "--set", setting, "--set", f"suite.held_out={share}")
+    assert code == 2
+    assert f"guard `ground_truth` has {side} in {items}" in said
+    assert "`guards.categories`" in said
 
 
 @pytest.mark.parametrize("command", ["status", "resume", "report"])

@@ -146,3 +146,18 @@ def test_a_session_file_that_cannot_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", sorted((Path(__file__).parents[2] / "runner" / "sessions").glob("*.toml")))
 def test_every_shipped_session_is_valid(file: Path) -> None:
     assert load_session(file).name == file.stem
+
+
+@pytest.mark.parametrize(
+    ("component", "words"),
+    [
+        ('{kind = "contraction", weight = 1}', "components[1].kind` must be one of 'keywords'"),
+        ("{weight = 1}", "components[1].kind` must be given"),
+        ('{kind = "contractions"}', "components[1].weight` must be given"),
+        ("", "components` must have at least 1 elements, got []"),
+    ],
+)
+def test_one_mistake_in_the_suites_scorer_is_one_complaint(tmp_path: Path, component: str, words: str) -> None:
+    text = complaint(tmp_path, text=f"{SESSION}[suite.scorer]\ncomponents = [{component}]\n")
+    assert words in text
+    assert len(text.splitlines()) == 1

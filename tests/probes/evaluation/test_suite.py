@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from probes.errors import DataError
+from probes.evaluation.scorers import Scorer
 from probes.evaluation.suite import Item, count_items, read_suite, split_items
 
 SCORER = {"components": [{"kind": "opening", "weight": 1.0, "any": ["Dear"]}]}
@@ -35,12 +36,26 @@ def test_items_are_read_with_defaults_and_other_columns_as_tags(tmp_path: Path) 
         ([1], "line 2: must be one JSON object"),
         (row(id=...), "line 2: `id` is missing"),
         (row(id="b", category=""), "line 2: `category` is missing"),
-        (row(id="b", scorer=...), "line 2: `scorer` is missing"),
+        (
+            row(id="b", scorer=...),
+            r"line 2: `scorer` is missing, item `b` .* give the item a `scorer`, .*suite\.scorer",
+        ),
+        (row(id="b", scorer={}), "line 2: `scorer` is missing, item `b`"),
+        (
+            row(id="b", scorer={"components": [{"kind": "opening", "weight": 1, "any": ["a"], "all": []}]}),
+            "is not a key",
+        ),
+        (
+            row(id="b", scorer={"components": [{"kind": "opening", "any": ["a"]}]}),
+            "`scorer.components.0.weight` must be given",
+        ),
+        (row(id="b", prompt="half \ud800"), "line 2: holds half a surrogate pair"),
+        ("[" * 100_000, "line 2: not valid JSON"),
         (row(id="b", prompt=...), "line 2: give exactly one of `prompt` and `messages`"),
         (row(id="b", prompt=" "), "line 2: `prompt` must be non-empty text"),
         (row(id="b", prompt=..., messages=[]), "line 2: `messages` must be a non-empty list"),
         (row(id="b", prompt=..., messages=[{"role": "assistant", "content": "x"}]), "must end with a user turn"),
-        (row(id=7), "line 2: `id` Input should be a valid string, got 7"),
+        (row(id=7), "line 2: `id` must be a valid string, got 7"),
         (row(id="b", scorer={"components": [{"kind": "opening", "weight": 2, "any": ["a"]}]}), "weight` .*got 2"),
         (row(id="b", scorer={"components": [{"kind": "opening", "weight": 0.5, "any": ["a"]}]}), "must sum to 1"),
         (row(), "line 2: `id` must be unique, `a` is also in suite file .*line 1"),
@@ -51,6 +66,14 @@ def test_a_bad_line_is_named_with_file_line_and_field(tmp_path: Path, bad: objec
     with pytest.raises(DataError, match=message) as caught:
         read_suite([path])
     assert str(path) in str(caught.value)
+
+
+def test_an_items_own_scorer_wins_over_the_default(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.jsonl", row(), row(id="b", scorer=...), row(id="c", scorer=None))
+    default = Scorer.model_validate({"components": [{"kind": "contractions", "weight": 1.0}]})
+    first, second, third = read_suite([path], default)
+    assert first.scorer == Scorer.model_validate(SCORER)
+    assert (second.scorer, third.scorer) == (default, default)
 
 
 def test_an_empty_suite_and_a_missing_file_are_refused(tmp_path: Path) -> None:
