@@ -59,9 +59,7 @@ def calibrate(state: NightState, runtime: Runtime[NightContext]) -> Update:
             f"{causes}. See the probes' logs, mend the recipe or the machine, and start a new night"
         )
     if night.noise is None:
-        context.record(ev.NoiseEstimated(at=context.clock.now(), noise=noise))
-        power = night_power(plan, noise, "measured")
-        context.record(ev.PowerChecked(at=context.clock.now(), power=power))
+        _record_noise(context)
     return {"step": "search", "next": "probe" if live_candidates(night) else "propose"}
 
 
@@ -188,6 +186,14 @@ def _wanted(state: NightState, context: NightContext) -> list[Wanted]:
     return next_round(night, plan, context.lanes)
 
 
+def _record_noise(context: NightContext) -> None:
+    """Record the noise pooled over everything measured so far, and the power that it leaves."""
+    noise = measure_noise(context.night, context.plan)
+    context.record(ev.NoiseEstimated(at=context.clock.now(), noise=noise))
+    power = night_power(context.plan, noise, "measured")
+    context.record(ev.PowerChecked(at=context.clock.now(), power=power))
+
+
 def _end_search(context: NightContext, reason: str) -> None:
     night, now = context.night, context.clock.now
     for name in live_candidates(night):
@@ -197,7 +203,7 @@ def _end_search(context: NightContext, reason: str) -> None:
         context.record(
             ev.CandidateDecided(at=now(), candidate=name, reading=reading or failed_reading("park", 0, text))
         )
-    context.record(ev.NoiseEstimated(at=now(), noise=measure_noise(night, context.plan)))
+    _record_noise(context)
     context.record(ev.SearchEnded(at=now(), reason=reason))
 
 

@@ -111,6 +111,10 @@ def test_at_the_optimum_nothing_is_claimed_and_the_reason_is_given(tmp_path: Pat
     assert context.night.claim is not None
     assert not context.night.claim.confirmed
     assert context.night.search_ended
+    assert context.night.noise is not None
+    assert context.night.power is not None
+    assert context.night.noise.runs > context.plan.referee.calibration_runs
+    assert context.night.power.target_sd == context.night.noise.target_sd
 
 
 def test_a_change_that_breaks_a_guard_never_enters_the_working_recipe(tmp_path: Path) -> None:
