@@ -193,6 +193,54 @@ def probe(
 
 
 @app.command()
+def audit(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE...", help="results.tsv, .csv, .jsonl, or one of our session folders.", show_default=False
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="COLUMN", help="The score's column.", show_default=False)
+    ] = None,
+    direction: Annotated[
+        Literal["min", "max"] | None,
+        typer.Option("--direction", help="Whether lower or higher is better.", show_default=False),
+    ] = None,
+    mlflow_uri: Annotated[
+        str | None, typer.Option("--mlflow-uri", metavar="URI", help="An MLflow store to read.", show_default=False)
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", metavar="NAME", help="Its experiment.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read another tool's results and say which of its wins survive its own noise.
+
+    Repeats and rows that change only the seed give the noise; without any, it says so. For example:
+
+        nightlab audit results.tsv --metric val_bpb --direction min
+    """
+    from runner.audit.audit import audit_mlflow, audit_path
+
+    if (mlflow_uri is None) != (experiment is None) or not (files or mlflow_uri):
+        from probes.errors import ConfigError
+
+        raise ConfigError("`audit` needs a FILE, or `--mlflow-uri` together with `--experiment`; see `--help`")
+    audits = [audit_path(path, metric, direction) for path in files or ()]
+    if mlflow_uri is not None and experiment is not None:
+        audits.append(audit_mlflow(mlflow_uri, experiment, metric, direction))
+    if as_json:
+        _print_json([audit.model_dump(mode="json") for audit in audits])
+        return
+    from runner.audit.view import audit_view
+    from runner.tables import show_view
+
+    for number, audit in enumerate(audits):
+        show_view([*([""] if number else []), *audit_view(audit)])
+
+
+@app.command()
 def ui(
     context: typer.Context,
     folder: Annotated[

@@ -3,7 +3,8 @@
 The mirror is a ledger observer. It fails loudly at start and never afterwards: events go to a background thread, what
 cannot be written is kept, tried again with growing pauses and once more at `close`, and told in `problems`. A resumed
 night replays its ledger into a new mirror, which finds the runs that exist and adds what is missing. The ledger stays
-the truth; nothing is ever read back from MLflow but run ids.
+the truth; nothing of a night is ever read back from MLflow but run ids. (`read_runs` reads other people's runs for an
+audit.)
 """
 
 # pyright: reportMissingTypeStubs=false
@@ -21,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from probes.errors import LaunchError
+from probes.errors import ConfigError, LaunchError
 from probes.outcome import ProbeStatus
 from tracking import events as ev
 from tracking import mlflow_rows as rows
@@ -274,6 +275,43 @@ def find_run(uri: str, experiment: str, night: NightRecord) -> tuple[str, str] |
         if PROBE_TAG not in run.data.tags:
             return known.experiment_id, run.info.run_id
     return None
+
+
+def read_runs(uri: str, experiment: str) -> list[dict[str, str]]:
+    """Return the active runs of anybody's experiment, oldest first, as flat text for `nightlab audit`.
+
+    Keys are `params.…`, `metrics.…` (last value), `status` and `name`; nested parents without metrics are left out.
+
+    Raises:
+        ConfigError: there is no such experiment.
+        LaunchError: the store cannot be reached.
+    """
+    try:
+        client = _client(uri)
+        known = client.get_experiment_by_name(experiment)
+        if known is None:
+            raise ConfigError(
+                f"MLflow store `{without_password(uri)}` has no experiment `{experiment}`; name another with "
+                "`--experiment`"
+            )
+        runs = _RunWriter(client).search(known.experiment_id, "")
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise LaunchError(
+            f"MLflow store `{without_password(uri)}` cannot be read: {_first_line(error)}; start its server or mend "
+            "`--mlflow-uri`"
+        ) from error
+    return [
+        {
+            **{f"params.{name}": str(value) for name, value in run.data.params.items()},
+            **{f"metrics.{name}": repr(float(value)) for name, value in run.data.metrics.items()},
+            "status": str(run.info.status),
+            "name": str(run.info.run_name or run.info.run_id),
+        }
+        for run in sorted(runs, key=lambda run: run.info.start_time or 0)
+        if run.data.metrics or run.info.status in ("FAILED", "KILLED")
+    ]
 
 
 def _client(uri: str) -> Any:

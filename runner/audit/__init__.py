@@ -1,0 +1,1 @@
+"""`nightlab audit`: other tools' results, read with suspicion."""

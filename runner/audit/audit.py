@@ -1,0 +1,183 @@
+"""One audit: read a source, estimate its noise, judge its wins, say what is wrong with its rule, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from probes.errors import ConfigError
+from probes.frozen import Frozen
+from probes.statistics.audit import (
+    LEVEL,
+    Direction,
+    RepeatNoise,
+    Trial,
+    Win,
+    by_config,
+    comparisons,
+    judge,
+    judge_wins,
+    repeat_noise,
+    undecided_discards,
+)
+from runner.audit.columns import find_columns
+from runner.audit.faults import Fault, find_faults
+from runner.audit.nights import ledger_of, night_trials, read_night
+from runner.audit.sentence import audit_sentence, noise_words
+from runner.audit.table import Table, read_table, table_of
+from runner.audit.trials import read_trials, scores
+from runner.audit.words import plain
+from tracking.figures import show
+
+
+class Audit(Frozen):
+    """What can be said about one source."""
+
+    source: str
+    metric: str
+    direction: Direction
+    direction_reason: str
+    digits: int
+    """Decimals with which the source writes its metric."""
+    rows: int
+    missing: int
+    """Rows without a score: crashes."""
+    tries: int
+    """Distinct changes that were held against something."""
+    kept: int
+    """Kept wins that can be judged; a first row or baseline is none."""
+    noise: RepeatNoise
+    wins: tuple[Win, ...]
+    in_all: Win | None
+    """The last kept state against the first, when there is more than one win."""
+    undecided_discards: int | None
+    faults: tuple[Fault, ...]
+    cannot_accept: bool
+    """Whether the loop's own rule could not have accepted anything."""
+    notes: tuple[str, ...]
+    sentence: str
+
+
+def audit_path(path: Path, metric: str | None, direction: Direction | None) -> Audit:
+    """Audit a results file or one of our session folders.
+
+    Raises:
+        ConfigError: a column or the direction is missing; the message says what to give.
+        DataError: the file cannot be read or has no rows.
+    """
+    ledger = ledger_of(path)
+    if ledger is not None:
+        return audit_night(ledger, metric, direction)
+    if path.is_dir():
+        raise ConfigError(f"`{path}` is a folder without a ledger; name a results file or a session folder")
+    return audit_table(read_table(path), metric, direction)
+
+
+def audit_table(table: Table, metric: str | None, direction: Direction | None) -> Audit:
+    """Audit a table of runs; raises as `audit_path`."""
+    columns = find_columns(table, metric, direction)
+    reading = read_trials(table, columns)
+    values, zeros = scores(table, columns.metric)
+    notes: list[str] = []
+    if columns.status is None:
+        notes.append("No column says what was kept: every configuration with a better mean than the first is a win.")
+    if reading.seed_only:
+        notes.append(f"{reading.seed_only} row(s) say that only the seed changed: repeats of the recipe then kept.")
+    if reading.moved_repeats:
+        notes.append(
+            f"{reading.moved_repeats} row(s) repeat an earlier description on another working recipe: not counted as "
+            "repeats of it."
+        )
+    faults = find_faults(table, columns, values, zeros)
+    cells = table.values(columns.metric)
+    digits = min(6, max(2, *(len(cell.partition(".")[2]) for cell in cells if "e" not in cell.lower()), 0))
+    return _audit(
+        table.name, columns.metric, columns.direction, columns.direction_reason, digits, reading.trials, faults, notes
+    )
+
+
+def audit_night(ledger: Path, metric: str | None, direction: Direction | None) -> Audit:
+    """Audit one of our own nights; raises as `audit_path`."""
+    if direction == "min":
+        raise ConfigError(f"`{ledger}`: scores of nightlab are points, higher is better; leave out `--direction min`")
+    night = read_night(ledger)
+    name = metric or night.target
+    trials = night_trials(night, name)
+    return _audit(
+        ledger.resolve().parent.name, name, "max", "points, higher is better", 2, trials, (), ["A ledger of nightlab."]
+    )
+
+
+def audit_mlflow(uri: str, experiment: str, metric: str | None, direction: Direction | None) -> Audit:
+    """Audit the runs of an MLflow experiment: params are the recipe, `seed` apart.
+
+    Raises:
+        ConfigError: the experiment is not there or empty, or as `audit_path`.
+        LaunchError: the store cannot be reached.
+    """
+    from tracking.mlflow_mirror import read_runs
+
+    rows = read_runs(uri, experiment)
+    if not rows:
+        raise ConfigError(f"MLflow experiment `{experiment}` has no runs; name another with `--experiment`")
+    return audit_table(table_of(f"MLflow experiment {experiment}", rows), metric, direction)
+
+
+def _audit(
+    source: str,
+    metric: str,
+    direction: Direction,
+    direction_reason: str,
+    digits: int,
+    trials: Sequence[Trial],
+    faults: tuple[Fault, ...],
+    notes: list[str],
+) -> Audit:
+    noise = repeat_noise(trials)
+    wins = judge_wins(trials, noise, direction)
+    tries = len(comparisons(trials))
+    in_all = _in_all(trials, noise, direction)
+    cannot = not any(trial.kept for trial in trials) and any(fault.blocks for fault in faults)
+    better = "lower" if direction == "min" else "higher"
+    notes = [f"Metric `{metric}`, {better} is better ({direction_reason}).", *notes]
+    notes.append(noise_words(noise))
+    if noise.sd is not None and tries > 1:
+        notes.append(
+            f"Each win is judged by itself at one-sided {show(LEVEL, 'share')}: of {tries} tries, about "
+            f"{LEVEL * tries:.2g} would "
+            "survive if none did anything. Gains that were selected are rather too large, so the runs a side are a least."
+        )
+    undecided = undecided_discards(trials, noise)
+    if undecided:
+        notes.append(f"{undecided} discarded change(s) are within noise too: not shown to be worse.")
+    clean = tuple(win.model_copy(update={"label": plain(win.label)}) for win in wins)
+    return Audit(
+        source=plain(source),
+        metric=plain(metric),
+        direction=direction,
+        direction_reason=direction_reason,
+        digits=digits,
+        rows=len(trials),
+        missing=sum(trial.value is None for trial in trials),
+        tries=tries,
+        kept=len(wins),
+        noise=noise,
+        wins=clean,
+        in_all=in_all,
+        undecided_discards=undecided,
+        faults=faults,
+        cannot_accept=cannot,
+        notes=tuple(plain(note, 400) for note in notes),
+        sentence=audit_sentence(plain(source), noise, clean, in_all, tries, faults if cannot else ()),
+    )
+
+
+def _in_all(trials: Sequence[Trial], noise: RepeatNoise, direction: Direction) -> Win | None:
+    """Return the last kept state held against what the first win was held against, under equal conditions."""
+    chain = [
+        trial for trial in trials if trial.kept and trial.reference is not None and trial.reference != trial.config
+    ]
+    chain = [trial for trial in chain if trial.conditions == chain[0].conditions]
+    if len({trial.reference for trial in chain}) < 2 or chain[0].reference is None:
+        return None
+    return judge("first to last kept", chain[-1].config, chain[0].reference, by_config(trials), noise, direction)

@@ -1,0 +1,87 @@
+"""Our own ledgers as trials, so that a night of ours is audited by the same rule as everybody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from probes.errors import ConfigError, DataError, LedgerError
+from probes.statistics.audit import Trial
+from tracking.headline import change_in_words
+from tracking.ledger import read_events
+from tracking.night import FinishedProbe, NightRecord
+
+LEDGER = "ledger.jsonl"
+
+
+def ledger_of(path: Path) -> Path | None:
+    """Return the ledger that `path` means: itself, in the folder, or beside our own results.tsv; None otherwise."""
+    if path.name == LEDGER or _is_ledger(path):
+        return path
+    beside = path / LEDGER if path.is_dir() else path.parent / LEDGER
+    if path.is_dir() or path.name == "results.tsv":
+        return beside if beside.is_file() else None
+    return None
+
+
+def _is_ledger(path: Path) -> bool:
+    """Return whether a file under any name begins as our ledgers do."""
+    if path.suffix != ".jsonl" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b'"kind":"session_started"' in file.read(200)
+
+
+def read_night(ledger: Path) -> NightRecord:
+    """Return the night of a ledger.
+
+    Raises:
+        DataError: it cannot be read: for an audit that is bad input, not a failed night.
+    """
+    try:
+        return NightRecord.replay(read_events(ledger))
+    except LedgerError as error:
+        raise DataError(str(error)) from error
+
+
+def night_trials(night: NightRecord, metric: str) -> list[Trial]:
+    """Return the probes of a night as trials.
+
+    A candidate is held against the recipe without it; where that was never run alone, it cannot be judged. The final
+    recipe is held against the confirmation's baseline. Search and held-out items are not comparable.
+
+    Raises:
+        ConfigError: the night has no completed probe with `metric`.
+    """
+    baseline = night.started.baseline.fingerprint if night.started else ""
+    recipes = {frozenset(probe.plan.changes): probe.plan.request.recipe.fingerprint for probe in night.probes}
+    trials: list[Trial] = []
+    for probe in night.probes:
+        recipe, split = probe.plan.request.recipe.fingerprint, probe.plan.request.split
+        candidate = night.candidates.get(probe.plan.candidate or "")
+        without = frozenset(probe.plan.changes[:-1] if candidate is not None else ())
+        against = recipes.get(without, "never run") if without else baseline
+        reference = None if recipe == baseline else _config(against, probe)
+        is_confirmed = night.claim is not None and night.claim.confirmed
+        trials.append(
+            Trial(
+                label=f"{candidate.id} {change_in_words(candidate.change)}"
+                if candidate
+                else f"{probe.plan.arm} ({split})",
+                config=_config(recipe, probe),
+                value=probe.metric(metric) if probe.is_completed else None,
+                reference=reference,
+                kept=candidate.id in night.accepted if candidate else probe.plan.arm == "final" and is_confirmed,
+                conditions=f"split {split}",
+            )
+        )
+    if all(trial.value is None for trial in trials):
+        seen = sorted({name for probe in night.probes for name in probe.means})
+        raise ConfigError(
+            f"the ledger has no completed probe with `{metric}`; `--metric` must be `overall`"
+            + (f" or one of {', '.join(seen)}" if seen else ", and a probe must have finished")
+        )
+    return trials
+
+
+def _config(recipe: str, probe: FinishedProbe) -> str:
+    return f"{recipe} {probe.plan.request.split}"
