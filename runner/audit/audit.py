@@ -144,8 +144,8 @@ def _audit(
     if noise.sd is not None and tries > 1:
         notes.append(
             f"Each win is judged by itself at one-sided {show(LEVEL, 'share')}: of {tries} tries, about "
-            f"{LEVEL * tries:.2g} would "
-            "survive if none did anything. Gains that were selected are rather too large, so the runs a side are a least."
+            f"{LEVEL * tries:.2g} would survive if none did anything. Gains that were selected are rather too large, "
+            "so the runs a side are a least."
         )
     undecided = undecided_discards(trials, noise)
     if undecided:

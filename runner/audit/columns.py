@@ -179,9 +179,7 @@ def _direction(table: Table, metric: str, status: str | None) -> tuple[Direction
         moves = [after - before for before, after in pairwise(kept)]
         if len(moves) >= _LEAST_KEEPS and (all(m < 0 for m in moves) or all(m > 0 for m in moves)):
             way: Direction = "min" if moves[0] < 0 else "max"
-            return cast(
-                "Direction", way
-            ), f"every kept row is {'lower' if way == 'min' else 'higher'} than the one before"
+            return way, f"every kept row is {'lower' if way == 'min' else 'higher'} than the one before"
     raise ConfigError(
         f"`{table.name}`: whether a lower or a higher `{metric}` is better cannot be told; say `--direction min` or "
         "`--direction max`"

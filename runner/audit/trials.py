@@ -19,7 +19,7 @@ from math import isfinite
 from statistics import fmean, median
 
 from probes.errors import ConfigError
-from probes.statistics.audit import Direction, Trial
+from probes.statistics.audit import Direction, Trial, by_config
 from runner.audit.columns import Columns, failed
 from runner.audit.table import Table
 
@@ -66,11 +66,14 @@ def read_trials(table: Table, columns: Columns) -> Reading:
     base: str | None = None
     working: str | None = None
     seed_only = 0
+    measured: dict[str, str] = {}
     for index, (row, value) in enumerate(zip(table.rows, values, strict=True)):
         words = row.get(columns.description or "", "")
-        only_seed = is_seed_only(words) and (working or base) is not None
-        is_base = "baseline" in words.lower().split()
-        config = ((base if is_base else None) or working or base or "") if only_seed else names.of(row, working)
+        conditions = "; ".join(f"{name} {row[name]}" for name in columns.conditions)
+        same = (base if "baseline" in words.lower().split() else None) or working or base
+        only_seed = is_seed_only(words) and same is not None and measured[same] == conditions
+        config = same if only_seed and same is not None else names.of(row, working)
+        measured.setdefault(config, conditions)
         seed_only += only_seed and value is not None
         kept = columns.status is not None and columns.is_kept(row[columns.status]) and value is not None
         trials.append(
@@ -80,7 +83,7 @@ def read_trials(table: Table, columns: Columns) -> Reading:
                 value=value,
                 reference=working if working != config or only_seed else None,
                 kept=kept,
-                conditions="; ".join(f"{name} {row[name]}" for name in columns.conditions),
+                conditions=conditions,
             )
         )
         starts = base is None and value is not None and (columns.status is None or kept or words.lower() == "baseline")
@@ -100,8 +103,8 @@ def best_of(trials: Sequence[Trial], direction: Direction) -> list[Trial]:
     sign = 1 if direction == "max" else -1
     means = {
         config: fmean(values)
-        for config in dict.fromkeys(trial.config for trial in trials)
-        if (values := [t.value for t in trials if t.config == config and t.value is not None])
+        for config, group in by_config(trials).items()
+        if (values := [trial.value for trial in group if trial.value is not None])
     }
     firsts: dict[str, str] = {}
     for trial in trials:

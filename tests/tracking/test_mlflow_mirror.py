@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import pytest
 from fakes_night import make_night, nothing_to_claim
 
-from probes.errors import LaunchError
+from probes.errors import ConfigError, LaunchError
 from tracking import events as ev
 from tracking.config import TrackingConfig
-from tracking.mlflow_mirror import MlflowMirror, find_run, start_mirror
+from tracking.mlflow_mirror import MlflowMirror, find_run, read_runs, start_mirror
 from tracking.mlflow_rows import clean_key, note, probe_name
 from tracking.mlflow_store import artifact_root, run_link, server_command, store_uri, without_password
 from tracking.night import NightRecord
@@ -285,3 +285,21 @@ def test_tracking_without_the_mirror_never_loads_mlflow() -> None:
     )
     root = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": str(root)})
+
+
+def test_runs_of_other_people_are_read_as_flat_text(store: Store) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(store.uri)
+    experiment = client.create_experiment("theirs")
+    for seed, score in enumerate((0.5, 0.6)):
+        run = client.create_run(experiment, run_name=f"try {seed}", start_time=seed + 1)
+        client.log_param(run.info.run_id, "seed", seed)
+        client.log_metric(run.info.run_id, "score", score)
+        client.set_terminated(run.info.run_id)
+    client.create_run(experiment, run_name="a parent without scores")
+    rows = read_runs(store.uri, "theirs")
+    assert rows[0] == {"params.seed": "0", "metrics.score": "0.5", "status": "FINISHED", "name": "try 0"}
+    assert [row["name"] for row in rows] == ["try 0", "try 1"]
+    with pytest.raises(ConfigError, match="has no experiment `ours`"):
+        read_runs(store.uri, "ours")
