@@ -143,10 +143,12 @@ def _audit(
     notes.append(noise_words(noise))
     if noise.sd is not None and tries > 1:
         notes.append(
-            f"Each win is judged by itself at one-sided {show(LEVEL, 'share')}: of {tries} tries, about "
+            f"Each win is judged by itself at one-sided {show(LEVEL, 'share')}: of {tries:,} tries, about "
             f"{LEVEL * tries:.2g} would survive if none did anything. Gains that were selected are rather too large, "
             "so the runs a side are a least."
         )
+    if len(wins) >= 3 and all(win.gain is not None and win.gain < 0 for win in wins):
+        notes.append("Every kept row is worse than what it was held against: is `--direction` the right way round?")
     undecided = undecided_discards(trials, noise)
     if undecided:
         notes.append(f"{undecided} discarded change(s) are within noise too: not shown to be worse.")

@@ -47,12 +47,15 @@ def audit_sentence(
     words += f" ({noise_figures(noise)}) and {count['within noise']} {_are(count['within noise'])} within it"
     if count["not comparable"]:
         words += f", {count['not comparable']} {_are(count['not comparable'])} not comparable"
-    unknown = sum(win.verdict in ("unknown", "same recipe") for win in wins)
+    unknown = sum(win.verdict == "unknown" for win in wins)
     if unknown:
         words += f", {unknown} {_are(unknown)} held against nothing that was run"
+    seeds = sum(win.verdict == "same recipe" for win in wins)
+    if seeds:
+        words += f", {seeds} changed only the seed"
     if tries > 1:
         holding = sum(win.survives_selection for win in wins)
-        words += f"; {holding or 'none'} {'holds' if holding == 1 else 'hold'} once all {tries} tries are allowed for"
+        words += f"; {holding or 'none'} {'holds' if holding == 1 else 'hold'} once all {tries:,} tries are allowed for"
     words += _runs_words(wins)
     if in_all is not None and in_all.verdict in ("survives", "within noise"):
         words += f"; first to last kept, all together, {'' if in_all.verdict == 'survives' else 'is '}{in_all.verdict}"

@@ -67,6 +67,7 @@ def read_trials(table: Table, columns: Columns) -> Reading:
     working: str | None = None
     seed_only = 0
     measured: dict[str, str] = {}
+    varied = [name for name in columns.config if len(set(table.values(name))) > 1]
     for index, (row, value) in enumerate(zip(table.rows, values, strict=True)):
         words = row.get(columns.description or "", "")
         conditions = "; ".join(f"{name} {row[name]}" for name in columns.conditions)
@@ -78,7 +79,7 @@ def read_trials(table: Table, columns: Columns) -> Reading:
         kept = columns.status is not None and columns.is_kept(row[columns.status]) and value is not None
         trials.append(
             Trial(
-                label=_label(row, columns, table.lines[index]),
+                label=_label(row, columns, varied, table.lines[index]),
                 config=config,
                 value=value,
                 reference=working if working != config or only_seed else None,
@@ -178,8 +179,8 @@ class _Names:
         return f"r{self._number}"
 
 
-def _label(row: Mapping[str, str], columns: Columns, line: int) -> str:
+def _label(row: Mapping[str, str], columns: Columns, varied: Sequence[str], line: int) -> str:
     commit, words = row.get(columns.commit or "", ""), row.get(columns.description or "", "")
-    if columns.config and not words:
-        words = ", ".join(f"{name.split('.', 1)[-1]}={row[name]}" for name in columns.config if row[name])
-    return " ".join(part for part in (commit if commit != words else "", words) if part) or f"line {line}"
+    settings = ", ".join(f"{name.split('.', 1)[-1]}={row[name]}" for name in varied if row[name])
+    parts = (commit if commit != words else "", words, settings)
+    return " ".join(part for part in parts if part) or f"line {line}"

@@ -111,6 +111,23 @@ def test_each_fault_needs_its_own_evidence(tmp_path: Path, before: str, after: s
     assert len(kinds) == 3
 
 
+def test_a_direction_that_every_keep_contradicts_is_questioned(tmp_path: Path) -> None:
+    audit = audit_of(tmp_path, [HEADER, *RATCHET], direction="max")
+    assert any(note.startswith("Every kept row is worse") for note in audit.notes)
+    assert not any("Every kept row" in note for note in audit_of(tmp_path, [HEADER, *RATCHET]).notes)
+
+
+def test_a_kept_seed_is_called_one(tmp_path: Path) -> None:
+    audit = audit_of(tmp_path, [HEADER, *(row.replace("discard\trandom", "keep\trandom") for row in RATCHET)])
+    assert [win.verdict for win in audit.wins].count("same recipe") == 1
+    assert ", 1 changed only the seed" in audit.sentence
+
+
+def test_a_seed_only_row_under_other_conditions_is_no_repeat(tmp_path: Path) -> None:
+    lines = ["steps\tloss\tstatus\tdescription", "50\t2.0\tkeep\tbaseline", "90\t1.5\tdiscard\tseed 2"]
+    assert audit_of(tmp_path, lines).noise.sd is None
+
+
 def test_a_healthy_ratchet_has_no_faults(tmp_path: Path) -> None:
     audit = audit_of(tmp_path, [HEADER, *RATCHET])
     assert audit.faults == ()
