@@ -1,6 +1,7 @@
 """A night over data that is not ours: the tests' own folder of it is named by NIGHTLAB_DATA, and nothing of it is kept.
 
-Its folder `foundry` holds `pairs.jsonl` (preference rows) and `probe-prompts.jsonl` (items without a scorer, a few per category).
+Its folder `foundry` holds `pairs.jsonl` (preference rows) and `probe-prompts.jsonl` (items without a scorer, a few per
+category).
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def data() -> Path:
     """The folder with the data; without one there is nothing to test."""
     named = os.environ.get("NIGHTLAB_DATA")
     if not named:
-        pytest.skip(f"NIGHTLAB_DATA is not set: real pairs and prompts are not on this machine")
+        pytest.skip("NIGHTLAB_DATA is not set: real pairs and prompts are not on this machine")
     folder = Path(named).resolve() / "foundry"
     missing = [name for name in (PAIRS, ITEMS) if not (folder / name).is_file()]
     if missing:
