@@ -20,6 +20,9 @@ STANDARD_NORMAL = NormalDist()
 PRIOR_MEAN, PRIOR_SD = -0.15, 0.4
 """Prior of an effect in the two Bayesian rules of the first study."""
 
+LOOKS = (2, 4, 6)
+"""Runs of a candidate at which the group-sequential rule looks."""
+
 Working = tuple[int, ...]
 
 
@@ -71,24 +74,17 @@ def best_of(night: Night, candidates: int = 30) -> Working:
 def group_sequential(night: Night, family: float = 0.10, planned: int = 10) -> Working:
     """Keep a change by a sequential test, the night's error split over the planned candidates (Bonferroni, Pocock).
 
-    Looks after 2, 4 and 6 runs against 10 of the working recipe; dropped as soon as it does not lead. The looks share
-    the candidate's level evenly.
+    The first bar is 10 runs of the baseline; a candidate is dropped as soon as it does not lead. The looks share the
+    candidate's level evenly.
     """
-    looks = (2, 4, 6)
-    threshold = STANDARD_NORMAL.inv_cdf(1 - family / planned / len(looks))
+    threshold = STANDARD_NORMAL.inv_cdf(1 - family / planned / len(LOOKS))
     working: Working = ()
     best = night.probes((), 10)
     try:
         for change in night.candidates:
-            scores: list[float] = []
-            for look in looks:
-                scores += night.probes((*working, change), look - len(scores))
-                gain = fmean(scores) - fmean(best)
-                if gain <= 0:
-                    break
-                if gain / (RUN_SD * sqrt(1 / len(scores) + 1 / len(best))) > threshold:
-                    working, best = (*working, change), scores
-                    break
+            scores = _until_it_leads(night, (*working, change), best, threshold)
+            if scores:
+                working, best = (*working, change), scores
     except SpentError:
         pass
     return working
@@ -105,7 +101,7 @@ def early_stop(night: Night, most: int = 10) -> Working:
             while len(scores) < most and 0.05 <= chance <= 0.95:
                 scores.append(night.probe((*working, change)))
                 error = sqrt(stdev(scores) ** 2 / len(scores) + stdev(best) ** 2 / len(best))
-                chance = STANDARD_NORMAL.cdf((fmean(scores) - fmean(best)) / error)
+                chance = STANDARD_NORMAL.cdf((fmean(scores) - fmean(best)) / error) if error else 0.5
             if chance > 0.95:
                 working, best = (*working, change), scores
     except SpentError:
@@ -121,7 +117,7 @@ def bayes_race(night: Night, accept: float = 0.85, reject: float = 0.25, most: i
     try:
         for change in night.candidates:
             m = np.array([mean, PRIOR_MEAN])
-            s = np.diag([spread, PRIOR_SD**2])
+            s, accepted = np.diag([spread, PRIOR_SD**2]), False
             for run in range(most):
                 gain = s.sum(axis=1) / (s.sum() + variance)
                 m = m + gain * (night.probe((*working, change)) - m.sum())
@@ -151,8 +147,9 @@ def smoke_and_blocks(night: Night, accept: float = 0.90) -> Working:
                 change = next(stream)
                 if not night.smoke(change):
                     block.append(change)
-            scores = np.array([night.probe((*working, *(c for c, s in zip(block, row, strict=True) if s > 0)))
-                               for row in signs])
+            scores = np.array(
+                [night.probe((*working, *(c for c, s in zip(block, row, strict=True) if s > 0))) for row in signs]
+            )
             effects = signs.T @ scores / 6
             chances = (STANDARD_NORMAL.cdf((PRIOR_MEAN + weight * (e - PRIOR_MEAN)) / sd) for e in effects)
             working = (*working, *(c for c, p in zip(block, chances, strict=True) if p >= accept))
@@ -215,6 +212,19 @@ def _keep_when(
     except SpentError:
         pass
     return working
+
+
+def _until_it_leads(night: Night, changes: Working, best: list[float], threshold: float) -> list[float]:
+    """Return the scores of a recipe at the look that put it `threshold` standard errors above; empty if none did."""
+    scores: list[float] = []
+    for look in LOOKS:
+        scores += night.probes(changes, look - len(scores))
+        gain = fmean(scores) - fmean(best)
+        if gain <= 0:
+            return []
+        if gain > threshold * RUN_SD * sqrt(1 / len(scores) + 1 / len(best)):
+            return scores
+    return []
 
 
 def _mad(scores: list[float]) -> float:

@@ -74,10 +74,13 @@ class Night:
         probes: Probes of the search; the final test's are not among them.
         rng: Noise of the scores.
         run_sd: Run-to-run sd.
+        number: The night's own number, for rules that draw by themselves.
     """
 
-    def __init__(self, effects: Effects, probes: float, rng: np.random.Generator, run_sd: float = RUN_SD) -> None:
-        self.effects, self.left, self.run_sd = effects, float(probes), run_sd
+    def __init__(
+        self, effects: Effects, probes: float, rng: np.random.Generator, run_sd: float = RUN_SD, number: int = 0
+    ) -> None:
+        self.effects, self.left, self.run_sd, self.number = effects, float(probes), run_sd, number
         self._rng = rng
 
     @property
@@ -152,7 +155,7 @@ Rule = Callable[[Night], Collection[int]]
 def play(rule: Rule, stream: str, budget: int, seed: int, number: int) -> NightResult:
     """Play one night; candidates and their effects are the same for every rule, the noise is its own."""
     effects_rng, noise_rng = np.random.default_rng([seed, list(STREAMS).index(stream), number]).spawn(2)
-    night = Night(STREAMS[stream](effects_rng, CANDIDATES), budget - CONFIRM_PROBES, noise_rng)
+    night = Night(STREAMS[stream](effects_rng, CANDIDATES), budget - CONFIRM_PROBES, noise_rng, number=number)
     changes = rule(night)
     own = night.effects[list(changes)]
     return NightResult(len(own), int((own < 0).sum()), night.is_claimed(changes), night.gain(changes))
