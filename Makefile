@@ -61,7 +61,7 @@ outcomes: env ## ten nights of both miniature sessions, held against the truth (
 
 # BENCH passes options on, for instance BENCH='--nights 200 --stream rich'.
 bench-referee: env ## every rule on simulated nights, with DATA=folder also on public runs (half an hour; BENCH=options)
-	$(BIN)/python -m runner.bench.referee --jobs $$(nproc) $(if $(DATA),--data "$(DATA)") $(BENCH)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.referee --jobs $$(nproc) $(if $(DATA),--data "$(DATA)") $(BENCH)
 
 clean: ## remove the environment and caches; results stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -7,13 +7,15 @@ from functools import partial
 from types import MappingProxyType
 
 from probes.statistics.config import RefereeConfig
+from runner.bench.blocks import BOLD_RULES, rolling_blocks
 from runner.bench.race import our_race
 from runner.bench.rules import PEERS
 from runner.bench.streams import Night, Rule
 
 NORMAL_TAIL_DF = 1000.0
 """A Student t prior of so many degrees of freedom is normal to three digits."""
-OURS = "nightlab race"
+OURS = "nightlab"
+"""Every rule of ours begins with it."""
 NORMAL_PRIOR = RefereeConfig(prior_tail_df=NORMAL_TAIL_DF)
 
 
@@ -43,8 +45,10 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         **PEERS,
         "Optuna TPE, best trial": tpe_best_trial,
         "Optuna successive halving": successive_halving,
-        OURS: partial(our_race, rules=RefereeConfig()),
-        f"{OURS}, normal prior": partial(our_race, rules=NORMAL_PRIOR),
+        "nightlab race": partial(our_race, rules=RefereeConfig()),
+        "nightlab race, normal prior": partial(our_race, rules=NORMAL_PRIOR),
+        "nightlab rolling blocks": rolling_blocks,
+        "nightlab rolling blocks, bold": partial(rolling_blocks, rules=BOLD_RULES),
         "(oracle after one probe)": oracle,
     }
 )

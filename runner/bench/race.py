@@ -65,12 +65,12 @@ def _decide(state: _State, rules: RefereeConfig) -> None:
     for change, replicates in list(state.live.items()):
         if replicates == 0:
             continue
-        reading = read_candidate(effects.of(_name(change)), {}, replicates, rules)
+        reading = read_candidate(effects.of(change_name(change)), {}, replicates, rules)
         if reading.decision != "more":
             del state.live[change]
         if reading.decision == "accept":
             state.accepted = (*state.accepted, change)
-    state.accepted = tuple(c for c in state.accepted if pulled_back(effects.of(_name(c))) is None)
+    state.accepted = tuple(c for c in state.accepted if pulled_back(effects.of(change_name(c))) is None)
 
 
 def _probe_baseline(night: Night, state: _State) -> None:
@@ -79,8 +79,9 @@ def _probe_baseline(night: Night, state: _State) -> None:
 
 
 def _record(state: _State, changes: tuple[int, ...], score: float, replicate: int) -> None:
-    state.runs.append(Run(frozenset(map(_name, changes)), replicate, {TARGET: score}))
+    state.runs.append(Run(frozenset(map(change_name, changes)), replicate, {TARGET: score}))
 
 
-def _name(change: int) -> str:
+def change_name(change: int) -> str:
+    """Return the id of a candidate, as the statistics know it."""
     return f"c{change:03d}"

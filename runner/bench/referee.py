@@ -20,7 +20,7 @@ import typer
 from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
-from probes.errors import ConfigError
+from probes.errors import ConfigError, NightlabError
 from runner.bench.contenders import RULES, SLOW
 from runner.bench.replay import ReplayRow, replay
 from runner.bench.streams import STREAMS, NightResult, play
@@ -119,8 +119,11 @@ def main(
     rules = _known("rule", rule, list(RULES))
     streams = _known("stream", stream, list(STREAMS))
     out.mkdir(parents=True, exist_ok=True)
-    rows = list(bench(rules, streams, budget or [120, 60], nights, seed, jobs))
-    _write(out / "referee.json", rows)
+    rows: list[Row] = []
+    for row in bench(rules, streams, budget or [120, 60], nights, seed, jobs):
+        rows.append(row)
+        _write(out / "referee.json", rows)
+        typer.echo(f"{row.stream} {row.budget}: {row.rule}", err=True)
     show_view([referee_table(rows), f"{out / 'referee.json'}: {len(rows)} rows"])
     if data is not None:
         replayed = replay(data, sessions, seed)
@@ -169,4 +172,8 @@ def _write(path: Path, rows: Sequence[BaseModel]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except NightlabError as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(2) from error
