@@ -14,7 +14,7 @@ from statistics import NormalDist, fmean, median, stdev
 import numpy as np
 from scipy import stats
 
-from runner.bench.streams import RUN_SD, Night, Rule, SpentError
+from runner.bench.streams import Night, Rule, SpentError
 
 STANDARD_NORMAL = NormalDist()
 PRIOR_MEAN, PRIOR_SD = -0.15, 0.4
@@ -222,7 +222,7 @@ def _until_it_leads(night: Night, changes: Working, best: list[float], threshold
         gain = fmean(scores) - fmean(best)
         if gain <= 0:
             return []
-        if gain > threshold * RUN_SD * sqrt(1 / len(scores) + 1 / len(best)):
+        if gain > threshold * night.run_sd * sqrt(1 / len(scores) + 1 / len(best)):
             return scores
     return []
 
