@@ -34,7 +34,6 @@ def quiet(effects: list[float], probes: float = 104.0, sd: float = 0.01) -> Nigh
 
 
 @pytest.mark.parametrize("name", [name for name in RULES if not name.startswith("(")])
-@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_with_hardly_any_noise_a_rule_keeps_what_helps_and_nothing_else(name: str) -> None:
     kept = set(RULES[name](quiet(HAND_MADE)))
     assert kept <= set(HELPS)
@@ -44,7 +43,6 @@ def test_with_hardly_any_noise_a_rule_keeps_what_helps_and_nothing_else(name: st
 
 
 @pytest.mark.parametrize("name", [name for name in RULES if not name.startswith("(")])
-@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_no_rule_spends_the_probes_of_the_final_test(name: str) -> None:
     night = Night(np.zeros(400), 44, np.random.default_rng(0))
     RULES[name](night)
