@@ -7,10 +7,10 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env night test check test-slow test-server test-gpu ui landscape outcomes clean
+.PHONY: help env night test check test-slow test-server test-gpu ui landscape outcomes bench-referee clean
 
 help: ## print this help
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 env: $(STAMP) ## make the environment: .venv with nightlab and its tools
 
@@ -58,6 +58,10 @@ outcomes: env ## ten nights of both miniature sessions, held against the truth (
 		$(BIN)/nightlab run runner/sessions/$$session.toml --set seed=$$seed --out results/outcomes/$$session-$$seed || exit; \
 	done; done
 	$(BIN)/python -m runner.landscape outcomes results/outcomes/*-[0-9] --out results/landscape
+
+# BENCH passes options on, for instance BENCH='--nights 200 --stream rich'.
+bench-referee: env ## every rule on simulated nights, with DATA=folder also on public runs (half an hour; BENCH=options)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.referee --jobs $$(nproc) $(if $(DATA),--data "$(DATA)") $(BENCH)
 
 clean: ## remove the environment and caches; results stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

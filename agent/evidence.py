@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from agent.plan import NightPlan
 from probes.outcome import ProbeStatus
+from probes.statistics.config import RefereeConfig
 from probes.statistics.noise import estimate_noise, paired_correlation, pooled_sd, regularised_sd
-from probes.statistics.race import EffectPrior, Effects, fit_effects
+from probes.statistics.race import EffectPrior, Effects, Posterior, fit_effects
 from probes.statistics.referee import GuardEvidence, failed_reading, read_candidate
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run, by_recipe
 from probes.statistics.verdicts import CandidateReading, Noise
@@ -70,14 +71,8 @@ class Referee:
     def __init__(self, night: NightRecord, plan: NightPlan) -> None:
         self._night = night
         self._plan = plan
-        runs, rules = search_runs(night), plan.referee
-        self._target = fit_effects(
-            runs,
-            plan.target,
-            EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df),
-            _spread(runs, plan.target, rules.noise_sd, plan),
-            _usable(paired_correlation(runs, plan.target)),
-        )
+        runs = search_runs(night)
+        self._target = target_effects(runs, plan.target, plan.referee)
         self._guards = {name: _guard_effects(runs, name, plan) for name in plan.guards}
 
     def read(self, candidate: str) -> CandidateReading | None:
@@ -100,14 +95,31 @@ class Referee:
 
         Later probes on top of a lucky change pull its posterior back, because all runs are fitted together.
         """
-        better = self._target.of(candidate).above(0.0)
-        if better < 0.5:
-            return f"later probes pulled it back: P(effect > 0) = {better:.2f}"
+        reason = pulled_back(self._target.of(candidate))
+        if reason is not None:
+            return reason
         for name, margin in self._plan.guards.items():
             harm = self._guards[name].of(candidate).below(-margin)
             if harm > self._plan.referee.guard_harm:
                 return f"later probes show that it breaks {name}: P(drop > {margin:g}) = {harm:.2f}"
         return None
+
+
+def target_effects(runs: Sequence[Run], target: str, rules: RefereeConfig) -> Effects:
+    """Return the effects of all changes on the target, with the noise and the seed correlation that the runs show."""
+    return fit_effects(
+        runs,
+        target,
+        EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df),
+        _spread(runs, target, rules.noise_sd, rules),
+        _usable(paired_correlation(runs, target)),
+    )
+
+
+def pulled_back(effect: Posterior) -> str | None:
+    """Return why an accepted change is no longer believed in; None while it is."""
+    better = effect.above(0.0)
+    return f"later probes pulled it back: P(effect > 0) = {better:.2f}" if better < 0.5 else None
 
 
 def _guard_effects(runs: Sequence[Run], name: str, plan: NightPlan) -> Effects:
@@ -119,7 +131,7 @@ def _guard_effects(runs: Sequence[Run], name: str, plan: NightPlan) -> Effects:
             EffectPrior(rules.prior_mean, rules.guard_prior_sd, rules.prior_tail_df),
             category_noise(plan),
         )
-    return fit_effects(runs, name, prior, _spread(runs, name, assumed_sd, plan))
+    return fit_effects(runs, name, prior, _spread(runs, name, assumed_sd, rules))
 
 
 def category_noise(plan: NightPlan) -> float:
@@ -128,9 +140,9 @@ def category_noise(plan: NightPlan) -> float:
     return plan.referee.noise_sd * scale
 
 
-def _spread(runs: Sequence[Run], metric: str, assumed_sd: float, plan: NightPlan) -> float:
+def _spread(runs: Sequence[Run], metric: str, assumed_sd: float, rules: RefereeConfig) -> float:
     df = sum(len(group) - 1 for group in by_recipe(runs).values())
-    return regularised_sd(pooled_sd(runs, metric), df, assumed_sd, plan.referee.noise_weight)
+    return regularised_sd(pooled_sd(runs, metric), df, assumed_sd, rules.noise_weight)
 
 
 class Failure:

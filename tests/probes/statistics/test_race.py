@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from probes.statistics.race import EffectPrior, fit_effects
+from probes.statistics.race import EffectPrior, Posterior, fit_effects
 from probes.statistics.runs import Run
 
 PRIOR = EffectPrior(-0.15, 0.4)
@@ -125,3 +126,29 @@ def test_heavy_tailed_intervals_cover_heavy_tailed_effects() -> None:
             low, high = effects.of(name).interval(0.9)
             covered, total = covered + (low <= d <= high), total + 1
     assert 0.84 <= covered / total <= 0.95
+
+
+@pytest.mark.parametrize("value", [-3.0, -0.1, 0.0, 0.25, 4.0])
+def test_tail_probabilities_are_the_normal_ones(value: float) -> None:
+    posterior = Posterior(0.1, 0.3)
+    assert posterior.above(value) == pytest.approx(stats.norm.sf(value, 0.1, 0.3), rel=1e-12)
+    assert posterior.below(value) == pytest.approx(stats.norm.cdf(value, 0.1, 0.3), rel=1e-12)
+    assert posterior.interval(0.9) == pytest.approx(stats.norm.interval(0.9, 0.1, 0.3), rel=1e-12)
+
+
+def test_the_tail_iteration_may_end_once_it_has_settled() -> None:
+    rng = np.random.default_rng(0)
+    runs = [run(5.0 + rng.normal(0.0, 0.5), seed=i) for i in range(8)]
+    for i in range(30):
+        runs += [run(5.0 + rng.normal(0.2, 0.6), "c0", f"d{i}", seed=s) for s in range(1 + i % 3)]
+    fitted = fit_effects(runs, "t", EffectPrior(-0.15, 0.4, 3.0), 0.5)
+    design = np.array([[1.0, *(name in r.changes for name in fitted.names)] for r in runs])
+    centre = np.array([5.0, *[-0.15] * len(fitted.names)])
+    precision = np.array([0.01, *[0.4**-2] * len(fitted.names)])
+    score = design.T @ [r.metric("t") for r in runs] / 0.25
+    for _ in range(26):
+        covariance = np.linalg.inv(np.diag(precision) + design.T @ design / 0.25)
+        mean = covariance @ (precision * centre + score)
+        precision[1:] = (4.0 / (3.0 * 0.16 + (mean - centre) ** 2 + np.diag(covariance)))[1:]
+    assert fitted.mean == pytest.approx(mean, abs=1e-4)
+    assert fitted.covariance == pytest.approx(covariance, abs=1e-4)

@@ -1,0 +1,1 @@
+"""Benches: the project's decisions beside its peers', on nights whose truth is known and on public runs."""

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner.bench.referee import bench, summarise, wilson
+from runner.bench.streams import NightResult
+
+RULE = "mean of 3, keep if higher"
+
+
+def test_rows_do_not_depend_on_the_number_of_processes() -> None:
+    alone, together = (list(bench([RULE], ["rich"], [60], 60, jobs=jobs)) for jobs in (1, 2))
+    assert alone == together
+    assert alone[0].nights == 60
+
+
+def test_a_row_counts_a_claim_as_false_only_where_nothing_was_gained() -> None:
+    results = [NightResult(2, 1, True, 0.5), NightResult(1, 1, True, -0.1), NightResult(0, 0, False, 0.0)]
+    row = summarise("r", "rich", 120, results)
+    assert row.shipped == pytest.approx(0.4 / 3)
+    assert row.false_claim == pytest.approx(1 / 3)
+    assert (row.accepted, row.harmful) == (1.0, pytest.approx(2 / 3))
+    assert row.shipped_interval[0] < row.shipped < row.shipped_interval[1]
+
+
+def test_a_share_of_none_or_all_still_has_an_interval() -> None:
+    assert wilson(0, 100)[0] == pytest.approx(0.0)
+    assert 0.02 < wilson(0, 100)[1] < 0.04
+    assert wilson(100, 100)[0] < 1.0
+
+
+def test_the_command_writes_rows_and_refuses_an_unknown_rule(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "runner.bench.referee", "--nights", "5", "--out", str(tmp_path)]
+    one = [*command, "--rule", RULE, "--stream", "null", "--budget", "60"]
+    done = subprocess.run(one, capture_output=True, text=True, check=True, env=os.environ)
+    rows = json.loads((tmp_path / "referee.json").read_text())
+    assert {"rule", "stream", "budget", "shipped", "false_claim", "harmful"} <= set(rows[0])
+    assert "keep if higher" in done.stdout
+    refused = subprocess.run([*command, "--rule", "none"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "there is no rule 'none'" in refused.stderr
