@@ -192,7 +192,8 @@ def test_a_run_whose_answer_was_lost_is_found_again(store: Store) -> None:
     for event in make_night("interrupted", candidates=1):
         mirror(event)
     mirror.close()
-    _parent_and_probes(store.runs("lost answer"))
+    _, probes = _parent_and_probes(store.runs("lost answer"))
+    assert len({run.info.run_name for run in probes.values()}) == len(probes) > 0
 
 
 def test_a_store_that_stays_away_never_stops_the_night(store: Store) -> None:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from probes.outcome import GenerationConfig, ItemScores, ProbeOutcome, ProbeStatus
+from probes.recipe import Recipe
+from probes.request import FileRef, ProbeRequest
+
+
+def outcome(*items: tuple[str, str, tuple[float | None, ...], int]) -> ProbeOutcome:
+    rows = tuple(
+        ItemScores(item=item, category=category, difficulty="easy", scores=scores, critical_failures=critical)
+        for item, category, scores, critical in items
+    )
+    return ProbeOutcome(key="k", status=ProbeStatus.COMPLETED, items=rows)
+
+
+def request(**changes: object) -> ProbeRequest:
+    fields: dict[str, object] = {
+        "recipe": Recipe(base_model="/a/base", steps=10),
+        "seed": 1,
+        "split": "search",
+        "base_model": FileRef(path="/a/base", digest="b"),
+        "train": (FileRef(path="/a/train.jsonl", digest="t"),),
+        "suite": FileRef(path="/a/search.jsonl", digest="s"),
+        "samples": 3,
+        "generation": GenerationConfig(),
+        "versions": {"torch": "2"},
+        "folder": "/a/probes/x",
+        "deadline_s": 60.0,
+    }
+    return ProbeRequest.model_validate({**fields, **changes})
+
+
+def test_items_average_their_samples_categories_their_items_and_the_overall_its_categories() -> None:
+    probe = outcome(("1", "a", (10.0, 0.0), 0), ("2", "a", (8.0,), 0), ("3", "b", (1.0,), 2))
+    assert probe.category_means() == {"a": pytest.approx(6.5), "b": pytest.approx(1.0)}
+    assert probe.overall() == pytest.approx(3.75)
+    assert probe.critical_failures() == 2
+
+
+def test_unscored_is_missing_and_never_zero() -> None:
+    probe = outcome(("1", "a", (None, 6.0), 0), ("2", "b", (None, None), 0))
+    assert probe.category_means() == {"a": pytest.approx(6.0), "b": None}
+    assert probe.overall() is None
+
+
+def test_a_failed_probe_has_no_score_at_all() -> None:
+    failed = ProbeOutcome(key="k", status=ProbeStatus.DIVERGED, message="loss is nan")
+    assert failed.category_means() == {}
+    assert failed.overall() is None
+
+
+def test_equal_measurements_have_equal_keys_wherever_their_files_lie() -> None:
+    moved = request(
+        recipe=Recipe(base_model="/b/base", steps=10),
+        base_model=FileRef(path="/b/base", digest="b"),
+        suite=FileRef(path="/b/search.jsonl", digest="s"),
+        folder="/b/probes/x",
+        deadline_s=90.0,
+    )
+    assert moved.key == request().key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 2},
+        {"split": "held_out"},
+        {"samples": 2},
+        {"suite": FileRef(path="/a/search.jsonl", digest="other")},
+        {"base_model": FileRef(path="/a/base", digest="other")},
+        {"generation": GenerationConfig(temperature=0.5)},
+        {"versions": {"torch": "3"}},
+        {"recipe": Recipe(base_model="/a/base", steps=11)},
+    ],
+)
+def test_whatever_can_change_a_score_changes_the_key(change: dict[str, object]) -> None:
+    assert request(**change).key != request().key
