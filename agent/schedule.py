@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.evidence import as_run, attempts, confirmation_runs, live_candidates, scored_replicates
+from agent.evidence import as_run, attempts, live_candidates, scored_replicates
 from agent.plan import NightPlan
 from agent.ports import RequestBuilder
 from lanes.lane import Lane
@@ -87,12 +87,6 @@ def missing_confirmation(night: NightRecord, plan: NightPlan) -> list[Wanted]:
         for arm, recipe, changes in arms
         if _is_open(night, plan, "confirm", arm, None, replicate)
     ]
-
-
-def confirmation_is_short(night: NightRecord, plan: NightPlan) -> bool:
-    """Whether some confirmation probes never got scores, though all allowed tries were used."""
-    wanted = plan.confirm_probes // 2
-    return min(len(confirmation_runs(night, "baseline")), len(confirmation_runs(night, "final"))) < wanted
 
 
 def to_plans(night: NightRecord, wanted: list[Wanted], make_request: RequestBuilder) -> list[ProbePlan]:

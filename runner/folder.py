@@ -121,20 +121,6 @@ def default_folder(name: str, now: datetime) -> Path:
     return RESULTS / f"{name}-{now:%Y%m%d-%H%M%S}"
 
 
-def latest_session(results: Path = RESULTS) -> Path:
-    """Return the session folder written last.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    ledgers = sorted(results.glob("*/ledger.jsonl"), key=lambda path: path.stat().st_mtime)
-    if not ledgers:
-        raise ConfigError(
-            f"no session in `{results.resolve()}`; name a session folder, or start one with `nightlab run`"
-        )
-    return ledgers[-1].parent
-
-
 def state_of(night: NightRecord) -> str:
     """Return how the last stretch of a night ended; `unfinished` when it was cut off."""
     return night.stopped.stop_reason if night.stopped is not None else "unfinished"

@@ -67,8 +67,8 @@ class RefereeConfig(Frozen):
     """Level of the one confirmation test (one-sided) and of each guard's non-inferiority test."""
     allow_blind_guards: bool = False
     """Start even when a guard cannot resolve its margin; the report then says so."""
-    design: Literal["auto", "race", "blocks"] = "auto"
-    """How the search spends its probes."""
+    design: Literal["auto", "race"] = "auto"
+    """How the search spends its probes; the race is the only design so far, and `auto` chooses it."""
 
     @model_validator(mode="after")
     def _levels_ordered(self) -> Self:

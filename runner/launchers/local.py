@@ -24,6 +24,7 @@ import runner
 from agent.ports import OnFinish, OnStart
 from probes.errors import LaunchError
 from probes.outcome import ProbeOutcome, ProbeStatus
+from probes.training.log import LOG_NAME, read_summary
 from runner.interrupts import StopRequest
 from runner.launchers.devices import worker_environment
 from runner.launchers.worker_process import Said, WorkerProcess
@@ -142,6 +143,8 @@ class LocalLauncher:
         for slot in self._slots:
             if waiting and slot.plan is None and slot.worker.is_ready:
                 plan = waiting.popleft()
+                # What an earlier attempt trained is not this one's.
+                (Path(plan.request.folder) / LOG_NAME).unlink(missing_ok=True)
                 on_start(plan)
                 slot.plan, slot.since = plan, self._clock.monotonic()
                 slot.worker.send(plan.request)
@@ -199,7 +202,14 @@ class LocalLauncher:
         tail = slot.worker.log_tail()
         slot.plan = None
         self._replace(slot)
-        outcome = ProbeOutcome(key=plan.request.key, status=status, seconds=seconds, message=message, log_tail=tail)
+        outcome = ProbeOutcome(
+            key=plan.request.key,
+            status=status,
+            training=read_summary(Path(plan.request.folder)),
+            seconds=seconds,
+            message=message,
+            log_tail=tail,
+        )
         _leave_outcome(plan, outcome)
         on_finish(plan, outcome)
 

@@ -114,6 +114,21 @@ def test_what_a_probe_printed_into_its_own_log_is_shown(night: Night) -> None:
     assert outcome.log_tail == "said in the probe's log"
 
 
+def test_a_stopped_probe_keeps_how_far_its_training_came_but_not_an_earlier_attempts(night: Night) -> None:
+    folder = night.folder / "probe-0"
+    folder.mkdir(parents=True)
+    log, head = folder / "training_log.jsonl", {"steps_planned": 50, "rows": 60, "composition": {}}
+    log.write_text(json.dumps(head) + "\n")
+    assert night.run(does.HANGS, deadline_s=0.6)[0].training is None
+    step = {"step": 20, "seconds": 1.0, "loss": 2.0, "learning_rate": 1e-3, "reward_margin": None, "grad_norm": 1.0}
+    write = threading.Timer(0.3, log.write_text, [json.dumps(head) + "\n" + json.dumps(step) + "\n"])
+    write.start()
+    training = night.run(does.HANGS, deadline_s=1.5)[0].training
+    write.join()
+    assert training is not None
+    assert training.completion == pytest.approx(0.4)
+
+
 def test_a_hanging_probe_is_stopped_at_its_deadline(night: Night) -> None:
     began = time.monotonic()
     outcomes = night.run(does.HANGS, does.OK, deadline_s=0.6)
