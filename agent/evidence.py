@@ -33,13 +33,14 @@ def as_run(probe: FinishedProbe) -> Run | None:
         seed=probe.plan.request.seed,
         categories={name: mean for name, mean in means.items() if mean is not None},
         critical_failures=probe.outcome.critical_failures(),
+        companions=probe.outcome.companions,
         items={item.item: tuple(s for s in item.scores if s is not None) for item in probe.outcome.items},
     )
 
 
 def search_runs(night: NightRecord) -> list[Run]:
     """Return all scored runs on the search items, by probe number: the order in which they ended changes nothing."""
-    probes = sorted((p for p in night.probes if p.plan.phase != "confirm"), key=lambda p: p.plan.number)
+    probes = sorted((p for p in night.probes if p.plan.phase in ("calibrate", "search")), key=lambda p: p.plan.number)
     return [run for probe in probes if (run := as_run(probe)) is not None]
 
 

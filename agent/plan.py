@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from probes.candidate import LaneName
 from probes.frozen import digest_of
 from probes.recipe import Recipe
 from probes.statistics.config import RefereeConfig
+from probes.statistics.race import EffectPrior
+from probes.statistics.verdicts import EarlierNoise
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,12 @@ class NightPlan:
     """Category → items kept for the confirmation."""
     samples: int
     """Answers per item and probe."""
+    earlier_noise: EarlierNoise | None = None
+    """What earlier nights under the same conditions measured; None: this is the first."""
+    priors: Mapping[LaneName, EffectPrior] = field(default_factory=dict[LaneName, EffectPrior])
+    """Lane → prior of its changes' effects on the target as earlier nights taught it; else the session's."""
+    claim_level: float | None = None
+    """Level of tonight's claim after the claims of earlier nights; None: `referee.confirm_level`."""
     side_by_side: int = 4
     """Candidates raced at the same time; not the number of workers, so that a night is the same on any machine."""
 

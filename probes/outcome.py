@@ -111,6 +111,9 @@ class ProbeOutcome(Frozen):
     """Empty unless completed."""
     training: TrainingSummary | None = None
     adapter: AdapterFacts | None = None
+    companions: dict[str, float] = {}
+    """Cheap signals measured beside the scores, without sampling noise: `margin/<category>` is the mean log-probability
+    per token of the items' good reference answers minus the bad ones', `reward_margin` the training log's last."""
     evaluation_seconds: float | None = None
     seconds: float = 0.0
     """Wall time from request to outcome."""

@@ -28,7 +28,7 @@ from tracking.night import NightRecord
 REFRESHES_PER_S = 2
 SHOWN_DECISIONS = 12
 _DECISION_STYLE = {"accept": "green", "reject": "dim", "park": "dim", "more": ""}
-_PHASE = {"calibrate": "calibrating", "search": "searching", "confirm": "confirming"}
+_PHASE = {"calibrate": "calibrating", "smoke": "smoke-testing", "search": "searching", "confirm": "confirming"}
 
 TimeLeft = Callable[[int], float | None]
 

@@ -17,8 +17,9 @@ from probes.recipe import Recipe
 from probes.request import ProbeRequest
 from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
 
-Phase = Literal["calibrate", "search", "confirm"]
-Arm = Literal["baseline", "candidate", "final"]
+Phase = Literal["calibrate", "smoke", "search", "confirm"]
+"""`smoke`: a quarter of the steps and one answer per item, only to see whether a change ruins the model."""
+Arm = Literal["baseline", "candidate", "block", "final"]
 
 
 class ProbePlan(Frozen):
@@ -28,12 +29,14 @@ class ProbePlan(Frozen):
     """1, 2, … in the order in which probes are asked for."""
     phase: Phase
     arm: Arm
-    """`baseline`: the session's first recipe; `candidate`: a change on a working recipe; `final`: the recipe that
-    confirmation holds against the baseline."""
+    """`baseline`: the session's first recipe; `candidate`: a change on a working recipe; `block`: a row of a block,
+    with about half of its changes; `final`: the recipe that confirmation holds against the baseline."""
     candidate: str | None = None
     """Candidate id when `arm` is `candidate`."""
     changes: tuple[str, ...] = ()
-    """Ids of the accepted candidates in the recipe that was trained, this candidate last."""
+    """Ids of the candidates whose changes are in the recipe that was trained, in the order in which they apply."""
+    block: int | None = None
+    """Number of the block when `arm` is `block`; `replicate` is the row then."""
     replicate: int
     """0, 1, … within its arm and phase."""
     attempt: int = 1

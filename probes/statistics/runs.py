@@ -24,6 +24,8 @@ class Run:
     """Item → its samples' scores; only needed for the noise components below the run."""
     critical_failures: int = 0
     """Answers with at least one critical failure."""
+    companions: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Signal measured beside the scores → its value, any unit; see `ProbeOutcome.companions`."""
 
     def metric(self, name: str) -> float:
         """Return a category's mean, the unweighted mean of all for `overall`, minus the count for critical failures."""

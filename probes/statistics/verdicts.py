@@ -42,6 +42,16 @@ class Noise(Frozen):
     """Correlation of two recipes' target over shared train seeds."""
 
 
+class EarlierNoise(Frozen):
+    """Run-to-run noise that earlier nights measured under the same conditions."""
+
+    nights: int
+    degrees_of_freedom: int
+    """Replicates beyond the first of each recipe, over all those nights."""
+    metric_sd: dict[str, float]
+    """Category, or `overall` → pooled within-recipe sd of one probe, in points."""
+
+
 class CategoryPower(Frozen):
     """What one category can resolve."""
 
