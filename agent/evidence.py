@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from agent.plan import NightPlan
 from probes.outcome import ProbeStatus
 from probes.statistics.config import RefereeConfig
-from probes.statistics.noise import estimate_noise, paired_correlation, pooled_sd, regularised_sd
+from probes.statistics.noise import paired_correlation, pooled_sd, regularised_sd
 from probes.statistics.race import EffectPrior, Effects, Posterior, fit_effects
 from probes.statistics.referee import GuardEvidence, failed_reading, read_candidate
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run, by_recipe
-from probes.statistics.verdicts import CandidateReading, Noise
+from probes.statistics.verdicts import CandidateReading
 from tracking.events import Arm, Phase
 from tracking.night import FinishedProbe, NightRecord
 
@@ -59,11 +59,6 @@ def scored_replicates(night: NightRecord, phase: Phase, arm: Arm, candidate: str
         if (probe.plan.phase, probe.plan.arm, probe.plan.candidate) == (phase, arm, candidate)
         and as_run(probe) is not None
     }
-
-
-def measure_noise(night: NightRecord, plan: NightPlan) -> Noise:
-    """Return the run-to-run noise pooled over all recipes of the night so far."""
-    return estimate_noise(search_runs(night), plan.target)
 
 
 class Referee:
@@ -112,7 +107,7 @@ def target_effects(runs: Sequence[Run], target: str, rules: RefereeConfig) -> Ef
         runs,
         target,
         EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df),
-        _spread(runs, target, rules.noise_sd, rules),
+        _spread(runs, target, rules.assumed_sd, rules),
         _usable(paired_correlation(runs, target)),
     )
 
@@ -138,7 +133,7 @@ def _guard_effects(runs: Sequence[Run], name: str, plan: NightPlan) -> Effects:
 def category_noise(plan: NightPlan) -> float:
     """Return the assumed run-to-run sd of one category; `noise_sd` itself is the target's."""
     scale = len(plan.search_items) ** 0.5 if plan.target == OVERALL else 1.0
-    return plan.referee.noise_sd * scale
+    return plan.referee.assumed_sd * scale
 
 
 def _spread(runs: Sequence[Run], metric: str, assumed_sd: float, rules: RefereeConfig) -> float:

@@ -7,7 +7,8 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from agent.context import NightContext
-from agent.evidence import Referee, category_noise, confirmation_runs, live_candidates, measure_noise
+from agent.evidence import Referee, confirmation_runs, live_candidates
+from agent.noise import measure_noise, night_power
 from agent.plan import NightPlan
 from agent.proposing import propose
 from agent.schedule import (
@@ -25,9 +26,7 @@ from probes.errors import NightlabError
 from probes.recipe import Recipe
 from probes.statistics.confirmation import confirm as confirm_runs
 from probes.statistics.confirmation import no_claim
-from probes.statistics.power import empty_noise, power_table
 from probes.statistics.referee import failed_reading
-from probes.statistics.verdicts import Noise, PowerTable
 from tracking import events as ev
 
 LEAST_CALIBRATION = 3
@@ -40,7 +39,7 @@ def check(state: NightState, runtime: Runtime[NightContext]) -> Update:
     """Record the power table before any probe is spent."""
     context = runtime.context
     if context.night.power is None:
-        power = night_power(context.plan, empty_noise())
+        power = night_power(context.plan)
         context.record(ev.PowerChecked(at=context.clock.now(), power=power))
     return {"step": "calibrate"}
 
@@ -60,6 +59,8 @@ def calibrate(state: NightState, runtime: Runtime[NightContext]) -> Update:
         )
     if night.noise is None:
         _record_noise(context)
+    if noise.fault is not None:
+        raise NightlabError(f"the baseline cannot be measured: {noise.fault}; start a new night then")
     return {"step": "search", "next": "probe" if live_candidates(night) else "propose"}
 
 
@@ -161,22 +162,6 @@ def report(state: NightState, runtime: Runtime[NightContext]) -> Update:
     return {"next": "report"}
 
 
-def night_power(plan: NightPlan, noise: Noise, source: str = "assumed") -> PowerTable:
-    """Return the power of a night at the given noise; the guards' margins are fixed by the plan."""
-    items = {name: (count, plan.held_out_items.get(name, 0)) for name, count in plan.search_items.items()}
-    return power_table(
-        noise,
-        plan.target,
-        plan.guards,
-        items,
-        plan.confirm_probes,
-        _level(plan),
-        plan.referee.noise_sd,
-        category_noise(plan),
-        source,
-    )
-
-
 def _wanted(state: NightState, context: NightContext) -> list[Wanted]:
     night, plan = context.night, context.plan
     if state["step"] == "calibrate":
@@ -190,7 +175,7 @@ def _record_noise(context: NightContext) -> None:
     """Record the noise pooled over everything measured so far, and the power that it leaves."""
     noise = measure_noise(context.night, context.plan)
     context.record(ev.NoiseEstimated(at=context.clock.now(), noise=noise))
-    power = night_power(context.plan, noise, "measured")
+    power = night_power(context.plan, noise)
     context.record(ev.PowerChecked(at=context.clock.now(), power=power))
 
 
