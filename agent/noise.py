@@ -13,13 +13,16 @@ from probes.statistics.spread import PlannedNoise, plan_noise
 from probes.statistics.verdicts import Noise, PowerTable
 from tracking.night import NightRecord
 
+FULL_SEARCH_PHASES = ("calibrate", "search")
+"""Probes of full length on the search items."""
+
 
 def measure_noise(night: NightRecord, plan: NightPlan) -> Noise:
     """Return the run-to-run noise pooled over all recipes of the night so far."""
     item_category = {
         item.item: item.category
         for probe in night.probes
-        if probe.plan.phase != "confirm"
+        if probe.plan.phase in FULL_SEARCH_PHASES
         for item in probe.outcome.items
     }
     return estimate_noise(
@@ -32,7 +35,7 @@ def probe_costs(night: NightRecord, samples: int) -> ProbeCosts | None:
     times = [
         (probe.outcome.training.seconds, probe.outcome.evaluation_seconds / samples)
         for probe in night.probes
-        if probe.is_completed and probe.plan.phase != "confirm"
+        if probe.is_completed and probe.plan.phase in FULL_SEARCH_PHASES
         if probe.outcome.training is not None and probe.outcome.evaluation_seconds
     ]
     if not times:

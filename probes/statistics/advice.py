@@ -113,7 +113,7 @@ def _about_samples(
         verb = "is" if samples == 1 else "are"
         return f"{now} {verb} about right (best: {wanted}): another replicate buys as much as another answer."
     reason = (
-        f"training takes {costs.ratio:.1f} times one answer to every item; {now} → {wanted} saves {saved:.0%} of the "
+        f"training takes {costs.ratio:.1f} times one answer to every item; {now} → {wanted} saves {100 * saved:.0f} % of the "
         "time at equal precision"
     )
     if buy == "samples":
@@ -126,4 +126,4 @@ def _about_pairing(pairing: float | None) -> str:
         return ""
     if pairing < WORTH_SAYING:
         return "Equal train seeds buy nothing here: two recipes do not move together."
-    return f"Comparing on equal train seeds saves {pairing:.0%} of the probes."
+    return f"Comparing on equal train seeds saves {100 * pairing:.0f} % of the probes."
