@@ -113,8 +113,8 @@ def _about_samples(
         verb = "is" if samples == 1 else "are"
         return f"{now} {verb} about right (best: {wanted}): another replicate buys as much as another answer."
     reason = (
-        f"training takes {costs.ratio:.1f} times one answer to every item; {now} → {wanted} saves {100 * saved:.0f} % of the "
-        "time at equal precision"
+        f"training takes {costs.ratio:.1f} times one answer to every item; {now} → {wanted} saves {100 * saved:.0f} % "
+        "of the time at equal precision"
     )
     if buy == "samples":
         return f"More answers per item are the better buy: {reason}."

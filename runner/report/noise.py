@@ -128,4 +128,6 @@ def _directional(power: PowerTable) -> str:
     few = [row.category for row in power.categories if row.directional]
     if not few:
         return ""
-    return f"Directional, with fewer than 7 items on a side: {', '.join(few)}. That shows a direction and bears no claim."
+    return (
+        f"Directional, with fewer than 7 items on a side: {', '.join(few)}. That shows a direction and bears no claim."
+    )
