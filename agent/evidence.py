@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from agent.plan import NightPlan
 from probes.statistics.config import RefereeConfig
 from probes.statistics.fits import KnownNoise, Question, SearchFits
-from probes.statistics.noise import estimate_noise
 from probes.statistics.race import EffectPrior, Effects, Posterior, Prior
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
-from probes.statistics.verdicts import EarlierNoise, Noise
+from probes.statistics.verdicts import EarlierNoise
 from tracking.events import Arm
 from tracking.night import FinishedProbe, NightRecord
 
@@ -49,11 +48,6 @@ def confirmation_runs(night: NightRecord, arm: Arm) -> list[Run]:
     return [run for probe in probes if (run := as_run(probe)) is not None]
 
 
-def measure_noise(night: NightRecord, plan: NightPlan) -> Noise:
-    """Return the run-to-run noise pooled over all recipes of the night so far."""
-    return estimate_noise(search_runs(night), plan.target)
-
-
 def target_effects(
     runs: Sequence[Run],
     target: str,
@@ -79,7 +73,7 @@ def target_question(
         earlier: Noise that earlier nights measured.
     """
     own = EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df)
-    return Question(target, prior or own, _known_noise(target, rules.noise_sd, rules, earlier), is_paired=True)
+    return Question(target, prior or own, _known_noise(target, rules.assumed_sd, rules, earlier), is_paired=True)
 
 
 def pulled_back(effect: Posterior) -> str | None:
@@ -102,7 +96,7 @@ def guard_question(name: str, plan: NightPlan) -> Question:
 def category_noise(plan: NightPlan) -> float:
     """Return the assumed run-to-run sd of one category; `noise_sd` itself is the target's."""
     scale = len(plan.search_items) ** 0.5 if plan.target == OVERALL else 1.0
-    return plan.referee.noise_sd * scale
+    return plan.referee.assumed_sd * scale
 
 
 def _known_noise(metric: str, assumed_sd: float, rules: RefereeConfig, earlier: EarlierNoise | None) -> KnownNoise:
