@@ -16,9 +16,7 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from probes.frozen import Frozen
+from probes.statistics.earlier import ClaimLevel, PastClaim
 
 if TYPE_CHECKING:
     from online_fdr.core.abstract.abstract_sequential_test import AbstractSequentialTest
@@ -28,42 +26,6 @@ CANDIDATE = 0.1
 costs 1 / (1 - λ) of its level."""
 _SPENT = 0.999
 """Initial wealth must stay below the false discovery rate."""
-
-
-class PastClaim(Frozen):
-    """The test that an earlier night ended in."""
-
-    session: str
-    target: str
-    p_value: float = Field(ge=0.0, le=1.0)
-    """One-sided, of the target."""
-    level: float
-    """Level it was tested at."""
-    confirmed: bool
-    """Whether it was claimed: significant, and every guard held."""
-
-
-class ClaimLevel(Frozen):
-    """Tonight's place among the claims of the project."""
-
-    number: int
-    """Tonight's claim would be the project's first, second, …; nights that tested nothing do not count."""
-    level: float
-    """Level of tonight's test, at most the session's own."""
-    session_level: float
-    """`referee.confirm_level`."""
-    fdr: float
-    """The largest expected share of false claims among all claims of the project."""
-    procedure: str = "SAFFRON"
-    past: tuple[PastClaim, ...]
-    """The tests so far, oldest first."""
-    running: int = 0
-    """Nights of the project that were running when this one started; each counts as a test that finds nothing."""
-
-    @property
-    def confirmed(self) -> int:
-        """How many of the earlier tests became claims."""
-        return sum(claim.confirmed for claim in self.past)
 
 
 class Levels:

@@ -12,70 +12,13 @@ from statistics import fmean, variance
 
 from scipy import stats
 
-from probes.frozen import Frozen
+from probes.statistics.earlier import DRIFT_ERROR, BaselineLevel, DriftCheck, LevelDrift, NoiseDrift
 from probes.statistics.noise import pooled_sd
 from probes.statistics.runs import OVERALL, Run, by_recipe
 from probes.statistics.verdicts import EarlierNoise, Interval
 
-ERROR = 0.01
-"""Chance that a night in which nothing moved is told to have drifted, in level and in noise each."""
 LEAST_NIGHTS = 4
 """From so many earlier nights on, their own spread says how far a night may lie off; before, only the seeds do."""
-
-
-class BaselineLevel(Frozen):
-    """Where the baseline stood in an earlier night."""
-
-    session: str
-    runs: int
-    means: dict[str, float]
-    """Category, or `overall` → mean over the night's baseline probes on the search items."""
-
-
-class LevelDrift(Frozen):
-    """Tonight's baseline against earlier nights', one metric."""
-
-    metric: str
-    tonight: float
-    runs: int
-    earlier: float
-    nights: int
-    within_sd: float
-    """Run-to-run sd inside a night."""
-    between_sd: float | None
-    """Sd of the nights' true levels beyond that; None with one earlier night."""
-    interval: Interval
-    """Where tonight's mean would lie if nothing but chance had moved it."""
-    drifted: bool
-
-
-class NoiseDrift(Frozen):
-    """Tonight's run-to-run noise against earlier nights', one metric."""
-
-    metric: str
-    tonight_sd: float
-    degrees_of_freedom: int
-    earlier_sd: float
-    earlier_degrees_of_freedom: int
-    p_value: float
-    """Two-sided F test, all metrics allowed for."""
-
-
-class DriftCheck(Frozen):
-    """What calibration says about earlier nights."""
-
-    levels: tuple[LevelDrift, ...] = ()
-    noise: tuple[NoiseDrift, ...] = ()
-    noise_dropped: bool = False
-    """Whether the noise of earlier nights is left out tonight."""
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a reader of the report must know, one sentence each."""
-        return (
-            *(_level_words(level) for level in self.levels if level.drifted),
-            *(_noise_words(noise) for noise in self.noise if noise.p_value < ERROR),
-        )
 
 
 def check_drift(
@@ -91,10 +34,10 @@ def check_drift(
     """
     own = by_recipe(runs).get(frozenset(), [])
     noise = noise_drift(own, earlier) if earlier is not None else ()
-    dropped = any(each.p_value < ERROR for each in noise)
+    dropped = any(each.p_value < DRIFT_ERROR for each in noise)
     known = None if dropped else earlier
     metrics = dict.fromkeys((target, OVERALL))
-    levels = (level_drift(own, metric, known, baselines, ERROR / len(metrics)) for metric in metrics)
+    levels = (level_drift(own, metric, known, baselines, DRIFT_ERROR / len(metrics)) for metric in metrics)
     return DriftCheck(levels=tuple(level for level in levels if level is not None), noise=noise, noise_dropped=dropped)
 
 
@@ -141,7 +84,7 @@ def level_drift(
 def noise_drift(own: Sequence[Run], earlier: EarlierNoise) -> tuple[NoiseDrift, ...]:
     """Return the F test of tonight's variance against the earlier one for every metric both know.
 
-    Two-sided, Bonferroni over the metrics, so that all of them together err once in `1 / ERROR` nights. Assumes normal
+    Two-sided, Bonferroni over the metrics, so that all of them together err at `DRIFT_ERROR`. Assumes normal
     scores. Empty with fewer than three runs tonight.
     """
     df = len(own) - 1
@@ -177,20 +120,3 @@ def _within(own: Sequence[Run], metric: str, noise: EarlierNoise | None) -> tupl
         total = df + noise.degrees_of_freedom
         sd, df = sqrt((df * sd**2 + noise.degrees_of_freedom * known**2) / total), total
     return (sd, df) if sd > 0 else None
-
-
-def _level_words(level: LevelDrift) -> str:
-    low, high = level.interval.low, level.interval.high
-    nights = "earlier night" if level.nights == 1 else f"{level.nights} earlier nights"
-    return (
-        f"the baseline's {level.metric} is {level.tonight:.2f} over {level.runs} runs, {level.earlier:.2f} in the "
-        f"{nights}; chance would leave it between {low:.2f} and {high:.2f}. Levels are never carried over, so "
-        "tonight's comparisons stand; look for what changed on the machine"
-    )
-
-
-def _noise_words(noise: NoiseDrift) -> str:
-    return (
-        f"the run-to-run sd of {noise.metric} is {noise.tonight_sd:.2f} tonight and was {noise.earlier_sd:.2f} in "
-        f"earlier nights (F test, p = {noise.p_value:.2g}): tonight goes by its own noise alone"
-    )

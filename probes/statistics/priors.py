@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from probes.candidate import LaneName
-from probes.frozen import Frozen
+from probes.statistics.earlier import LanePrior, RawEffect
 from probes.statistics.race import EffectPrior, fit_effects
 from probes.statistics.runs import Run
 
@@ -25,28 +25,6 @@ SESSION_WEIGHT = 10.0
 """The session's own prior weighs as much as this many candidates measured without noise."""
 _NODES = 32
 _NARROWEST, _WIDEST = 0.02, 20.0
-
-
-class RawEffect(Frozen):
-    """A change's effect on its night's target, estimated without any prior."""
-
-    lane: LaneName
-    effect: float
-    standard_error: float
-
-
-class LanePrior(Frozen):
-    """What earlier nights taught about the changes of one lane."""
-
-    target: str
-    lane: LaneName
-    mean: float
-    sd: float
-    """Scale of the Student t whose degrees of freedom the session sets."""
-    candidates: int
-    """Changes it was learned from."""
-    weight: float
-    """Share of the earlier nights in it, 0 … 1; the rest is the session's own prior."""
 
 
 def raw_effects(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from probes.statistics.claims import CANDIDATE, PastClaim, claim_level, saffron
+from probes.statistics.claims import CANDIDATE, claim_level, saffron
+from probes.statistics.earlier import PastClaim
 
 FDR = 0.15
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from probes.statistics.drift import LEAST_NIGHTS, BaselineLevel, check_drift, level_drift, noise_drift
+from probes.statistics.drift import LEAST_NIGHTS, check_drift, level_drift, noise_drift
+from probes.statistics.earlier import BaselineLevel
 from probes.statistics.runs import Run
 from probes.statistics.verdicts import EarlierNoise
 

@@ -7,7 +7,8 @@ from math import inf, sqrt
 import numpy as np
 import pytest
 
-from probes.statistics.priors import SESSION_WEIGHT, RawEffect, lane_priors, learn_prior, raw_effects
+from probes.statistics.earlier import RawEffect
+from probes.statistics.priors import SESSION_WEIGHT, lane_priors, learn_prior, raw_effects
 from probes.statistics.race import EffectPrior
 from probes.statistics.runs import Run
 
