@@ -7,6 +7,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from agent.context import NightContext
+from agent.drift import hold_against_earlier_nights
 from agent.evidence import Referee, category_noise, confirmation_runs, live_candidates, measure_noise
 from agent.plan import NightPlan
 from agent.proposing import propose
@@ -59,6 +60,7 @@ def calibrate(state: NightState, runtime: Runtime[NightContext]) -> Update:
             f"{causes}. See the probes' logs, mend the recipe or the machine, and start a new night"
         )
     if night.noise is None:
+        hold_against_earlier_nights(context)
         _record_noise(context)
     return {"step": "search", "next": "probe" if live_candidates(night) else "propose"}
 
