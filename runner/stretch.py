@@ -48,7 +48,7 @@ class Stretch:
         warnings: Sequence[str],
         earlier: EarlierNights | None = None,
     ) -> None:
-        """Record the first lines of a new night: itself, what it knows of others, warnings; or that an old one goes on."""
+        """Record a new night's first lines: itself, what it knows of others, warnings; or that an old one goes on."""
         if self._night.started is not None:
             self.record(ev.SessionResumed(at=self._clock.now(), reason=f"after it was {state_of(self._night)}"))
             return

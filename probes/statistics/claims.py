@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from math import isclose
 from typing import TYPE_CHECKING
 
 from probes.statistics.earlier import ClaimLevel, PastClaim
@@ -37,7 +38,8 @@ class Levels:
 
     def next(self) -> float:
         """Return the level of the next test."""
-        return min(self._most, _next(self._procedure))
+        level = _next(self._procedure)
+        return self._most if isclose(level, self._most) else min(self._most, level)
 
     def take(self, p_value: float, confirmed: bool) -> None:
         """Take the result of a test.
