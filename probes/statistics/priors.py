@@ -8,6 +8,7 @@ spread of those estimates beyond their own standard errors is the spread of the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from math import exp, isinf, log, sqrt
 
 import numpy as np
@@ -23,12 +24,18 @@ FLAT = EffectPrior(0.0, 10.0)
 """Flat on a scale of 0 to 10: an effect that no probe could tell apart keeps a standard error of no weight."""
 SESSION_WEIGHT = 10.0
 """The session's own prior weighs as much as this many candidates measured without noise."""
+MOST_CHANGES = 1000
+"""Of one night: a prior learned from so many gains nothing from more, and the fit grows with their cube."""
 _NODES = 32
 _NARROWEST, _WIDEST = 0.02, 20.0
 
 
 def raw_effects(
-    runs: Sequence[Run], metric: str, noise_sd: float, lanes: Mapping[str, LaneName]
+    runs: Sequence[Run],
+    metric: str,
+    noise_sd: float,
+    lanes: Mapping[str, LaneName],
+    most_changes: int = MOST_CHANGES,
 ) -> tuple[RawEffect, ...]:
     """Return the effect of every probed change, by least squares over all runs of the night at once.
 
@@ -37,14 +44,16 @@ def raw_effects(
     reach a score. Estimates of one night share the error of its baseline, which is left out of account.
 
     Args:
-        runs: Scored probes on the search items.
+        runs: Scored probes on the search items, in order.
         metric: The night's target.
         noise_sd: Run-to-run sd of the metric, > 0.
         lanes: Candidate → its lane.
+        most_changes: Changes fitted; a run with any other is left out.
     """
     if not runs:
         return ()
-    fitted = fit_effects(runs, metric, FLAT, noise_sd)
+    first = set(islice(dict.fromkeys(name for run in runs for name in sorted(run.changes)), most_changes))
+    fitted = fit_effects([run for run in runs if run.changes <= first], metric, FLAT, noise_sd)
     effects = {name: fitted.of(name) for name in fitted.names if name in lanes}
     return tuple(
         RawEffect(lane=lanes[name], effect=effect.mean, standard_error=effect.sd) for name, effect in effects.items()

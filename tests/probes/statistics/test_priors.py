@@ -46,6 +46,12 @@ def test_a_change_that_nothing_tells_apart_keeps_an_error_without_weight() -> No
     assert learn_prior(effects, SESSION)[1] < 0.01
 
 
+def test_a_night_of_very_many_changes_is_cut_and_not_refused() -> None:
+    runs = [run(5.0), run(6.0, "a"), run(4.0, "b"), run(7.0, "c"), run(7.0, "a", "c"), run(6.2, "a")]
+    effects = raw_effects(runs, "voice", 0.3, dict.fromkeys("abc", "data_mix"), most_changes=2)  # type: ignore[arg-type]
+    assert [each.effect for each in effects] == [pytest.approx(1.1, abs=0.01), pytest.approx(-1.0, abs=0.01)]
+
+
 def test_without_estimates_the_sessions_prior_stands() -> None:
     assert learn_prior([], SESSION) == (SESSION, 0.0)
     assert lane_priors([], "voice", SESSION) == ()
