@@ -14,7 +14,7 @@ from probes.statistics.race import EffectPrior, Effects, Posterior, Prior
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from probes.statistics.verdicts import EarlierNoise
 from tracking.events import Arm
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import FinishedProbe, NightRecord, comparable
 
 EARLIER_NOISE_DF = 20.0
 """Most degrees of freedom that the noise of earlier nights counts: nights differ."""
@@ -37,15 +37,14 @@ def as_run(probe: FinishedProbe) -> Run | None:
 
 def search_runs(night: NightRecord) -> list[Run]:
     """Return all scored runs on the search items, by probe number: the order in which they ended changes nothing."""
-    probes = sorted((p for p in night.probes if p.plan.phase in ("calibrate", "search")), key=lambda p: p.plan.number)
+    probes = comparable((p for p in night.probes if p.plan.phase in ("calibrate", "search")), "the search's probes")
     return [run for probe in probes if (run := as_run(probe)) is not None]
 
 
 def confirmation_runs(night: NightRecord, arm: Arm) -> list[Run]:
     """Return the scored confirmation runs of one arm, by probe number."""
-    own = (p for p in night.probes if p.plan.phase == "confirm" and p.plan.arm == arm)
-    probes = sorted(own, key=lambda p: p.plan.number)
-    return [run for probe in probes if (run := as_run(probe)) is not None]
+    probes = comparable((p for p in night.probes if p.plan.phase == "confirm"), "the confirmation's probes")
+    return [run for probe in probes if probe.plan.arm == arm and (run := as_run(probe)) is not None]
 
 
 def target_effects(

@@ -9,6 +9,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from agent.context import NightContext
+from agent.drift import hold_against_earlier_nights
 from agent.evidence import confirmation_runs
 from agent.noise import measure_noise, night_power
 from agent.plan import NightPlan
@@ -73,6 +74,7 @@ def calibrate(state: NightState, runtime: Runtime[NightContext]) -> Update:
             f"{causes}. See the probes' logs, mend the recipe or the machine, and start a new night"
         )
     if not night.candidates:
+        hold_against_earlier_nights(context)
         _record_noise(context)
     if noise.fault is not None:
         raise NightlabError(f"the baseline cannot be measured: {noise.fault}; start a new night then")
@@ -267,4 +269,4 @@ def _can_confirm(context: NightContext) -> bool:
 
 
 def _level(plan: NightPlan) -> float:
-    return plan.referee.confirm_level
+    return plan.claim_level if plan.claim_level is not None else plan.referee.confirm_level

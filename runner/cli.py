@@ -262,11 +262,13 @@ def audit(
         nightlab audit results.tsv --metric val_bpb --direction min
     """
     from runner.audit.audit import audit_mlflow, audit_path
+    from runner.audit.nights import require_comparable_nights
 
     if (mlflow_uri is None) != (experiment is None) or not (files or mlflow_uri):
         from probes.errors import ConfigError
 
         raise ConfigError("`audit` needs a FILE, or `--mlflow-uri` together with `--experiment`; see `--help`")
+    require_comparable_nights(files or ())
     audits = [audit_path(path, metric, direction) for path in files or ()]
     if mlflow_uri is not None and experiment is not None:
         audits.append(audit_mlflow(mlflow_uri, experiment, metric, direction))

@@ -69,6 +69,12 @@ class RefereeConfig(Frozen):
     """A guard is harmed when P(drop > margin) is above this; between the two it is unresolved."""
     confirm_level: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.05
     """Level of the one confirmation test (one-sided) and of each guard's non-inferiority test."""
+    earlier_nights: bool = True
+    """Learn from the finished nights beside this one: noise, priors, the level of tonight's claim. Without, the night
+    knows nothing of others and its claim is not counted with theirs."""
+    claims_fdr: Probability = 0.15
+    """Largest expected share of false claims among all claims of the project; it sets tonight's level, which never
+    exceeds `confirm_level`."""
     allow_blind_guards: bool = False
     """Start even when a guard cannot resolve its margin; the report then says so."""
     design: Literal["auto", "race", "blocks"] = "auto"
