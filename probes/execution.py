@@ -14,11 +14,12 @@ import torch
 
 from probes.data.rows import read_rows
 from probes.errors import NightlabError
-from probes.evaluation.evaluate import evaluate
+from probes.evaluation.evaluate import companions, evaluate
 from probes.evaluation.suite import read_suite
 from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.request import ProbeRequest
 from probes.training.curve import TrainingDiverged
+from probes.training.precision import fast_products
 from probes.training.train import trained
 from probes.warm_base import WarmBase
 
@@ -78,12 +79,17 @@ def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) ->
         evaluation_started = time.perf_counter()
         scores = evaluate(result.model, base.tokenizer, items, request, folder)
         evaluation_seconds = _since(evaluation_started)
+        with fast_products(request.recipe.precision):
+            signals = companions(result.model, base.tokenizer, items, request, result.summary)
+        companion_seconds = _since(evaluation_started) - evaluation_seconds
     return ProbeOutcome(
         key=request.key,
         status=ProbeStatus.COMPLETED,
         items=scores,
         training=result.summary,
         adapter=result.adapter,
+        companions=signals,
+        companion_seconds=companion_seconds,
         evaluation_seconds=evaluation_seconds,
         seconds=_since(started),
     )
