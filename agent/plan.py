@@ -42,6 +42,8 @@ class NightPlan:
     """Lane → prior of its changes' effects on the target as earlier nights taught it; else the session's."""
     claim_level: float | None = None
     """Level of tonight's claim after the claims of earlier nights; None: `referee.confirm_level`."""
+    early_stop: float | None = None
+    """False-stop rate at which hopeless trainings are given up; None: every probe runs to its end."""
     side_by_side: int = 4
     """Candidates raced at the same time; not the number of workers, so that a night is the same on any machine."""
 

@@ -78,9 +78,12 @@ class Bench:
         self._file = out / "outcomes.jsonl"
         self._known = dict(_read(self._file))
 
-    def measure(self, recipes: Sequence[Recipe], seeds: int, split: Split) -> list[list[ProbeOutcome]]:
+    def measure(
+        self, recipes: Sequence[Recipe], seeds: int, split: Split, first_seed: int = 0
+    ) -> list[list[ProbeOutcome]]:
         """Return the scored outcomes of each recipe, `seeds` probes each where none failed."""
-        requests = [[self._make_request(recipe, _seed(s), split) for s in range(seeds)] for recipe in recipes]
+        numbers = range(first_seed, first_seed + seeds)
+        requests = [[self._make_request(recipe, _seed(s), split) for s in numbers] for recipe in recipes]
         self._run([request for row in requests for request in row if request.key not in self._known])
         known = ([self._known[request.key] for request in row if request.key in self._known] for row in requests)
         return [[outcome for outcome in row if outcome.overall() is not None] for row in known]

@@ -68,7 +68,9 @@ class StopRule(Frozen):
         """Return why a training is stopped whose complete points so far are `points`; None: go on."""
         for look in self.checkpoints:
             if look.points == len(points):
-                return _crossing(look, _signals(points, look.points, beta))
+                crossing = _crossing(look, _signals(points, look.points, beta))
+                rate = f"{self.rate:.0%}"
+                return crossing and f"{crossing}, outside what earlier probes showed (false-stop rate {rate})"
         return None
 
 
