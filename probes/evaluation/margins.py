@@ -32,7 +32,7 @@ MAX_LOGITS = 1 << 27
 """Numbers in a batch's logits, 512 MiB in float32: a big vocabulary makes batches of few rows."""
 
 
-class _Reading(NamedTuple):
+class Reading(NamedTuple):
     """The log-probability of one reference, its end of turn included."""
 
     total: float
@@ -40,6 +40,7 @@ class _Reading(NamedTuple):
 
     @property
     def per_token(self) -> float:
+        """Its mean over tokens."""
         return self.total / self.tokens
 
 
@@ -54,7 +55,9 @@ class _Sequence(NamedTuple):
         return len(self.prompt) + len(self.answer)
 
 
-def reference_companions(model: Any, rendering: Rendering, items: Sequence[Item]) -> dict[str, float]:
+def reference_companions(
+    model: Any, rendering: Rendering, items: Sequence[Item], max_logits: int = MAX_LOGITS
+) -> dict[str, float]:
     """Return companion name → value for the categories whose items have references; {} when none has.
 
     `model` is the base with its adapter, in evaluation mode. Prompts are rendered exactly as for generation.
@@ -64,7 +67,7 @@ def reference_companions(model: Any, rendering: Rendering, items: Sequence[Item]
     for item in asked:
         prompt, answers = rendering.row_ids(item.messages, (*item.chosen, *item.rejected))
         sequences += [_Sequence(prompt, answer) for answer in answers]
-    readings = iter(_read(model, sequences))
+    readings = iter(_read(model, sequences, max_logits))
     values: dict[str, list[float]] = {}
     for item in asked:
         chosen = [next(readings) for _ in item.chosen]
@@ -76,7 +79,7 @@ def reference_companions(model: Any, rendering: Rendering, items: Sequence[Item]
     return {name: fmean(own) for name, own in sorted(values.items())}
 
 
-def likelihood(chosen: Sequence[_Reading]) -> float:
+def likelihood(chosen: Sequence[Reading]) -> float:
     """Return p to the power `SPAN`, p the probability per token that the answer is one of the references, 0 … 1."""
     best = max(reading.total for reading in chosen)
     any_of = best + log(sum(exp(reading.total - best) for reading in chosen))
@@ -84,25 +87,26 @@ def likelihood(chosen: Sequence[_Reading]) -> float:
 
 
 @torch.inference_mode()
-def _read(model: Any, sequences: Sequence[_Sequence]) -> list[_Reading]:
+def _read(model: Any, sequences: Sequence[_Sequence], max_logits: int) -> list[Reading]:
     """Return the readings of `sequences`, in their order; batches hold sequences of about one length."""
-    readings: dict[int, _Reading] = {}
-    for batch in _batches(sequences, int(model.config.vocab_size)):
+    readings: dict[int, Reading] = {}
+    for batch in _batches(sequences, max_logits // int(model.config.vocab_size)):
         totals = _read_batch(model, [sequences[index] for index in batch])
         for index, total in zip(batch, totals, strict=True):
-            readings[index] = _Reading(total, len(sequences[index].answer))
+            readings[index] = Reading(total, len(sequences[index].answer))
     return [readings[index] for index in range(len(sequences))]
 
 
-def _batches(sequences: Sequence[_Sequence], vocabulary: int) -> Iterator[list[int]]:
-    """Yield indices, shortest sequences first, at most `MAX_ROWS` and about `MAX_LOGITS` numbers of logits a batch."""
+def _batches(sequences: Sequence[_Sequence], most_positions: int) -> Iterator[list[int]]:
+    """Yield indices, shortest sequences first, at most `MAX_ROWS` and about `most_positions` with logits a batch."""
     batch: list[int] = []
     longest = 0
     for index in sorted(range(len(sequences)), key=lambda index: (sequences[index].length, index)):
-        longest = max(longest, len(sequences[index].answer) + 1)
-        if batch and (len(batch) == MAX_ROWS or (len(batch) + 1) * longest * vocabulary > MAX_LOGITS):
+        own = len(sequences[index].answer) + 1
+        longest = max(longest, own)
+        if batch and (len(batch) == MAX_ROWS or (len(batch) + 1) * longest > most_positions):
             yield batch
-            batch, longest = [], len(sequences[index].answer) + 1
+            batch, longest = [], own
         batch.append(index)
     if batch:
         yield batch

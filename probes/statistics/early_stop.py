@@ -98,7 +98,8 @@ def stop_rule(finished: Iterable[FinishedCurve], rate: float, floor: float) -> S
     Every other one gives centre and scale of each signal at each look, the others one score each: their worst
     standardised signal over all looks, so that the rate holds for all of them together. With k = ceil(1 / rate) - 1
     such scores the bound is their largest, which the next good recipe exceeds with probability 1 / (k + 1) <= rate.
-    Assumes that it is exchangeable with these. None with fewer than 2 k good recipes.
+    Assumes that it is exchangeable with these. The rate holds over nights; within one, where the bound is fixed, it
+    varies around it with an sd as large as itself. None with fewer than 2 k good recipes.
 
     Only the first 2 k are used, however long the night: a bound that learned from survivors, or was frozen when it
     happened to stop something, would tighten by itself. Probes whose curve has other steps than the first are left out.
