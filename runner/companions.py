@@ -32,7 +32,7 @@ from runner.surroundings import this_machine
 from tracking.figures import show, show_interval
 
 FIRST_SEED = 100
-"""Seeds of their own: the companions were chosen on those of `runner.landscape`."""
+"""Other seeds than those of `runner.landscape`, on which the companions were chosen."""
 KINDS = ("likelihood/", "margin/", "reward_margin")
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -58,8 +58,10 @@ def main(
     lanes = open_lanes(config.lanes, config.recipe, bench.inputs.tags, config.agent.proposer)
     target = plan_night(config, bench.inputs, config.name, config.target.category).target
     recipes = [want.recipe for want in single_changes(lanes, config.recipe, most_per_lane)]
-    groups = bench.measure([config.recipe], baselines, "search", FIRST_SEED)
-    groups += bench.measure(recipes, seeds, "search", FIRST_SEED)
+    groups = bench.measure([config.recipe], baselines, "search", [FIRST_SEED])
+    # No seed is used twice: recipes move together under one seed, and replicates would not be independent.
+    firsts = [FIRST_SEED + baselines + seeds * i for i in range(len(recipes))]
+    groups += bench.measure(recipes, seeds, "search", firsts)
     rows = [Measured(recipe, own) for recipe, own in zip([config.recipe, *recipes], groups, strict=True) if own]
     metrics = [*sorted(bench.inputs.search_items), OVERALL]
     title = f"{len(groups[0])} baseline probes, {len(recipes)} single changes with {seeds} each, target {target}"

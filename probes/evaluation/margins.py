@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 
+from probes.evaluation.generation import Question, read_prompts
 from probes.evaluation.suite import Item
 from probes.rendering import Rendering
 
@@ -44,15 +45,16 @@ class Reading(NamedTuple):
         return self.total / self.tokens
 
 
-class _Sequence(NamedTuple):
-    """A prompt and one reference answer."""
+class _Asked(NamedTuple):
+    """A prompt and its reference answers as tokens, each with its end of turn."""
 
     prompt: Sequence[int]
-    answer: Sequence[int]
+    answers: Sequence[Sequence[int]]
 
     @property
-    def length(self) -> int:
-        return len(self.prompt) + len(self.answer)
+    def longest(self) -> int:
+        """Tokens of the longest answer."""
+        return max(map(len, self.answers))
 
 
 def reference_companions(
@@ -62,16 +64,11 @@ def reference_companions(
 
     `model` is the base with its adapter, in evaluation mode. Prompts are rendered exactly as for generation.
     """
-    asked = [item for item in items if item.chosen]
-    sequences: list[_Sequence] = []
-    for item in asked:
-        prompt, answers = rendering.row_ids(item.messages, (*item.chosen, *item.rejected))
-        sequences += [_Sequence(prompt, answer) for answer in answers]
-    readings = iter(_read(model, sequences, max_logits))
+    with_answers = [item for item in items if item.chosen]
+    asked = [_Asked(*rendering.row_ids(item.messages, (*item.chosen, *item.rejected))) for item in with_answers]
     values: dict[str, list[float]] = {}
-    for item in asked:
-        chosen = [next(readings) for _ in item.chosen]
-        rejected = [next(readings) for _ in item.rejected]
+    for item, readings in zip(with_answers, _read(model, asked, max_logits), strict=True):
+        chosen, rejected = readings[: len(item.chosen)], readings[len(item.chosen) :]
         values.setdefault(LIKELIHOOD + item.category, []).append(likelihood(chosen))
         if rejected:
             margin = fmean(r.per_token for r in chosen) - fmean(r.per_token for r in rejected)
@@ -87,51 +84,52 @@ def likelihood(chosen: Sequence[Reading]) -> float:
 
 
 @torch.inference_mode()
-def _read(model: Any, sequences: Sequence[_Sequence], max_logits: int) -> list[Reading]:
-    """Return the readings of `sequences`, in their order; batches hold sequences of about one length."""
-    readings: dict[int, Reading] = {}
-    for batch in _batches(sequences, max_logits // int(model.config.vocab_size)):
-        totals = _read_batch(model, [sequences[index] for index in batch])
-        for index, total in zip(batch, totals, strict=True):
-            readings[index] = Reading(total, len(sequences[index].answer))
-    return [readings[index] for index in range(len(sequences))]
+def _read(model: Any, asked: Sequence[_Asked], max_logits: int) -> list[list[Reading]]:
+    """Return the readings of each prompt's answers, in their order."""
+    readings: list[list[Reading]] = [[] for _ in asked]
+    for batch in _batches(asked, max_logits // int(model.config.vocab_size)):
+        totals = iter(_read_batch(model, [asked[index] for index in batch]))
+        for index in batch:
+            readings[index] = [Reading(next(totals), len(answer)) for answer in asked[index].answers]
+    return readings
 
 
-def _batches(sequences: Sequence[_Sequence], most_positions: int) -> Iterator[list[int]]:
-    """Yield indices, shortest sequences first, at most `MAX_ROWS` and about `most_positions` with logits a batch."""
+def _batches(asked: Sequence[_Asked], most_positions: int) -> Iterator[list[int]]:
+    """Yield indices, short prompts first, with about `MAX_ROWS` answers and `most_positions` tokens of them a batch."""
     batch: list[int] = []
-    longest = 0
-    for index in sorted(range(len(sequences)), key=lambda index: (sequences[index].length, index)):
-        own = len(sequences[index].answer) + 1
-        longest = max(longest, own)
-        if batch and (len(batch) == MAX_ROWS or (len(batch) + 1) * longest > most_positions):
+    rows = longest = 0
+    for index in sorted(range(len(asked)), key=lambda index: (len(asked[index].prompt), asked[index].longest, index)):
+        rows, longest = rows + len(asked[index].answers), max(longest, asked[index].longest)
+        if batch and (rows > MAX_ROWS or rows * longest > most_positions):
             yield batch
-            batch, longest = [], own
+            batch, rows, longest = [], len(asked[index].answers), asked[index].longest
         batch.append(index)
     if batch:
         yield batch
 
 
-def _read_batch(model: Any, sequences: Sequence[_Sequence]) -> list[float]:
-    """Return the log-probability of each answer. Padded on the left, so that all answers end in the last column."""
+def _read_batch(model: Any, asked: Sequence[_Asked]) -> list[float]:
+    """Return the log-probability of every answer. A prompt is read once, then all its answers side by side."""
     device = next(model.parameters()).device
-    longest = max(sequence.length for sequence in sequences)
-    answers = max(len(sequence.answer) for sequence in sequences)
-    padding = [longest - sequence.length for sequence in sequences]
-    ids = [[0] * pad + [*s.prompt, *s.answer] for pad, s in zip(padding, sequences, strict=True)]
-    mask = torch.tensor([[0] * pad + [1] * (longest - pad) for pad in padding], device=device)
-    tokens = torch.tensor(ids, device=device)
-    logits = model(
-        input_ids=tokens,
-        attention_mask=mask,
-        position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0),
-        use_cache=False,
-        logits_to_keep=answers + 1,
-    ).logits[:, :-1]
-    wanted = tokens[:, -answers:]
-    counted = torch.tensor([[0.0] * (answers - len(s.answer)) + [1.0] * len(s.answer) for s in sequences])
-    totals = (_log_probabilities(logits, wanted).cpu() * counted).sum(dim=1, dtype=torch.float64)
-    return cast("list[float]", cast("Any", totals).tolist())
+    questions = [Question(tuple(one.prompt), tuple(range(len(one.answers)))) for one in asked]
+    first, cache, mask = read_prompts(model, questions, 0, device)
+    answers = [answer for one in asked for answer in one.answers]
+    longest = max(map(len, answers))
+    tokens = torch.tensor([[*answer, *[0] * (longest - len(answer))] for answer in answers], device=device)
+    counted = torch.tensor([[1] * len(a) + [0] * (longest - len(a)) for a in answers], device=device)
+    parts = [_log_probabilities(first.unsqueeze(1), tokens[:, :1])]
+    if longest > 1:
+        mask = torch.cat([mask, counted[:, :-1]], dim=1)
+        logits = model(
+            input_ids=tokens[:, :-1],
+            attention_mask=mask,
+            position_ids=(mask.cumsum(dim=1) - 1)[:, -longest + 1 :],
+            past_key_values=cache,
+            use_cache=True,
+        ).logits
+        parts.append(_log_probabilities(logits, tokens[:, 1:]))
+    totals = (torch.cat(parts, dim=1) * counted).sum(dim=1, dtype=torch.float64)
+    return cast("list[float]", cast("Any", totals.cpu()).tolist())
 
 
 def _log_probabilities(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
