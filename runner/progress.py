@@ -37,6 +37,13 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
             return f"{who}: {candidate.change}{because}"
         case ev.ProposalRefused():
             return f"proposal of {event.proposer} refused: {event.reason}"
+        case ev.DesignChosen():
+            return f"design: {event.design}, {event.reason}"
+        case ev.BlockPlanned():
+            block = event.block
+            return f"block {block.number}: {len(block.rows)} probes for {', '.join(block.factors)}; {block.aliasing}"
+        case ev.CandidateRevisited():
+            return f"{event.candidate} taken up again: {event.reason}"
         case ev.CandidateDecided():
             effect = show_effect(event.reading.effect, event.reading.interval)
             return f"{event.candidate} {event.reading.decision}, {effect}: {event.reading.reason}"

@@ -15,6 +15,7 @@ from probes.frozen import Frozen
 from probes.outcome import ProbeOutcome
 from probes.recipe import Recipe
 from probes.request import ProbeRequest
+from probes.statistics.blocks import Block
 from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
 
 Phase = Literal["calibrate", "smoke", "search", "confirm"]
@@ -117,6 +118,29 @@ class ProposalRefused(_Event):
     reason: str
 
 
+class DesignChosen(_Event):
+    """From here on the search spends its probes in this way."""
+
+    kind: Literal["design_chosen"] = "design_chosen"
+    design: Literal["race", "blocks"]
+    reason: str
+
+
+class BlockPlanned(_Event):
+    """The rows of a block; its probes follow."""
+
+    kind: Literal["block_planned"] = "block_planned"
+    block: Block
+
+
+class CandidateRevisited(_Event):
+    """A parked or rejected candidate is live again."""
+
+    kind: Literal["candidate_revisited"] = "candidate_revisited"
+    candidate: str
+    reason: str
+
+
 class CandidateDecided(_Event):
     """The referee read a candidate's replicates."""
 
@@ -139,6 +163,8 @@ class SearchEnded(_Event):
 
     kind: Literal["search_ended"] = "search_ended"
     reason: str
+    confirm_probes: int | None = None
+    """Probes of the confirmation, both sides: the session's and what the search left. None: the session's."""
 
 
 class ClaimMade(_Event):
@@ -173,6 +199,9 @@ Event = Annotated[
     | NoiseEstimated
     | CandidateProposed
     | ProposalRefused
+    | DesignChosen
+    | BlockPlanned
+    | CandidateRevisited
     | CandidateDecided
     | WorkingRecipeMoved
     | SearchEnded

@@ -16,6 +16,7 @@ from typing import Any
 from probes.candidate import Candidate
 from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.recipe import Recipe
+from probes.statistics.blocks import Block
 from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
 from tracking import events as ev
 
@@ -62,11 +63,17 @@ class NightRecord:
     candidates: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
     readings: dict[str, list[CandidateReading]] = field(default_factory=dict[str, list[CandidateReading]])
     refusals: list[ev.ProposalRefused] = field(default_factory=list[ev.ProposalRefused])
+    designs: list[ev.DesignChosen] = field(default_factory=list[ev.DesignChosen])
+    blocks: list[Block] = field(default_factory=list[Block])
+    revisits: dict[str, int] = field(default_factory=dict[str, int])
+    """Candidate → its readings when it was last taken up again."""
     accepted: tuple[str, ...] = ()
     moves: list[tuple[int, tuple[str, ...]]] = field(default_factory=list[tuple[int, tuple[str, ...]]])
     """Probes finished before the working recipe moved, and what was accepted then."""
     working_recipe: Recipe | None = None
     search_ended: str | None = None
+    confirm_probes: int | None = None
+    """Probes of the confirmation as fixed when the search ended."""
     claim: Claim | None = None
     warnings: list[ev.Warned] = field(default_factory=list[ev.Warned])
     resumes: list[ev.SessionResumed] = field(default_factory=list[ev.SessionResumed])
@@ -110,6 +117,12 @@ class NightRecord:
                 self.candidates[event.candidate.id] = event.candidate
             case ev.ProposalRefused():
                 self.refusals.append(event)
+            case ev.DesignChosen():
+                self.designs.append(event)
+            case ev.BlockPlanned():
+                self.blocks.append(event.block)
+            case ev.CandidateRevisited():
+                self.revisits[event.candidate] = len(self.readings.get(event.candidate, ()))
             case ev.CandidateDecided():
                 self.readings.setdefault(event.candidate, []).append(event.reading)
             case ev.WorkingRecipeMoved():
@@ -118,6 +131,7 @@ class NightRecord:
                 self.working_recipe = event.recipe
             case ev.SearchEnded():
                 self.search_ended = event.reason
+                self.confirm_probes = event.confirm_probes
             case ev.ClaimMade():
                 self.claim = event.claim
             case ev.Warned():

@@ -67,8 +67,24 @@ class RefereeConfig(Frozen):
     """Level of the one confirmation test (one-sided) and of each guard's non-inferiority test."""
     allow_blind_guards: bool = False
     """Start even when a guard cannot resolve its margin; the report then says so."""
-    design: Literal["auto", "race"] = "auto"
-    """How the search spends its probes; the race is the only design so far, and `auto` chooses it."""
+    design: Literal["auto", "race", "blocks"] = "auto"
+    """How the search spends its probes: `blocks` of twelve probes for up to eleven changes at once, the `race` of one
+    change at a time, or `auto`: blocks as long as one can be paid for and filled, then the race."""
+    fold_blocks: bool = False
+    """Repeat every block with its changes the other way round: 24 probes, no effect mixed up with interactions."""
+    block_accept_level: Probability = 0.92
+    """Accept from a block at P(effect > 0) of at least this; also what a change needs at the end to be confirmed."""
+    block_worthwhile: float = Field(default=0.15, gt=0.0, le=10.0)
+    """Smallest effect of interest in a block."""
+    max_blocks: int = Field(default=4, ge=1, le=50)
+    """Blocks after which an undecided candidate is parked."""
+    smoke: bool = True
+    """Try every change of a block in a quarter of the steps first, so that a ruinous one does not spoil the block."""
+    smoke_drop: float = Field(default=2.0, gt=0.0, le=10.0)
+    """A smoke run whose mean over all categories is this far below the baseline's ends its candidate, in points."""
+    rehearsals: int = Field(default=3, ge=0, le=50)
+    """Probes of the search kept for the final recipe as a whole, before the confirmation: guards that every change
+    kept may fall together. 0: none."""
 
     @model_validator(mode="after")
     def _levels_ordered(self) -> Self:

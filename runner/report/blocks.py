@@ -86,7 +86,7 @@ class ScorePoint:
     number: int
     score: float | None
     """None: the probe failed."""
-    arm: Literal["baseline", "candidate", "final"]
+    arm: Literal["baseline", "candidate", "block", "final"]
     is_confirmation: bool
     label: str
 
