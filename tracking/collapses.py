@@ -19,41 +19,45 @@ RUINED = (ProbeStatus.DIVERGED, ProbeStatus.OUT_OF_MEMORY, ProbeStatus.TIMED_OUT
 """Ends of a probe that its recipe caused; a crash may be the machine's."""
 
 
-def collapse(night: NightRecord, candidate: str) -> str | None:
-    """Return in a few words what the candidate's step ruined; None when it ruined nothing, or is not known to.
+def collapses(night: NightRecord) -> dict[str, str]:
+    """Return candidate → what its step ruined, in a few words, in order of proposal; one pass over the night.
 
     A collapse is a probe that its recipe ended, a smoke run that the referee rejected, a sure loss of the target, or a
     guard whose whole interval lies beyond its margin.
     """
-    own = [probe for probe in night.probes if probe.plan.candidate == candidate]
-    ended = next((probe for probe in own if probe.outcome.status in RUINED), None)
-    if ended is not None:
-        return _ended(ended)
-    reading = night.reading(candidate)
-    if reading is None:
-        return None
-    if _failed_its_smoke_run(own, reading):
+    ended: dict[str, FinishedProbe] = {}
+    smoked: set[str] = set()
+    for probe in night.probes:
+        candidate = probe.plan.candidate or ""
+        if probe.outcome.status in RUINED:
+            ended.setdefault(candidate, probe)
+        if probe.plan.phase == "smoke":
+            smoked.add(candidate)
+    found: dict[str, str] = {}
+    for name in night.candidates:
+        reading = night.reading(name)
+        if name in ended:
+            found[name] = _ended(ended[name])
+        elif reading is not None and (ruined := _ruined(reading, night.target, name in smoked)) is not None:
+            found[name] = ruined
+    return found
+
+
+def _ruined(reading: CandidateReading, target: str, was_smoked: bool) -> str | None:
+    if was_smoked and reading.decision == "reject" and reading.replicates == 0:
         return reading.reason
     high = reading.interval.high
     if reading.effect is not None and high is not None and reading.effect < LOSS and high < SURE_LOSS:
-        return f"{night.target} {show(reading.effect, 'effect')}"
+        return f"{target} {show(reading.effect, 'effect')}"
     broken = {
-        name: guard for name, guard in reading.guards.items() if _is_surely_broken(guard.interval.high, guard.margin)
+        name: guard.effect
+        for name, guard in reading.guards.items()
+        if guard.effect is not None and guard.interval.high is not None and guard.interval.high < -guard.margin
     }
-    worst = min(broken, key=lambda name: broken[name].effect or 0.0, default=None)
-    return None if worst is None else f"{worst} {show(broken[worst].effect, 'effect')}"
+    worst = min(broken, key=lambda name: broken[name], default=None)
+    return None if worst is None else f"{worst} {show(broken[worst], 'effect')}"
 
 
 def _ended(probe: FinishedProbe) -> str:
     message = " ".join(probe.outcome.message.split())
     return probe.outcome.status.value.replace("_", " ") + (f": {message}" if message else "")
-
-
-def _failed_its_smoke_run(own: list[FinishedProbe], reading: CandidateReading) -> bool:
-    """Whether the candidate was rejected for its smoke run: there was one, and no replicate came after it."""
-    was_smoked = any(probe.plan.phase == "smoke" for probe in own)
-    return was_smoked and reading.decision == "reject" and reading.replicates == 0
-
-
-def _is_surely_broken(high: float | None, margin: float) -> bool:
-    return high is not None and high < -margin
