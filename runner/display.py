@@ -117,8 +117,13 @@ class NightDisplay:
         return Text(lines, overflow="fold")
 
     def _state(self) -> str:
-        if self._night.stopped is not None:
-            return self._night.stopped.stop_reason
+        night = self._night
+        if night.stopped is not None:
+            return night.stopped.stop_reason
+        if self._phase == "search" and night.designs and night.designs[-1].design == "blocks" and night.blocks:
+            block = night.blocks[-1]
+            done = {probe.plan.replicate for probe in night.probes if probe.plan.block == block.number}
+            return f"block {block.number}, {len(done)} of {len(block.rows)} rows"
         return _PHASE.get(self._phase, "checking")
 
     def _elapsed(self) -> float:
@@ -151,6 +156,8 @@ class NightDisplay:
             decision = reading.decision if reading else "waiting"
             if candidate.id in self._night.accepted:
                 decision = "accept"
+            elif self._night.revisits.get(candidate.id) == len(self._night.readings.get(candidate.id, ())):
+                decision = "again"
             effect = show_effect(reading.effect, reading.interval) if reading else ""
             style = _DECISION_STYLE.get(decision, "")
             table.add_row(

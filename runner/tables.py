@@ -12,7 +12,7 @@ from runner.check import Check
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from tracking.figures import MISSING, show, show_effect
-from tracking.headline import change_in_words, headline
+from tracking.headline import change_in_words, design_in_words, headline
 from tracking.night import NightRecord
 from tracking.summary import probe_counts
 
@@ -107,6 +107,8 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
         f"raising {night.target}"
         + (f", noise sd {show(night.noise.target_sd, 'score')}" if night.noise is not None else ""),
     ]
+    if night.designs:
+        facts.append(f"search: {design_in_words(night)}; {night.designs[-1].reason}")
     view: View = list(facts)
     if night.candidates:
         table = _table(("candidate", "lane", "change", "decision", "effect"))

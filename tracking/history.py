@@ -9,11 +9,11 @@ import polars as pl
 from tracking.night import NightRecord
 from tracking.probe_table import category_columns, columns, constraint_ok, judged_cells, measured_cells
 
-_INTEGERS = {"probe", "seed", "steps", "critical_failures", "replicate", "attempt", "replicates"}
+_INTEGERS = {"probe", "seed", "steps", "critical_failures", "block", "replicate", "attempt", "replicates"}
 _BOOLEANS = {"constraint_ok", "accepted"}
 _TEXTS = {
-    "commit", "time", "lane", "knob", "change", "verdict", "decision", "status", "phase", "arm", "candidate", "split",
-    "key", "message", "before", "after", "proposer", "reason", "rationale",
+    "commit", "time", "lane", "knob", "change", "verdict", "decision", "status", "phase", "arm", "candidate", "changes",
+    "split", "key", "message", "before", "after", "proposer", "reason", "rationale",
 }  # fmt: skip
 
 

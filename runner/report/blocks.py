@@ -97,8 +97,8 @@ class ScoreChart:
 
     caption: str
     points: tuple[ScorePoint, ...]
-    levels: tuple[tuple[int, float], ...]
-    """Probe number from which on the working recipe had this mean."""
+    levels: tuple[tuple[int, float | None], ...]
+    """Probe number from which on the working recipe had this mean; None: it was never trained by itself."""
     band: tuple[float, float] | None
     """Baseline mean plus and minus two standard deviations."""
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from runner.report.account import artifacts_section, cost_section, reproduction_section, trouble_section
 from runner.report.blocks import Report, Section
 from runner.report.conditions import data_section, noise_section, space_section
+from runner.report.design import design_section
 from runner.report.findings import candidates_section, claim_section
+from runner.report.fragile import fragile_section
 from runner.report.scores import scores_section
 from tracking.events import SessionStarted
 from tracking.figures import MISSING, show
-from tracking.headline import headline
+from tracking.headline import design_in_words, headline
 from tracking.night import NightRecord
 from tracking.summary import probe_counts, spend
 
@@ -26,6 +28,8 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
     sections: list[Section | None] = [
         claim_section(night),
         candidates_section(night),
+        fragile_section(night),
+        design_section(night),
         scores_section(night),
         noise_section(night),
         space_section(night),
@@ -60,6 +64,8 @@ def _facts(night: NightRecord) -> list[tuple[str, str]]:
         facts.append(("Smallest visible gain", f"{show(night.power.target_resolvable, 'margin')} points"))
     accepted = show(len(night.accepted), "count")
     facts.append(("Candidates", f"{show(len(night.candidates), 'count')} tried, {accepted} accepted"))
+    design = design_in_words(night)
+    facts += [("Design", design)] if design else []
     facts.append(("Started", f"{night.first_at[:16].replace('T', ' ')} UTC" if night.first_at else MISSING))
     facts.append(("Ended", reason))
     return facts
