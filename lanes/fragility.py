@@ -59,20 +59,25 @@ class KnobHistory(Frozen):
         """The history in one sentence."""
         if self.collapses:
             return self._fragile()
-        words = f"`{self.knob}`: {self.tried} tried, {self.accepted} accepted, {self.rejected} rejected"
+        words = f"{self._name}: {self.tried} tried, {self.accepted} accepted, {self.rejected} rejected"
         if self.failed:
             words += f", {self.failed} failed"
         if self.worst_move is not None and self.worst_effect is not None and self.worst_effect < 0:
             words += f"; worst {self.worst_move} at {show(self.worst_effect, 'effect')}"
         return words
 
+    @property
+    def _name(self) -> str:
+        return f"data mix `{self.knob}`" if self.lane == "data_mix" else f"`{self.knob}`"
+
     def _fragile(self) -> str:
-        ruined = " and ".join(f"{show_value(c.change.after)} collapsed ({c.reason})" for c in self.collapses)
-        safe = ", ".join(show_value(value) for value in self.safe)
-        held = f"; {safe} did not" if safe else ""
+        ruined = _listed([f"{show_value(c.change.after)} ({c.reason})" for c in self.collapses])
+        words = f"{ruined} collapsed"
+        if self.safe:
+            words += f", {_listed([show_value(value) for value in self.safe])} did not"
         if not self.limit:
-            return f"`{self.knob}` is fragile: {ruined}{held}"
-        return f"`{self.knob}` has a narrow safe band: {ruined}{held}; from then on {self.limit}"
+            return f"{self._name} is fragile: {words}"
+        return f"{self._name} has a narrow safe band: {words}; from then on {self.limit}"
 
 
 def knob_histories(tried: Sequence[Tried]) -> list[KnobHistory]:
@@ -186,6 +191,10 @@ def _safe(moves: Sequence[Tried]) -> tuple[KnobValue, ...]:
     safe = [value for value in dict.fromkeys(trained) if value not in ruined]
     numbers = [value for value in safe if is_number(value)]
     return tuple(sorted(numbers)) if len(numbers) == len(safe) else tuple(safe)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def _limit(collapsed: Sequence[Change]) -> str:

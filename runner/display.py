@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from agent.schedule import probes_used
 from runner.config import SessionConfig
 from runner.progress import line_of, question_of
 from tracking import events as ev
@@ -102,7 +103,7 @@ class NightDisplay:
 
     def _heading(self) -> Text:
         night = self._night
-        used = len(night.probes)
+        used = probes_used(night)
         words = [self._config.name, self._state(), f"{used} of {self._config.budget.probes} probes"]
         words.append(show(night.active_s if night.stopped else self._elapsed(), "duration"))
         left = None if night.stopped else self._time_left(used)
@@ -130,7 +131,7 @@ class NightDisplay:
         return self._before_s + self._clock.monotonic() - self._started
 
     def _bar(self) -> ProgressBar:
-        return ProgressBar(total=self._config.budget.probes, completed=len(self._night.probes), width=None)
+        return ProgressBar(total=self._config.budget.probes, completed=probes_used(self._night), width=None)
 
     def _running(self) -> Table:
         table = _grid()

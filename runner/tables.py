@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +16,7 @@ from tracking.headline import change_in_words, design_in_words, headline
 from tracking.night import NightRecord
 from tracking.summary import probe_counts
 
-View = list[Table | str]
+View = list[RenderableType]
 """Tables and lines, from top to bottom."""
 NO_TERMINAL_WIDTH = 140
 

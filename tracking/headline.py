@@ -55,7 +55,7 @@ def design_in_words(night: NightRecord) -> str:
     """Return the designs in the order of the night: `2 blocks, then race`; empty before one was chosen."""
     words: list[str] = []
     for chosen in night.designs:
-        name = show_count(len(night.blocks), "block") if chosen.design == "blocks" else "race"
+        name = show_count(len(night.blocks), "block") if chosen.design == "blocks" else chosen.design
         words += [name] if name not in words else []
     return ", then ".join(words)
 

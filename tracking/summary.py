@@ -48,7 +48,7 @@ def probe_counts(night: NightRecord) -> dict[str, int]:
 
 
 def spend(night: NightRecord) -> dict[str, float | int]:
-    """Return what the night cost: probes, their seconds by purpose, and the wall time of the night."""
+    """Return what the night cost: probes (smoke runs among them), their seconds by purpose, and its wall time."""
     splits = [time_split(probe) for probe in night.probes]
 
     def seconds(name: str) -> float:
@@ -56,6 +56,7 @@ def spend(night: NightRecord) -> dict[str, float | int]:
 
     return {
         "probes": len(night.probes),
+        "smoke_runs": sum(probe.plan.phase == "smoke" for probe in night.probes),
         "train_s": seconds("train_s"),
         "evaluate_s": seconds("evaluate_s"),
         "other_s": seconds("other_s"),

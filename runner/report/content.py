@@ -12,10 +12,10 @@ from runner.report.findings import candidates_section, claim_section
 from runner.report.fragile import fragile_section
 from runner.report.scores import scores_section
 from tracking.events import SessionStarted
-from tracking.figures import MISSING, show
+from tracking.figures import MISSING, show, show_count
 from tracking.headline import design_in_words, headline
 from tracking.night import NightRecord
-from tracking.summary import probe_counts, spend
+from tracking.summary import spend
 
 
 def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = ()) -> Report:
@@ -55,9 +55,12 @@ def session_name(started: SessionStarted | None) -> str:
 
 
 def _facts(night: NightRecord) -> list[tuple[str, str]]:
-    counts, cost = probe_counts(night), spend(night)
-    lost = counts["total"] - counts["completed"]
-    probes = f"{show(counts['completed'], 'count')} scored" + (f", {show(lost, 'count')} not" if lost else "")
+    cost = spend(night)
+    whole = [probe for probe in night.probes if probe.plan.phase != "smoke"]
+    scored = sum(probe.is_completed for probe in whole)
+    lost, smoke = len(whole) - scored + len(night.open_plans), len(night.probes) - len(whole)
+    probes = f"{show(scored, 'count')} scored" + (f", {show(lost, 'count')} not" if lost else "")
+    probes += f"; {show_count(smoke, 'smoke run')}" if smoke else ""
     reason = night.stopped.stop_reason if night.stopped else "not ended"
     facts = [("Target", night.target), ("Probes", probes), ("Wall time", show(cost["wall_s"], "duration"))]
     if night.power is not None:

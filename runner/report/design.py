@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean
 
 from lanes.interactions import interacts
 from probes.statistics.blocks import Block as Design
-from runner.report.blocks import Block, Cell, Column, Paragraph, Section, Table, foreign_cell, number_columns, one_line
+from runner.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Paragraph,
+    Section,
+    Table,
+    foreign_cell,
+    listed,
+    number_columns,
+    one_line,
+)
 from tracking.figures import MISSING, show, show_count
 from tracking.headline import change_in_words
 from tracking.night import FinishedProbe, NightRecord
@@ -19,8 +31,7 @@ ON, OFF, LOST = "●", "·", "×"
 def design_section(night: NightRecord) -> Section | None:
     """Return why the search spent its probes as it did, the smoke runs and every block."""
     blocks: list[Block] = [
-        Paragraph(f"{'Blocks' if chosen.design == 'blocks' else 'Race'}: {one_line(chosen.reason).rstrip('.')}.")
-        for chosen in night.designs
+        Paragraph(f"{chosen.design.capitalize()}: {one_line(chosen.reason).rstrip('.')}.") for chosen in night.designs
     ]
     smoke = _smoke_table(night)
     blocks += [smoke] if smoke is not None else []
@@ -64,6 +75,8 @@ def _smoke_table(night: NightRecord) -> Table | None:
         f"A smoke run is {short}one answer per item, held against the baseline's ({show(reference, 'score')} over all "
         "categories). It only finds changes that ruin the model; it says nothing about small effects."
     )
+    if any(len(probe.plan.changes) > 1 for probe in runs):
+        note += " Later ones stand on what had been accepted by then."
     columns = (Column(""), Column("Change"), *number_columns("Overall", "Against baseline"), Column("Verdict"))
     return Table("Smoke runs", columns, tuple(rows), note)
 
@@ -82,7 +95,7 @@ def _block_table(night: NightRecord, block: Design) -> Table:
     latest: dict[int, FinishedProbe] = {p.plan.replicate: p for p in night.probes if p.plan.block == block.number}
     scores = {row: probe.metric(night.target) for row, probe in latest.items()}
     rows: list[tuple[Cell, ...]] = []
-    for name in dict.fromkeys((*block.factors, *block.toggled, *block.fixed)):
+    for name in dict.fromkeys((*block.factors, *block.toggled)):
         marks = [Cell(ON, "strong") if name in changes else Cell(OFF, "muted") for changes in block.rows]
         role = "" if name in block.factors else " (accepted before)"
         rows.append((foreign_cell(_named(night, name) + role), _contrast(block, name, scores), *marks))
@@ -96,6 +109,8 @@ def _block_table(night: NightRecord, block: Design) -> Table:
         f"{ON} in the recipe, {OFF} not, {LOST} no result. On − off: mean of the probes with the change minus mean of "
         "those without; the referee's estimates use all probes of the night."
     )
+    if block.fixed:
+        note += f" In every row: {', '.join(_named(night, name) for name in block.fixed)}."
     caption = f"Block {block.number}: {show_count(len(block.factors), 'change')} in {ran}{folded}"
     return Table(caption, columns, tuple(rows), note, has_total=True)
 
@@ -118,13 +133,29 @@ def _aliasing(night: NightRecord, block: Design) -> str:
     """Return what the block cannot tell apart, and which of its changes are presumed to act on one another."""
     words = f"What block {block.number} cannot tell apart: {one_line(block.aliasing).rstrip('.')}."
     known = [night.candidates[name] for name in (*block.factors, *block.toggled) if name in night.candidates]
-    pairs: dict[str, list[str]] = {}
+    pairs: dict[str, list[tuple[str, str]]] = {}
     for one, other in combinations(known, 2):
         reason = interacts(one.change, other.change)
         if reason is not None:
-            pairs.setdefault(reason, []).append(f"{one.id} and {other.id}")
-    presumed = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in pairs.items())
+            pairs.setdefault(reason, []).append((one.id, other.id))
+    presumed = "; ".join(f"{grouped(of_reason)} ({reason})" for reason, of_reason in pairs.items())
     return f"{words} Presumed to act on one another: {presumed}." if presumed else words
+
+
+def grouped(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return pairs in few words: `c01 with c03 and c07`, or `c02, c06 and c08 with one another`."""
+    names = sorted({name for pair in pairs for name in pair})
+    if len(names) > 2 and len(pairs) == len(names) * (len(names) - 1) // 2:
+        return f"{listed(names)} with one another"
+    left: list[tuple[str, str]] = list(pairs)
+    parts: list[str] = []
+    while left:
+        count = Counter(name for pair in left for name in pair)
+        hub = max(sorted(count), key=lambda name: count[name])
+        partners = sorted(other for pair in left if hub in pair for other in pair if other != hub)
+        parts.append(f"{hub} with {listed(partners)}")
+        left = [pair for pair in left if hub not in pair]
+    return ", ".join(parts)
 
 
 def _named(night: NightRecord, name: str) -> str:

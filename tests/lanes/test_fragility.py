@@ -143,10 +143,10 @@ def test_the_sentence_says_what_collapsed_what_did_not_and_the_limit() -> None:
     ]
     rate, words, beta = knob_histories(tried)
     assert rate.sentence == (
-        "`learning_rate` has a narrow safe band: 0.01 collapsed (diverged); 0.0025, 0.005 did not; from then on a step "
-        "up was at most × 1.414"
+        "`learning_rate` has a narrow safe band: 0.01 (diverged) collapsed, 0.0025 and 0.005 did not; from then on a "
+        "step up was at most × 1.414"
     )
-    assert words.sentence == "`scheduler` is fragile: constant collapsed (timed out); cosine did not"
+    assert words.sentence == "`scheduler` is fragile: constant (timed out) collapsed, cosine did not"
     assert [h.is_fragile for h in (rate, words, beta)] == [True, True, False]
 
 

@@ -21,6 +21,7 @@ from runner.overrides import load_session
 from runner.progress import line_of, question_of
 from runner.report.build import write_report
 from runner.report.content import build_report
+from runner.report.design import grouped
 from runner.report.html import to_html
 from runner.report.markdown import to_markdown
 from tracking import events as ev
@@ -86,7 +87,8 @@ def test_on_minus_off_leaves_out_the_row_without_a_result() -> None:
 def test_aliasing_and_presumed_interactions_stand_under_the_block() -> None:
     text = section(markdown(record()), "How the search was designed")
     assert "What block 1 cannot tell apart: each effect carries a third of every interaction" in text
-    assert "c01 and c03, c01 and c05 (learning rate and alpha / rank both scale every update)" in text
+    assert "c01 with c03 and c05 (learning rate and alpha / rank both scale every update)" in text
+    assert "c02 with c07 (probes have a fixed number of steps" in text
     assert "Taken up again, because the working recipe had moved" in text
     assert "act together with: c05 alpha 16 → 32." in text
 
@@ -97,10 +99,26 @@ def test_an_accepted_change_in_a_later_block_is_marked_as_one_and_halves_are_nam
     for index in range(len(MOVES)):
         night.propose(index)
     block = night.block(2, ("c02", "c04", "c06", "c07"), folded=True)
-    night.events[-49] = ev.BlockPlanned(at=night.at(), block=block.model_copy(update={"toggled": ("c01",)}))
+    stands = {"toggled": ("c01",), "fixed": ("c03",)}
+    planned = ev.BlockPlanned(at=night.at(), block=block.model_copy(update=stands))
+    night.events = [planned if isinstance(event, ev.BlockPlanned) else event for event in night.events]
     text = markdown(NightRecord.replay(night.events))
     assert "4 changes in 24 probes, the second half mirroring the first" in text
     assert "c01 learning_rate 0.005 → 0.01 (accepted before)" in text
+    assert "In every row: c03 rank 16 → 64." in text
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        ([("a", "b")], "a with b"),
+        ([("a", "b"), ("a", "c"), ("b", "c")], "a, b and c with one another"),
+        ([("a", "b"), ("b", "c"), ("b", "d")], "b with a, c and d"),
+        ([("a", "b"), ("c", "d")], "a with b, c with d"),
+    ],
+)
+def test_pairs_are_told_in_few_words_and_none_is_lost(pairs: list[tuple[str, str]], words: str) -> None:
+    assert grouped(pairs) == words
 
 
 def test_smoke_verdicts_name_what_ruined_the_model() -> None:
@@ -156,8 +174,8 @@ def test_a_knob_that_collapsed_has_a_narrow_safe_band_in_report_and_summary(tmp_
             ledger.append(event)
     write_report(tmp_path)
     text = section((tmp_path / "report.md").read_text(), "Narrow safe bands")
-    assert "learning_rate has a narrow safe band: 0.02 collapsed (its smoke run is 4.00 points below" in text
-    assert "0.005, 0.01 did not; from then on a step up was at most × 2." in text
+    assert "learning_rate has a narrow safe band: 0.02 (its smoke run is 4.00 points below" in text
+    assert "collapsed, 0.005 and 0.01 did not; from then on a step up was at most × 2." in text
     fragile = json.loads((tmp_path / "summary.json").read_text())["fragile"]
     assert [(knob["knob"], knob["collapsed"][0]["to"], knob["safe"]) for knob in fragile] == [
         ("learning_rate", 0.02, [0.005, 0.01])
