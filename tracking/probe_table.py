@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from probes.statistics.verdicts import CandidateReading
+from tracking.events import ProbePlan
 from tracking.headline import probe_in_words
 from tracking.night import FinishedProbe, NightRecord
 
@@ -93,6 +94,13 @@ def judged_cells(night: NightRecord, candidate: str | None) -> dict[str, Cell]:
         "decision": reading.decision if reading else None,
         "constraint_ok": constraint_ok(reading) if reading else None,
     }
+
+
+def probe_judgement(night: NightRecord, plan: ProbePlan) -> dict[str, Cell]:
+    """Return the referee's latest word on a probe's candidate; a smoke run has it only where it decided alone."""
+    reading = night.reading(plan.candidate) if plan.candidate else None
+    is_smoke_alone = reading is not None and reading.replicates == 0
+    return judged_cells(night, plan.candidate if plan.phase != "smoke" or is_smoke_alone else None)
 
 
 def constraint_ok(reading: CandidateReading) -> bool | None:

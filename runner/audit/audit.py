@@ -30,6 +30,7 @@ from runner.audit.words import plain
 from tracking.figures import show, show_count
 
 _OUR_PARAM = "params.recipe.fingerprint"
+_OUR_COLUMNS = {"probe", "arm", "phase", "split", "constraint_ok", "key"}
 LEAST_RUNS = 2
 """Fewer scored runs compare nothing."""
 
@@ -83,6 +84,8 @@ def audit_table(table: Table, metric: str | None, direction: Direction | None, r
     reading = read_trials(table, columns)
     values, zeros = scores(table, columns.metric)
     notes = list(remarks)
+    if set(table.columns) >= _OUR_COLUMNS:
+        notes.append("A results table of nightlab: its ledger tells more; audit the session's folder.")
     if columns.status is None:
         same = " of the same conditions" if columns.conditions else ""
         notes.append(

@@ -17,6 +17,7 @@ from runner.audit.trials import is_seed_only
 from runner.audit.view import audit_view
 from runner.cli import main
 from tracking.night import NightRecord
+from tracking.results_tsv import write_results
 
 HEADER = "commit\tval_loss\tmemory_gb\tstatus\tdescription"
 RATCHET = [
@@ -165,6 +166,13 @@ def test_changes_of_a_block_are_judged_by_the_probes_with_and_without_them(tmp_p
     assert (first.runs, first.reference_runs) == (6, 5), "the row without a result counts on neither side"
     assert second.runs_a_side is not None
     assert audit.tries == 7 + 1 + 1, "the changes of the block, the one raced afterwards, the final recipe"
+
+
+def test_our_results_table_without_its_ledger_says_that_the_ledger_tells_more(tmp_path: Path) -> None:
+    write_results(tmp_path / "copied.tsv", NightRecord.replay(block_night()))
+    audit = audit_path(tmp_path / "copied.tsv", "target", "max")
+    assert any("audit the session's folder" in note for note in audit.notes)
+    assert not any("audit the session's folder" in note for note in audit_of(tmp_path, [HEADER, *RATCHET]).notes)
 
 
 def test_smoke_runs_and_rehearsals_are_no_wins(tmp_path: Path) -> None:

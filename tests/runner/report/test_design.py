@@ -205,6 +205,7 @@ def test_results_name_the_block_the_row_and_its_changes(tmp_path: Path) -> None:
     assert row["change"] == f"block 1 row 1: {' + '.join(night.blocks[0].rows[0])}"
     assert (rows[26]["changes"], rows[26]["change"]) == ("", "block 1 row 12: no change")
     assert rows[28]["change"] == "working recipe"
+    assert [rows[at]["decision"] for at in (6, 7, 14)] == ["", "", "reject"], "a smoke run that passed decided nothing"
     assert probe_frame(night)["block"].drop_nulls().to_list() == [1] * 12
 
 
