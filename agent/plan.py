@@ -42,12 +42,22 @@ class NightPlan:
     """Lane → prior of its changes' effects on the target as earlier nights taught it; else the session's."""
     claim_level: float | None = None
     """Level of tonight's claim after the claims of earlier nights; None: `referee.confirm_level`."""
+    series: int = 0
+    """Series of seeds: a night draws fresh ones where an earlier night had the same session seed."""
     side_by_side: int = 4
     """Candidates raced at the same time; not the number of workers, so that a night is the same on any machine."""
 
     def search_seed(self, replicate: int) -> int:
         """Return the train seed of a replicate: the same for every recipe, so that probes pair by seed."""
         return self._seed("search", replicate)
+
+    def block_seed(self, block: int, row: int) -> int:
+        """Return the train seed of a block's row; every row has its own."""
+        return self._seed(f"block-{block}", row)
+
+    def rehearsal_seed(self, replicate: int) -> int:
+        """Return the train seed of a rehearsal."""
+        return self._seed("rehearsal", replicate)
 
     def confirm_seed(self, arm: str, replicate: int) -> int:
         """Return a train seed used nowhere else in the night; the two arms share none."""
@@ -58,4 +68,5 @@ class NightPlan:
         return self._seed("ask", proposals)
 
     def _seed(self, purpose: str, index: int) -> int:
-        return int(digest_of([self.seed, purpose, index])[:7], 16)
+        seed = [self.seed, self.series] if self.series else [self.seed]
+        return int(digest_of([*seed, purpose, index])[:7], 16)
