@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 
 from agent.context import NightContext
 from agent.drift import hold_against_earlier_nights
+from agent.early_stop import night_stop_rule
 from agent.evidence import confirmation_runs
 from agent.noise import measure_noise, night_power
 from agent.plan import NightPlan
@@ -111,7 +112,8 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
         context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
 
     measured = {probe.outcome.key: probe.outcome for probe in context.night.probes if probe.is_completed}
-    plans = to_plans(context.night, wanted, context.make_request)
+    rule = night_stop_rule(context.night, context.plan)
+    plans = to_plans(context.night, wanted, context.make_request, rule)
     for plan in plans:
         if plan.request.key in measured:
             finished(plan, measured[plan.request.key])

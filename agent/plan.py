@@ -44,6 +44,8 @@ class NightPlan:
     """Level of tonight's claim after the claims of earlier nights; None: `referee.confirm_level`."""
     series: int = 0
     """Series of seeds: a night draws fresh ones where an earlier night had the same session seed."""
+    early_stop: float | None = None
+    """False-stop rate at which hopeless trainings are given up; None: every probe runs to its end."""
     side_by_side: int = 4
     """Candidates raced at the same time; not the number of workers, so that a night is the same on any machine."""
 

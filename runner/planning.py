@@ -20,6 +20,8 @@ from runner.inputs import SessionInputs, file_digest
 from tracking.night import NightRecord
 
 AUTO = "auto"
+SMOKE_PARTS = 4
+"""A smoke run trains for one of so many parts of a probe's steps."""
 
 
 class Preflight(NamedTuple):
@@ -51,6 +53,7 @@ def plan_night(config: SessionConfig, inputs: SessionInputs, session: str, targe
         search_items=inputs.search_items,
         held_out_items=inputs.held_out_items,
         samples=config.suite.samples,
+        early_stop=config.probe.early_stop,
     )
 
 
@@ -104,16 +107,21 @@ class RequestMaker:
             self._versions = {**self._versions, "chat_template": _template_digest(template)}
 
     def __call__(self, recipe: Recipe, seed: int, split: Split, smoke: bool = False) -> ProbeRequest:
-        """Return the request; equal arguments give equal keys. A smoke run asks once per item."""
-        steps = self._config.probe.steps
+        """Return the request; equal arguments give equal keys.
+
+        A smoke run has a quarter of the steps and one answer per item, and so a key of its own.
+        """
+        steps, samples = self._config.probe.steps, self._config.suite.samples
+        if smoke:
+            steps, samples = max(1, steps // SMOKE_PARTS), 1
         request = ProbeRequest(
-            recipe=recipe.replace(steps=max(1, steps // 4) if smoke else steps),
+            recipe=recipe.replace(steps=steps),
             seed=seed,
             split=split,
             base_model=self._inputs.base_model,
             train=self._inputs.train,
             suite=self._inputs.search if split == "search" else self._inputs.held_out,
-            samples=1 if smoke else self._config.suite.samples,
+            samples=samples,
             generation=self._config.suite.generation,
             versions=self._versions,
             folder="-",
