@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,11 +12,11 @@ from runner.check import Check
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from tracking.figures import MISSING, show, show_effect
-from tracking.headline import change_in_words, headline
+from tracking.headline import change_in_words, design_in_words, headline
 from tracking.night import NightRecord
 from tracking.summary import probe_counts
 
-View = list[Table | str]
+View = list[RenderableType]
 """Tables and lines, from top to bottom."""
 NO_TERMINAL_WIDTH = 140
 
@@ -121,6 +121,8 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
     ]
     if night.noise is not None and night.noise.advice is not None and night.noise.advice.sentence:
         facts.append(f"next night: {night.noise.advice.sentence}")
+    if night.designs:
+        facts.append(f"search: {design_in_words(night)}; {night.designs[-1].reason}")
     view: View = list(facts)
     if night.candidates:
         table = _table(("candidate", "lane", "change", "decision", "effect"))
