@@ -18,7 +18,7 @@ LEAST_BELIEF = 0.5
 def settle(context: NightContext) -> None:
     """Move the working recipe to the changes believed in after the last probe, and say of every one that moved why."""
     night = context.night
-    referee = Referee(night, context.plan)
+    referee = Referee(night, context.plan, context.evidence)
     final = believed(context, referee)
     for name in final:
         if name not in night.accepted:
@@ -46,7 +46,7 @@ def believed(context: NightContext, referee: Referee) -> tuple[str, ...]:
 def drop_for_rehearsal(context: NightContext) -> bool:
     """Take out the change that costs most of the guard which the rehearsal saw broken; return whether there was one."""
     night = context.night
-    referee = Referee(night, context.plan)
+    referee = Referee(night, context.plan, context.evidence)
     guard = referee.broken_by_rehearsal(night.accepted)
     if guard is None:
         return False
