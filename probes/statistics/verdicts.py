@@ -52,6 +52,21 @@ class EarlierNoise(Frozen):
     """Category, or `overall` → pooled within-recipe sd of one probe, in points."""
 
 
+class CompanionUse(Frozen):
+    """What the cheap signals beside the scores did for the fit of one metric."""
+
+    name: str | None = None
+    """The companion used; None: none was worth it."""
+    correlation: float | None = None
+    """Of its noise with the metric's, as measured."""
+    interval: Interval = Interval(low=None, high=None)
+    """90 % interval of the correlation."""
+    variance_saved: float = 0.0
+    """Share of a change's sampling variance that it takes away, mean over changes."""
+    left_out: dict[str, str] = {}
+    """Companion → why it could not be used."""
+
+
 class CategoryPower(Frozen):
     """What one category can resolve."""
 
