@@ -10,20 +10,20 @@ from collections.abc import Sequence
 from agent.plan import NightPlan
 from probes.statistics.config import RefereeConfig
 from probes.statistics.fits import KnownNoise, Question, SearchFits
-from probes.statistics.noise import estimate_noise
 from probes.statistics.race import EffectPrior, Effects, Posterior, Prior
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
-from probes.statistics.verdicts import EarlierNoise, Noise
+from probes.statistics.verdicts import EarlierNoise
 from tracking.events import Arm
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import FinishedProbe, NightRecord, comparable
 
+SEARCH_PHASES = ("calibrate", "search")
 EARLIER_NOISE_DF = 20.0
 """Most degrees of freedom that the noise of earlier nights counts: nights differ."""
 
 
 def as_run(probe: FinishedProbe) -> Run | None:
     """Return a completed probe as a run; None when it failed or a category is unscored."""
-    means = probe.outcome.category_means()
+    means = probe.means
     if not probe.is_completed or not means or any(mean is None for mean in means.values()):
         return None
     return Run(
@@ -38,20 +38,59 @@ def as_run(probe: FinishedProbe) -> Run | None:
 
 def search_runs(night: NightRecord) -> list[Run]:
     """Return all scored runs on the search items, by probe number: the order in which they ended changes nothing."""
-    probes = sorted((p for p in night.probes if p.plan.phase in ("calibrate", "search")), key=lambda p: p.plan.number)
+    probes = comparable((p for p in night.probes if p.plan.phase in SEARCH_PHASES), "the search's probes")
     return [run for probe in probes if (run := as_run(probe)) is not None]
+
+
+class SearchEvidence:
+    """The search's runs and their fits, kept in step with the record: a look costs what is new since the last one.
+
+    What it holds is a function of the record alone, so that a night taken up again decides as it would have gone on.
+    """
+
+    def __init__(self, plan: NightPlan) -> None:
+        self._plan = plan
+        self._fits: SearchFits | None = None
+        self._runs: list[Run] = []
+        self._taken: list[FinishedProbe] = []
+        """Probes of the record up to the last look, in its order."""
+        self._highest: FinishedProbe | None = None
+        """The probe of the search with the highest number so far."""
+
+    def look(self, night: NightRecord) -> tuple[SearchFits, Sequence[Run]]:
+        """Take in the probes that ended since the last look and return fits and runs.
+
+        Raises:
+            DataError: a probe cannot be compared with the others.
+        """
+        if self._fits is None or not self._goes_on(night):
+            questions = [guard_question(name, self._plan) for name in self._plan.guards]
+            self._fits = SearchFits([night_question(self._plan, night), *questions])
+            self._runs, self._taken, self._highest = [], [], None
+        fresh = night.probes[len(self._taken) :]
+        known = [] if self._highest is None else [self._highest]
+        searched = [*known, *(probe for probe in fresh if probe.plan.phase in SEARCH_PHASES)]
+        ordered = comparable(searched, "the search's probes")
+        runs = [run for probe in ordered[len(known) :] if (run := as_run(probe)) is not None]
+        self._fits.take(runs)
+        self._runs += runs
+        self._taken += fresh
+        self._highest = ordered[-1] if ordered else None
+        return self._fits, self._runs
+
+    def _goes_on(self, night: NightRecord) -> bool:
+        """Whether the record is the one of the last look, and no new probe has a number among those taken in."""
+        count = len(self._taken)
+        if len(night.probes) < count or (count and night.probes[count - 1] is not self._taken[-1]):
+            return False
+        searched = (probe for probe in night.probes[count:] if probe.plan.phase in SEARCH_PHASES)
+        return self._highest is None or all(p.plan.number > self._highest.plan.number for p in searched)
 
 
 def confirmation_runs(night: NightRecord, arm: Arm) -> list[Run]:
     """Return the scored confirmation runs of one arm, by probe number."""
-    own = (p for p in night.probes if p.plan.phase == "confirm" and p.plan.arm == arm)
-    probes = sorted(own, key=lambda p: p.plan.number)
-    return [run for probe in probes if (run := as_run(probe)) is not None]
-
-
-def measure_noise(night: NightRecord, plan: NightPlan) -> Noise:
-    """Return the run-to-run noise pooled over all recipes of the night so far."""
-    return estimate_noise(search_runs(night), plan.target)
+    probes = comparable((p for p in night.probes if p.plan.phase == "confirm"), "the confirmation's probes")
+    return [run for probe in probes if probe.plan.arm == arm and (run := as_run(probe)) is not None]
 
 
 def target_effects(
@@ -79,7 +118,7 @@ def target_question(
         earlier: Noise that earlier nights measured.
     """
     own = EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df)
-    return Question(target, prior or own, _known_noise(target, rules.noise_sd, rules, earlier), is_paired=True)
+    return Question(target, prior or own, _known_noise(target, rules.assumed_sd, rules, earlier), is_paired=True)
 
 
 def pulled_back(effect: Posterior) -> str | None:
@@ -102,7 +141,7 @@ def guard_question(name: str, plan: NightPlan) -> Question:
 def category_noise(plan: NightPlan) -> float:
     """Return the assumed run-to-run sd of one category; `noise_sd` itself is the target's."""
     scale = len(plan.search_items) ** 0.5 if plan.target == OVERALL else 1.0
-    return plan.referee.noise_sd * scale
+    return plan.referee.assumed_sd * scale
 
 
 def _known_noise(metric: str, assumed_sd: float, rules: RefereeConfig, earlier: EarlierNoise | None) -> KnownNoise:

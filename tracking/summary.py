@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from probes.outcome import ProbeStatus
+from probes.statistics.blocks import Block
 from probes.statistics.verdicts import CandidateReading, Claim, Interval
 from tracking.night import NightRecord
 from tracking.probe_table import constraint_ok, time_split
@@ -23,10 +24,13 @@ def summary(night: NightRecord) -> dict[str, Any]:
         "target": night.target,
         "probes": probe_counts(night),
         "noise": night.noise.model_dump(mode="json") if night.noise else None,
+        "designs": [{"design": design.design, "reason": design.reason} for design in night.designs],
+        "blocks": [_block(block) for block in night.blocks],
         "decisions": [_decision(night, name) for name in night.candidates],
         "accepted": list(night.accepted),
         "working_recipe": night.working_recipe.model_dump(mode="json") if night.working_recipe else None,
         "claim": claim_summary(night.claim),
+        "earlier_nights": earlier_summary(night),
         "spend": spend(night),
         "warnings": [{"subject": warning.subject, "message": warning.message} for warning in night.warnings],
         "commit": night.started.provenance.get("commit") if night.started else None,
@@ -45,7 +49,7 @@ def probe_counts(night: NightRecord) -> dict[str, int]:
 
 
 def spend(night: NightRecord) -> dict[str, float | int]:
-    """Return what the night cost: probes, their seconds by purpose, and the wall time of the night."""
+    """Return what the night cost: probes (smoke runs among them), their seconds by purpose, and its wall time."""
     splits = [time_split(probe) for probe in night.probes]
 
     def seconds(name: str) -> float:
@@ -53,6 +57,7 @@ def spend(night: NightRecord) -> dict[str, float | int]:
 
     return {
         "probes": len(night.probes),
+        "smoke_runs": sum(probe.plan.phase == "smoke" for probe in night.probes),
         "train_s": seconds("train_s"),
         "evaluate_s": seconds("evaluate_s"),
         "other_s": seconds("other_s"),
@@ -87,6 +92,43 @@ def claim_summary(claim: Claim | None) -> dict[str, Any]:
     }
 
 
+def earlier_summary(night: NightRecord) -> dict[str, Any] | None:
+    """Return what the night took over from earlier ones; None when it was told to know nothing of them."""
+    earlier = night.earlier
+    if earlier is None:
+        return None
+    claim = earlier.claim
+    return {
+        "project": earlier.project,
+        "nights": [each.model_dump(mode="json") for each in earlier.nights],
+        "noise": earlier.noise.model_dump(mode="json") if earlier.noise else None,
+        "priors": [prior.model_dump(mode="json") for prior in earlier.priors],
+        "seed_series": earlier.series,
+        "claim": {
+            "number": claim.number,
+            "level": claim.level,
+            "session_level": claim.session_level,
+            "fdr": claim.fdr,
+            "procedure": claim.procedure,
+            "tests": len(claim.past),
+            "claims": claim.confirmed,
+        },
+        "drift": night.drift.model_dump(mode="json") if night.drift else None,
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    return {
+        "block": block.number,
+        "factors": list(block.factors),
+        "toggled": list(block.toggled),
+        "fixed": list(block.fixed),
+        "rows": len(block.rows),
+        "folded": block.folded,
+        "aliasing": block.aliasing,
+    }
+
+
 def _decision(night: NightRecord, name: str) -> dict[str, Any]:
     candidate = night.candidates[name]
     reading = night.reading(name)
@@ -98,6 +140,7 @@ def _decision(night: NightRecord, name: str) -> dict[str, Any]:
         "to": candidate.change.after,
         "proposer": candidate.proposer,
         "accepted": name in night.accepted,
+        "revisited": name in night.revisits,
         **_read(reading),
     }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from probes.errors import ConfigError, DataError, LedgerError
-from probes.statistics.audit import Trial
-from tracking.headline import change_in_words
-from tracking.ledger import read_events
+from probes.comparability import differences, not_comparable
+from probes.errors import ComparabilityError, ConfigError, DataError, LedgerError
+from probes.request import ProbeRequest
+from probes.statistics.audit import LEVEL, RepeatNoise, Trial, Win, judge
+from tracking.events import ProbeStarted
+from tracking.headline import change_in_words, probe_in_words
+from tracking.ledger import iterate_events, read_events
 from tracking.night import FinishedProbe, NightRecord
 
 LEDGER = "ledger.jsonl"
@@ -44,34 +48,35 @@ def read_night(ledger: Path) -> NightRecord:
 
 
 def night_trials(night: NightRecord, metric: str) -> list[Trial]:
-    """Return the probes of a night as trials.
+    """Return the whole probes of a night as trials; smoke runs train too short to be any.
 
     A candidate is held against the recipe without it; where that was never run alone, it cannot be judged. The final
-    recipe is held against the confirmation's baseline. Search and held-out items are not comparable.
+    recipe is held against the confirmation's baseline, and only there: on the search items it was selected. Search and
+    held-out items are not comparable. Rows of a block are held against nothing, see `block_wins`.
 
     Raises:
         ConfigError: the night has no completed probe with `metric`.
     """
     baseline = night.started.baseline.fingerprint if night.started else ""
-    recipes = {frozenset(probe.plan.changes): probe.plan.request.recipe.fingerprint for probe in night.probes}
+    whole = [probe for probe in night.probes if probe.plan.phase != "smoke"]
+    recipes = {frozenset(probe.plan.changes): probe.plan.request.recipe.fingerprint for probe in whole}
+    is_confirmed = night.claim is not None and night.claim.confirmed
     trials: list[Trial] = []
-    for probe in night.probes:
-        recipe, split = probe.plan.request.recipe.fingerprint, probe.plan.request.split
-        candidate = night.candidates.get(probe.plan.candidate or "")
-        without = frozenset(probe.plan.changes[:-1] if candidate is not None else ())
+    for probe in whole:
+        plan = probe.plan
+        recipe = plan.request.recipe.fingerprint
+        without = frozenset(plan.changes[:-1] if plan.candidate else ())
         against = recipes.get(without, "never run") if without else baseline
-        reference = None if recipe == baseline else _config(against, probe)
-        is_confirmed = night.claim is not None and night.claim.confirmed
+        is_held = recipe != baseline and (plan.candidate is not None or plan.phase == "confirm")
+        is_kept = plan.candidate in night.accepted if plan.candidate else plan.arm == "final" and is_confirmed
         trials.append(
             Trial(
-                label=f"{candidate.id} {change_in_words(candidate.change)}"
-                if candidate
-                else f"{probe.plan.arm} ({split})",
+                label=_label(night, probe, without),
                 config=_config(recipe, probe),
-                value=probe.metric(metric) if probe.is_completed else None,
-                reference=reference,
-                kept=candidate.id in night.accepted if candidate else probe.plan.arm == "final" and is_confirmed,
-                conditions=f"split {split}",
+                value=_value(probe, metric),
+                reference=_config(against, probe) if is_held else None,
+                kept=is_kept,
+                conditions=probe.conditions,
             )
         )
     if all(trial.value is None for trial in trials):
@@ -83,5 +88,77 @@ def night_trials(night: NightRecord, metric: str) -> list[Trial]:
     return trials
 
 
+def require_comparable_nights(paths: Sequence[Path]) -> None:
+    """Make sure that those of `paths` which are our own nights may be read side by side.
+
+    Raises:
+        ComparabilityError: their probes were measured under different conditions; the message names which.
+        DataError: a ledger cannot be read.
+    """
+    first: tuple[str, ProbeRequest] | None = None
+    for path in paths:
+        ledger = ledger_of(path)
+        request = _first_request(ledger) if ledger is not None else None
+        if ledger is None or request is None:
+            continue
+        name = ledger.resolve().parent.name
+        first = first or (name, request)
+        if found := differences(first[1], request):
+            refusal = not_comparable(f"the nights {first[0]} and {name}", found)
+            raise ComparabilityError(f"{refusal}; or audit each night in a call of its own")
+
+
+def _first_request(ledger: Path) -> ProbeRequest | None:
+    """Return the request of the first probe of the search, None where there is none yet."""
+    try:
+        for event in iterate_events(ledger):
+            if isinstance(event, ProbeStarted) and event.plan.phase in ("calibrate", "search"):
+                return event.plan.request
+    except LedgerError as error:
+        raise DataError(str(error)) from error
+    return None
+
+
+def block_wins(night: NightRecord, metric: str, noise: RepeatNoise, tries: int) -> tuple[Win, ...]:
+    """Judge the accepted changes of every block: the probes with a change against the probes without it.
+
+    The other changes are on in as many rows of either side (the design is balanced), so that they drop out of the
+    difference unless they interact or a row failed. Method and assumptions as in `probes.statistics.audit.judge`.
+
+    Args:
+        night: The night.
+        metric: Category, or `overall`.
+        noise: Its run-to-run noise.
+        tries: Changes compared in the whole night.
+    """
+    wins: list[Win] = []
+    for block in night.blocks:
+        rows = [probe for probe in night.probes if probe.plan.block == block.number]
+        for name in block.factors:
+            if name not in night.accepted:
+                continue
+            label = f"{name} {change_in_words(night.candidates[name].change)} (block {block.number})"
+            sides = {"on": list[Trial](), "off": list[Trial]()}
+            for probe in rows:
+                side = "on" if name in probe.plan.changes else "off"
+                sides[side].append(Trial(label, side, _value(probe, metric), None))
+            wins.append(judge(label, "on", "off", sides, noise, "max", LEVEL, tries))
+    return tuple(wins)
+
+
+def _label(night: NightRecord, probe: FinishedProbe, without: frozenset[str]) -> str:
+    plan = probe.plan
+    candidate = night.candidates.get(plan.candidate or "")
+    if candidate is None:
+        items = "held-out items" if plan.request.split == "held_out" else "search items"
+        return f"{probe_in_words(night, plan)} ({items})"
+    on_top = f" (on {' + '.join(sorted(without))})" if without else ""
+    return f"{candidate.id} {change_in_words(candidate.change)}{on_top}"
+
+
+def _value(probe: FinishedProbe, metric: str) -> float | None:
+    return probe.metric(metric) if probe.is_completed else None
+
+
 def _config(recipe: str, probe: FinishedProbe) -> str:
-    return f"{recipe} {probe.plan.request.split}"
+    return f"{recipe} {probe.conditions}"
