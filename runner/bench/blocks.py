@@ -19,9 +19,9 @@ from probes.statistics.config import RefereeConfig
 from probes.statistics.race import Effects
 from probes.statistics.referee import read_candidate
 from probes.statistics.runs import Run
-from runner.bench.race import TARGET, change_name
+from runner.bench.nights import Night, SpentError
+from runner.bench.race import TARGET, as_run, change_name
 from runner.bench.rules import plackett_burman
-from runner.bench.streams import Night, SpentError
 
 FACTORS, ROWS = 11, 12
 LEAST_ROWS = 6
@@ -99,6 +99,5 @@ def _is_believed(effects: Effects, change: int) -> bool:
 
 
 def _record(night: Night, state: _State, changes: tuple[int, ...]) -> None:
-    score = night.probe(changes)
-    state.runs.append(Run(frozenset(map(change_name, changes)), len(state.runs), {TARGET: score}))
+    state.runs.append(as_run(changes, night.measure(changes), len(state.runs)))
     state.probed.update(changes)

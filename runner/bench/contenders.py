@@ -8,9 +8,10 @@ from types import MappingProxyType
 
 from probes.statistics.config import RefereeConfig
 from runner.bench.blocks import BOLD_RULES, rolling_blocks
+from runner.bench.chosen_rows import chosen_rows
+from runner.bench.nights import Night, Rule
 from runner.bench.race import our_race
 from runner.bench.rules import PEERS
-from runner.bench.streams import Night, Rule
 
 NORMAL_TAIL_DF = 1000.0
 """A Student t prior of so many degrees of freedom is normal to three digits."""
@@ -49,6 +50,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "nightlab race, normal prior": partial(our_race, rules=NORMAL_PRIOR),
         "nightlab rolling blocks": rolling_blocks,
         "nightlab rolling blocks, bold": partial(rolling_blocks, rules=BOLD_RULES),
+        "nightlab chosen rows": chosen_rows,
         "(oracle after one probe)": oracle,
     }
 )

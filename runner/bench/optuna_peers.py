@@ -10,7 +10,7 @@ from statistics import fmean
 
 import optuna
 
-from runner.bench.streams import Night, SpentError
+from runner.bench.nights import Night, SpentError
 
 SWITCHES = 20
 """TPE searches over this many changes, each on or off: the first of the stream."""

@@ -13,7 +13,7 @@ from scipy import stats
 
 from probes.statistics.confirmation import welch
 from probes.statistics.noise import regularised_sd
-from runner.bench.streams import CONFIRM_LEVEL, RUN_SD
+from runner.bench.nights import CONFIRM_LEVEL, RUN_SD
 
 EARLIER_DF = 10.0
 """Weight of the noise known from earlier nights in the moderated test, in degrees of freedom."""
@@ -86,3 +86,5 @@ PAIR_RULES: Mapping[str, PairRule] = {
     "group-sequential": group_sequential,
     "Bayesian early stop": early_stop,
 }
+OUR_PAIR_RULES = ("nightlab confirmation", "nightlab confirmation, moderated")
+"""The test that ends a night, and the same with the noise that earlier nights measured."""

@@ -6,13 +6,14 @@ of a ledger: guards, lanes, failures and interruptions.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from agent.evidence import pulled_back, target_effects
 from probes.statistics.config import RefereeConfig
 from probes.statistics.referee import read_candidate
 from probes.statistics.runs import Run
-from runner.bench.streams import Night, SpentError
+from runner.bench.nights import Measured, Night, SpentError
 
 TARGET = "target"
 SIDE_BY_SIDE = 4
@@ -55,7 +56,7 @@ def _run_round(night: Night, state: _State, rules: RefereeConfig) -> None:
         _probe_baseline(night, state)
     for change, replicate in list(state.live.items()):
         changes = (*state.accepted, change)
-        _record(state, changes, night.probe(changes), replicate)
+        _record(state, changes, night.measure(changes), replicate)
         state.live[change] += 1
         state.replicates += 1
 
@@ -74,12 +75,18 @@ def _decide(state: _State, rules: RefereeConfig) -> None:
 
 
 def _probe_baseline(night: Night, state: _State) -> None:
-    _record(state, (), night.probe(()), state.baselines)
+    _record(state, (), night.measure(), state.baselines)
     state.baselines += 1
 
 
-def _record(state: _State, changes: tuple[int, ...], score: float, replicate: int) -> None:
-    state.runs.append(Run(frozenset(map(change_name, changes)), replicate, {TARGET: score}))
+def _record(state: _State, changes: tuple[int, ...], measured: Measured, replicate: int) -> None:
+    state.runs.append(as_run(changes, measured, replicate))
+
+
+def as_run(changes: Collection[int], measured: Measured, seed: int) -> Run:
+    """Return a probe of the bench as the statistics know it."""
+    scores = {TARGET: measured.score}
+    return Run(frozenset(map(change_name, changes)), seed, scores, companions=measured.companions)
 
 
 def change_name(change: int) -> str:

@@ -21,9 +21,11 @@ from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
 from probes.errors import ConfigError, NightlabError
-from runner.bench.contenders import RULES, SLOW
-from runner.bench.replay import ReplayRow, replay
-from runner.bench.streams import STREAMS, NightResult, play
+from runner.bench.contenders import OURS, RULES, SLOW
+from runner.bench.nights import NightResult, play
+from runner.bench.pairs import OUR_PAIR_RULES
+from runner.bench.replay import PAIR_RUNS, ReplayRow, in_a_sentence, replay
+from runner.bench.streams import STREAMS
 from runner.tables import show_view
 
 LEVEL = 0.9
@@ -47,12 +49,21 @@ class Row(BaseModel):
     """Changes in the final recipe, mean over nights."""
     harmful: float
     """Of these, changes whose own effect is below zero."""
+    misplaced: float
+    """Of these, changes without which the final recipe would be better: the same unless effects interact."""
     shipped: float
     """True gain where the final test claims one, else 0; mean over nights."""
     shipped_interval: tuple[float, float]
     false_claim: float
     """Share of nights whose final test claims a gain that is not there."""
     false_claim_interval: tuple[float, float]
+    tested: int
+    """Nights with a change to test, and so with a reported interval."""
+    coverage: float | None
+    """Share of the reported 90 % intervals that hold the true gain; None: no night was tested."""
+    coverage_interval: tuple[float, float] | None
+    coverage_of_claims: float | None
+    """The same over nights that claim: what is chosen for being large is covered less."""
 
 
 def bench(
@@ -62,7 +73,7 @@ def bench(
     with ProcessPoolExecutor(jobs) as pool:
         for budget in budgets:
             for stream in streams:
-                for rule in rules:
+                for rule in (rule for rule in rules if is_played(rule, stream)):
                     count = min(nights, max(1, nights // 10)) if rule in SLOW else nights
                     starts = range(0, count, CHUNK)
                     ends = [min(start + CHUNK, count) for start in starts]
@@ -74,12 +85,19 @@ def bench(
                     yield summarise(rule, stream, budget, [result for part in parts for result in part])
 
 
+def is_played(rule: str, stream: str) -> bool:
+    """Return whether a rule plays a stream: companions change nothing for those that do not read them."""
+    return rule.startswith(OURS) or not STREAMS[stream].is_for_companions
+
+
 def summarise(rule: str, stream: str, budget: int, results: Sequence[NightResult]) -> Row:
     """Return the row of a rule's nights; intervals are normal for the mean and Wilson's for the share."""
     shipped = [result.shipped for result in results]
     mean = fmean(shipped)
     half = Z * stdev(shipped) / sqrt(len(shipped)) if len(shipped) > 1 else float("inf")
     wrong = sum(result.claimed and result.gain <= 0 for result in results)
+    covered = [result.covered for result in results if result.covered is not None]
+    covered_claims = [bool(result.covered) for result in results if result.claimed]
     return Row(
         rule=rule,
         stream=stream,
@@ -87,10 +105,15 @@ def summarise(rule: str, stream: str, budget: int, results: Sequence[NightResult
         nights=len(results),
         accepted=fmean(result.accepted for result in results),
         harmful=fmean(result.harmful for result in results),
+        misplaced=fmean(result.misplaced for result in results),
         shipped=mean,
         shipped_interval=(mean - half, mean + half),
         false_claim=wrong / len(results),
         false_claim_interval=wilson(wrong, len(results)),
+        tested=len(covered),
+        coverage=fmean(covered) if covered else None,
+        coverage_interval=wilson(sum(covered), len(covered)) if covered else None,
+        coverage_of_claims=fmean(covered_claims) if covered_claims else None,
     )
 
 
@@ -124,11 +147,12 @@ def main(
         rows.append(row)
         _write(out / "referee.json", rows)
         typer.echo(f"{row.stream} {row.budget}: {row.rule}", err=True)
-    show_view([referee_table(rows), f"{out / 'referee.json'}: {len(rows)} rows"])
+    show_view([referee_table(rows), coverage_table(rows), f"{out / 'referee.json'}: {len(rows)} rows"])
     if data is not None:
         replayed = replay(data, sessions, seed)
         _write(out / "replay.json", replayed)
-        show_view([replay_table(replayed), f"{out / 'replay.json'}: {len(replayed)} rows"])
+        sentences = [in_a_sentence(replayed, ours, runs) for runs in PAIR_RUNS for ours in OUR_PAIR_RULES]
+        show_view([replay_table(replayed), *sentences, f"{out / 'replay.json'}: {len(replayed)} rows"])
 
 
 def referee_table(rows: Sequence[Row]) -> Table:
@@ -139,6 +163,21 @@ def referee_table(rows: Sequence[Row]) -> Table:
         for rule in dict.fromkeys(row.rule for row in rows):
             cells = {row.stream: row for row in rows if (row.rule, row.budget) == (rule, budget)}
             table.add_row(rule, str(budget), *(_cell(cells[stream]) if stream in cells else "" for stream in streams))
+    return table
+
+
+def coverage_table(rows: Sequence[Row]) -> Table:
+    """Return a line per rule of ours, stream and budget: how often the reported interval holds the true gain."""
+    table = Table(
+        "rule", "stream", "probes", "tested", "coverage", "of claims", "misplaced", title="the reported 90 % interval"
+    )
+    for row in rows:
+        if not row.rule.startswith(OURS) or row.coverage is None or row.coverage_interval is None:
+            continue
+        low, high = row.coverage_interval
+        of_claims = "" if row.coverage_of_claims is None else f"{row.coverage_of_claims:.3f}"
+        counts = (f"{row.budget}", f"{row.tested}", f"{row.coverage:.3f} [{low:.3f}, {high:.3f}]", of_claims)
+        table.add_row(row.rule, row.stream, *counts, f"{row.misplaced:.2f}")
     return table
 
 

@@ -16,7 +16,7 @@ from statistics import median, stdev
 
 from probes.errors import DataError
 from probes.statistics.confirmation import welch
-from runner.bench.streams import LEVEL, RUN_SD
+from runner.bench.nights import LEVEL, RUN_SD
 
 FILE = "repeated_runs.tsv"
 COLUMNS = ("group", "steps", "val_loss")

@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from runner.bench.contenders import OURS, RULES, SLOW
+from runner.bench.nights import CONFIRM_PROBES, Measured, Night
 from runner.bench.pairs import PAIR_RULES, PairRule
 from runner.bench.repeated_runs import Pair, Scores, null_groups, read_groups, real_pairs
-from runner.bench.streams import CONFIRM_PROBES, Night
 
 NULL_CANDIDATES = 20
 NULL_BUDGET = 120
@@ -24,6 +24,8 @@ PAIR_RUNS = (8, 16)
 CLOSE_SD = 3.0
 """Pairs nearer than this are also counted by themselves: the others are seen by any rule."""
 SESSIONS_PER_PAIR = 20
+KEEPS_ERROR_RATE = 0.06
+"""Share of false claims on equal arms up to which a rule keeps its 5 %."""
 
 
 class ReplayRow(BaseModel):
@@ -51,8 +53,8 @@ class ReplayNight(Night):
         super().__init__(np.zeros(candidates), probes, rng, number=number)
         self._scores, self._draws = scores, rng
 
-    def _score(self, changes: object) -> float:
-        return self._scores[int(self._draws.integers(len(self._scores)))]
+    def _measure(self, changes: object) -> Measured:
+        return Measured(self._scores[int(self._draws.integers(len(self._scores)))])
 
 
 def replay(folder: Path, sessions: int, seed: int = 0) -> list[ReplayRow]:
@@ -115,6 +117,20 @@ def pair_row(
         sessions=len(pairs) * SESSIONS_PER_PAIR,
         false_claim=false,
         power=true,
+    )
+
+
+def in_a_sentence(rows: Sequence[ReplayRow], ours: str, runs: int) -> str:
+    """Say how our power on all pairs stands beside that of the best peer that keeps its error rate."""
+    own = next(row for row in rows if row.rule == ours and row.runs == runs)
+    peers = [row for row in rows if (row.case, row.runs) == (own.case, runs) and not row.rule.startswith(OURS)]
+    honest = [row for row in peers if (row.false_claim or 0.0) <= KEEPS_ERROR_RATE and row.power is not None]
+    best = max(honest, key=lambda row: row.power or 0.0, default=None)
+    if own.power is None or best is None:
+        return f"{own.case}, {runs} runs: no pair or no peer to compare with"
+    return (
+        f"{own.case}, {runs} runs: {ours} sees {own.power:.3f} (false claims {own.false_claim:.3f}), the best peer "
+        f"that keeps its error rate, {best.rule}, {best.power:.3f} ({best.false_claim:.3f})"
     )
 
 

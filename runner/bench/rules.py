@@ -14,7 +14,7 @@ from statistics import NormalDist, fmean, median, stdev
 import numpy as np
 from scipy import stats
 
-from runner.bench.streams import Night, Rule, SpentError
+from runner.bench.nights import Night, Rule, SpentError
 
 STANDARD_NORMAL = NormalDist()
 PRIOR_MEAN, PRIOR_SD = -0.15, 0.4

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.bench.nights import NightResult
 from runner.bench.referee import bench, summarise, wilson
-from runner.bench.streams import NightResult
 
 RULE = "mean of 3, keep if higher"
 
@@ -21,12 +21,28 @@ def test_rows_do_not_depend_on_the_number_of_processes() -> None:
 
 
 def test_a_row_counts_a_claim_as_false_only_where_nothing_was_gained() -> None:
-    results = [NightResult(2, 1, True, 0.5), NightResult(1, 1, True, -0.1), NightResult(0, 0, False, 0.0)]
+    results = [
+        NightResult(2, 1, 0, True, 0.5, True),
+        NightResult(1, 1, 1, True, -0.1, False),
+        NightResult(0, 0, 0, False, 0.0, None),
+        NightResult(1, 0, 0, False, 0.2, True),
+    ]
     row = summarise("r", "rich", 120, results)
-    assert row.shipped == pytest.approx(0.4 / 3)
-    assert row.false_claim == pytest.approx(1 / 3)
-    assert (row.accepted, row.harmful) == (1.0, pytest.approx(2 / 3))
+    assert row.shipped == pytest.approx(0.4 / 4)
+    assert row.false_claim == pytest.approx(1 / 4)
+    assert (row.accepted, row.harmful) == (1.0, pytest.approx(2 / 4))
     assert row.shipped_interval[0] < row.shipped < row.shipped_interval[1]
+    assert (row.tested, row.coverage, row.coverage_of_claims) == (3, pytest.approx(2 / 3), pytest.approx(1 / 2))
+
+
+def test_nights_without_a_test_report_no_coverage() -> None:
+    row = summarise("r", "null", 120, [NightResult(0, 0, 0, False, 0.0, None)] * 2)
+    assert (row.tested, row.coverage, row.coverage_interval, row.coverage_of_claims) == (0, None, None, None)
+
+
+def test_only_rules_that_read_companions_play_their_streams() -> None:
+    rows = list(bench([RULE, "nightlab race"], ["null, companion .6"], [60], 2))
+    assert [row.rule for row in rows] == ["nightlab race"]
 
 
 def test_a_share_of_none_or_all_still_has_an_interval() -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from probes.errors import DataError
 from probes.statistics.confirmation import welch
+from runner.bench.nights import RUN_SD
 from runner.bench.pairs import PAIR_RULES, PairRule, confirmation, moderated
 from runner.bench.repeated_runs import null_groups, on_scale, read_groups, real_pairs
-from runner.bench.replay import null_row, pair_row
-from runner.bench.streams import RUN_SD
+from runner.bench.replay import ReplayRow, in_a_sentence, null_row, pair_row
 
 SD = 0.0015
 
@@ -87,6 +87,18 @@ def test_a_peers_keep_is_its_claim_and_ours_is_the_final_tests() -> None:
 def test_no_real_pair_leaves_the_power_unknown() -> None:
     groups = [tuple(np.random.default_rng(0).normal(5, RUN_SD, 14).tolist())]
     assert pair_row("keep-if-better, 1 run", groups, [], 8, 5, 0).power is None
+
+
+def test_the_best_peer_is_the_strongest_that_keeps_its_error_rate() -> None:
+    rates = {"nightlab confirmation": (0.04, 0.95), "weak": (0.05, 0.80), "honest": (0.06, 0.94), "bold": (0.14, 0.99)}
+    rows = [
+        ReplayRow(rule=rule, case="9 pairs", runs=8, sessions=180, false_claim=false, power=power)
+        for rule, (false, power) in rates.items()
+    ]
+    said = in_a_sentence(rows, "nightlab confirmation", 8)
+    assert "sees 0.950" in said
+    assert "honest, 0.940" in said
+    assert "no pair" in in_a_sentence([row.model_copy(update={"power": None}) for row in rows], rows[0].rule, 8)
 
 
 def test_public_runs_leave_our_claims_at_the_stated_rate() -> None:

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from probes.statistics.config import RefereeConfig
+from probes.statistics.race import EffectPrior, Effects
 from runner.bench.blocks import rolling_blocks
+from runner.bench.chosen_rows import choose_rows, joint_state
 from runner.bench.contenders import RULES
+from runner.bench.nights import Night, play
 from runner.bench.race import our_race
 from runner.bench.rules import (
     best_of,
@@ -18,7 +21,7 @@ from runner.bench.rules import (
     smoke_and_blocks,
     twice_first_difference,
 )
-from runner.bench.streams import COLLAPSE, Night, play
+from runner.bench.streams import COLLAPSE
 
 HELPS = (1, 4)
 HAND_MADE = [-0.8, 1.2, -0.8, COLLAPSE, 1.2, -0.8, -0.8, -0.8, -0.8, -0.8, -0.8, -0.8]
@@ -87,6 +90,38 @@ def test_the_race_reads_every_replicate_and_parks_after_four() -> None:
     assert 104 - night.left <= 6 + 4 + 1
 
 
+def test_rows_are_chosen_for_what_is_undecided() -> None:
+    mean, covariance = np.array([5.0, 0.0, 2.0, -2.0]), np.diag([0.01, 0.16, 0.01, 0.01])
+    rows = choose_rows(mean, covariance, 8, 0.5, np.random.default_rng(0))
+    assert sum(bool(row[0]) for row in rows) == 8
+    assert [row.shape for row in rows] == [(3,)] * 8
+    assert np.array_equal(covariance, np.diag([0.01, 0.16, 0.01, 0.01]))
+
+
+def test_a_rounds_rows_differ_since_each_counts_on_those_before_it() -> None:
+    mean, covariance = np.array([5.0] + [0.0] * 8), np.diag([0.04] + [0.16] * 8)
+    rows = choose_rows(mean, covariance, 8, 0.3, np.random.default_rng(0))
+    assert len({tuple(row) for row in rows}) == 8
+    assert all(2 <= sum(row[i] for row in rows) <= 6 for i in range(8))
+
+
+def test_changes_that_exclude_each_other_never_share_a_row() -> None:
+    mean, covariance = np.array([5.0] + [0.0] * 8), np.diag([0.04] + [0.16] * 8)
+    rows = choose_rows(mean, covariance, 12, 0.3, np.random.default_rng(0), lambda on: not (on[0] and on[1]))
+    assert not any(row[0] and row[1] for row in rows)
+    assert any(row[0] for row in rows)
+    assert any(row[1] for row in rows)
+    none = choose_rows(mean, covariance, 1, 0.3, np.random.default_rng(0), lambda on: False)
+    assert not none[0].any()
+
+
+def test_a_change_never_probed_enters_with_its_prior() -> None:
+    effects = Effects(("a", "b"), np.array([5.0, 0.1, 0.2]), np.diag([0.1, 0.2, 0.3]))
+    mean, covariance = joint_state(effects, ["new", "b"], EffectPrior(-0.15, 0.4))
+    assert mean.tolist() == [5.0, -0.15, 0.2]
+    assert np.diag(covariance).tolist() == pytest.approx([0.1, 0.16, 0.3])
+
+
 def test_without_noise_rolling_blocks_take_all_probes_into_account() -> None:
     assert set(rolling_blocks(quiet(HAND_MADE, 44))) == set(HELPS)
 
@@ -102,7 +137,8 @@ def test_null_nights_are_claimed_at_the_level_of_the_final_test(name: str) -> No
 def test_blocks_find_more_than_single_changes_and_these_more_than_best_of() -> None:
     shipped = {
         name: fmean(play(RULES[name], "rich", 120, 0, number).shipped for number in range(60))
-        for name in ("nightlab rolling blocks", "nightlab race, normal prior", "best of M")
+        for name in ("nightlab chosen rows", "nightlab rolling blocks", "nightlab race, normal prior", "best of M")
     }
+    assert shipped["nightlab chosen rows"] > shipped["nightlab rolling blocks"] + 0.05
     assert shipped["nightlab rolling blocks"] > shipped["nightlab race, normal prior"] + 0.1
     assert shipped["nightlab race, normal prior"] > shipped["best of M"] + 0.2
