@@ -6,7 +6,7 @@ A concrete lane adds where its knobs live in a recipe; a picker adds which open 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
 from pydantic import ValidationError
@@ -99,11 +99,11 @@ class KnobLane(ABC):
         """Return the lane's own moves, or those of one knob."""
         return [t for t in tried if t.change.lane == self._name and (knob is None or t.change.knob == knob)]
 
-    def ask(self, working: Recipe, tried: Sequence[Tried], seed: int) -> Change | None:
+    def ask(self, working: Recipe, tried: Sequence[Tried], seed: int, closed: Collection[str] = ()) -> Change | None:
         """Return the next change against `working`, never a move in `tried`; None when nothing is left."""
         own = self._own(tried)
         values = {name: self.value(working, name) for name in self._knobs}
-        knobs = open_knobs(self._knobs, values, own)
+        knobs = [knob for knob in open_knobs(self._knobs, values, own) if knob.name not in closed]
         if not knobs:
             return None
         name, after = self._picker(knobs, Random(f"{seed}/{self._name}/{len(own)}"))

@@ -157,7 +157,7 @@ class NightDisplay:
             decision = reading.decision if reading else "waiting"
             if candidate.id in self._night.accepted:
                 decision = "accept"
-            elif self._night.revisits.get(candidate.id) == len(self._night.readings.get(candidate.id, ())):
+            elif reading is not None and reading.decision != "more" and self._night.is_live(candidate.id):
                 decision = "again"
             effect = show_effect(reading.effect, reading.interval) if reading else ""
             style = _DECISION_STYLE.get(decision, "")

@@ -107,16 +107,18 @@ def test_cells_stay_in_their_cell(value: Any, shown: str) -> None:
 
 
 def test_a_category_named_like_a_column_does_not_hide_it(tmp_path: Path) -> None:
-    night = _night("interrupted", candidates=1)
-    probes = [p for p in night.probes]
+    events = make_night("interrupted", candidates=1)
+    at = next(i for i, event in enumerate(events) if isinstance(event, ev.ProbeFinished))
     renamed = [
         item.model_copy(update={"category": "seed"} if item.category == "ground_truth" else {})
-        for item in probes[0].outcome.items
+        for item in events[at].outcome.items
     ]
-    object.__setattr__(probes[0], "outcome", probes[0].outcome.model_copy(update={"items": tuple(renamed)}))
+    outcome = events[at].outcome.model_copy(update={"items": tuple(renamed)})
+    events[at] = events[at].model_copy(update={"outcome": outcome})
+    night = NightRecord.replay(events)
     frame = probe_frame(night)
     assert {"seed", "seed_score"} <= set(frame.columns)
-    assert frame["seed"][0] == probes[0].plan.request.seed
+    assert frame["seed"][0] == night.probes[0].plan.request.seed
 
 
 def test_candidates_carry_lane_knob_effect_and_verdict() -> None:
