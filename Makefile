@@ -7,7 +7,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env night test check test-slow test-server test-gpu ui landscape outcomes bench-referee clean
+.PHONY: help env night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -52,16 +52,24 @@ landscape: env ## measure the true effects of single changes in both miniature s
 		$(BIN)/python -m runner.landscape changes runner/sessions/$$session.toml --out results/landscape/$$session || exit; \
 	done
 
+companions: env ## what the companions tell of the scores in both miniature sessions, and what they cost (quarter of an hour)
+	for session in miniature miniature_at_optimum; do \
+		$(BIN)/python -m runner.companions runner/sessions/$$session.toml --out results/companions/$$session || exit; \
+	done
+
 outcomes: env ## ten nights of both miniature sessions, held against the truth (an hour)
 	for session in miniature miniature_at_optimum; do for seed in 0 1 2 3 4 5 6 7 8 9; do \
 		test -e results/outcomes/$$session-$$seed/summary.json || \
-		$(BIN)/nightlab run runner/sessions/$$session.toml --set seed=$$seed --out results/outcomes/$$session-$$seed || exit; \
+		$(BIN)/nightlab run runner/sessions/$$session.toml --set seed=$$seed --set referee.earlier_nights=false --out results/outcomes/$$session-$$seed || exit; \
 	done; done
 	$(BIN)/python -m runner.landscape outcomes results/outcomes/*-[0-9] --out results/landscape
 
 # BENCH passes options on, for instance BENCH='--nights 200 --stream rich'.
 bench-referee: env ## every rule on simulated nights, with DATA=folder also on public runs (half an hour; BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.referee --jobs $$(nproc) $(if $(DATA),--data "$(DATA)") $(BENCH)
+
+bench-claims: env ## months of nights: what online control of false claims costs and buys (a minute)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.claims $(BENCH)
 
 clean: ## remove the environment and caches; results stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -42,6 +42,10 @@ class NightPlan:
     """Lane → prior of its changes' effects on the target as earlier nights taught it; else the session's."""
     claim_level: float | None = None
     """Level of tonight's claim after the claims of earlier nights; None: `referee.confirm_level`."""
+    series: int = 0
+    """Series of seeds: a night draws fresh ones where an earlier night had the same session seed."""
+    early_stop: float | None = None
+    """False-stop rate at which hopeless trainings are given up; None: every probe runs to its end."""
     side_by_side: int = 4
     """Candidates raced at the same time; not the number of workers, so that a night is the same on any machine."""
 
@@ -66,4 +70,5 @@ class NightPlan:
         return self._seed("ask", proposals)
 
     def _seed(self, purpose: str, index: int) -> int:
-        return int(digest_of([self.seed, purpose, index])[:7], 16)
+        seed = [self.seed, self.series] if self.series else [self.seed]
+        return int(digest_of([*seed, purpose, index])[:7], 16)

@@ -3,6 +3,7 @@
     NightlabError
     ├── ConfigError        a session file, an override or a recipe breaks a rule         (exit 2)
     ├── DataError          a row, a suite or a model folder cannot be used               (exit 2)
+    │   └── ComparabilityError   probes measured under different conditions were to be compared
     ├── LaunchError        the environment is not ready: worker, device, disk, server    (exit 3)
     ├── LedgerError        the session's record cannot be read or written                (exit 4)
     └── ModelReplyError    a language model's answer cannot be used
@@ -29,6 +30,10 @@ class DataError(NightlabError):
     """A training row, a suite item or a model folder cannot be used."""
 
     exit_code = 2
+
+
+class ComparabilityError(DataError):
+    """Probes measured under different conditions were to be compared; the message names what differs."""
 
 
 class LaunchError(NightlabError):

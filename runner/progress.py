@@ -9,6 +9,7 @@ from probes.outcome import ProbeOutcome, ProbeStatus
 from tracking import events as ev
 from tracking.figures import show, show_effect
 from tracking.headline import probe_in_words
+from tracking.memory.words import knowledge_in_words
 from tracking.night import NightRecord
 
 
@@ -17,6 +18,10 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
     match event:
         case ev.SessionStarted():
             return f"session {event.session} started, config {event.config_digest}"
+        case ev.EarlierNightsRead():
+            return f"earlier nights: {knowledge_in_words(event.earlier)}"
+        case ev.DriftChecked():
+            return f"drift check: {'; '.join(event.drift.warnings) or 'nothing moved'}"
         case ev.SessionResumed():
             return f"session resumed: {event.reason}"
         case ev.PowerChecked():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,17 +26,19 @@ from runner.adapters import AdapterSweeper
 from runner.budget import NightBudget
 from runner.config import SessionConfig
 from runner.display import NightDisplay
+from runner.earlier import leave_memory, read_earlier, with_earlier
 from runner.folder import SessionFolder, default_folder
 from runner.inputs import SessionInputs
 from runner.interrupts import StopRequest, catching_signals
 from runner.overrides import resolved_toml
 from runner.planning import AUTO, RequestMaker, check_power, plan_night, weakest_category
 from runner.progress import ProgressLog
-from runner.stretch import Stretch, require_same_inputs
+from runner.stretch import Stretch, require_same_conditions, require_same_inputs
 from runner.surroundings import Surroundings, gather_inputs
 from tracking import events as ev
 from tracking.atomic import replace_text
 from tracking.ledger import Ledger
+from tracking.memory.known import EarlierNights
 from tracking.mlflow_store import store_uri
 from tracking.night import NightRecord
 from tracking.results_tsv import ResultsTable
@@ -69,6 +71,7 @@ def start_night(config: SessionConfig, out: Path | None, around: Surroundings) -
     """
     folder = SessionFolder(out or default_folder(config.name, datetime.now()))
     was_there = folder.path.exists()
+    made = [parent for parent in folder.path.parents if not parent.exists()]
     with folder.locked():
         try:
             folder.create()
@@ -76,6 +79,9 @@ def start_night(config: SessionConfig, out: Path | None, around: Surroundings) -
         finally:
             if not was_there and not folder.has_events:
                 shutil.rmtree(folder.path, ignore_errors=True)
+                with suppress(OSError):
+                    for parent in made:
+                        parent.rmdir()
 
 
 def resume_night(path: Path, around: Surroundings) -> NightEnd:
@@ -117,7 +123,11 @@ class _Prepared(NamedTuple):
     inputs: SessionInputs
     lanes: dict[LaneName, Lane]
     plan: NightPlan
-    warnings: tuple[str, ...]
+    """Without what earlier nights taught."""
+    make_request: RequestMaker
+    earlier: EarlierNights | None = None
+    """Read for a new night only; an old one has it in its ledger."""
+    warnings: tuple[str, ...] = ()
 
     @property
     def space(self) -> dict[str, Mapping[str, str]]:
@@ -131,13 +141,15 @@ def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings)
     lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
     target = OVERALL if config.target.category == AUTO else config.target.category
     plan = plan_night(config, inputs, folder.path.name, target)
+    make_request = RequestMaker(config, inputs, folder)
     if folder.has_events:
-        return _Prepared(inputs, lanes, plan, ())
-    checked = check_power(plan, config)
+        return _Prepared(inputs, lanes, plan, make_request)
+    earlier = read_earlier(config, inputs, folder.path, make_request(config.recipe, config.seed, "search"))
+    checked = check_power(with_earlier(plan, earlier), config)
     if checked.problems:
         raise ConfigError("\n".join(checked.problems))
     replace_text(folder.config, resolved_toml(config))
-    return _Prepared(inputs, lanes, plan, (*inputs.warnings, *checked.warnings))
+    return _Prepared(inputs, lanes, plan, make_request, earlier, (*inputs.warnings, *checked.warnings))
 
 
 def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> NightEnd:
@@ -150,6 +162,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
         ledger = stack.enter_context(Ledger(folder.ledger))
         night = NightRecord.replay(ledger.events())
         require_same_inputs(night, prepared.inputs.digests, folder)
+        require_same_conditions(night, prepared.make_request(config.recipe, config.seed, "search"), folder)
         budget = NightBudget(config.budget, around.clock, launcher.workers, night.active_s)
         display = NightDisplay(config, around.console, around.clock, budget.left_s)
         log = ProgressLog(folder.progress)
@@ -165,18 +178,25 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
             lanes=prepared.lanes,
             budget=budget,
             clock=around.clock,
-            make_request=RequestMaker(config, prepared.inputs, folder),
+            make_request=prepared.make_request,
             checkpoint_path=folder.checkpoint,
             proposer=config.agent.proposer,
             write_report=stretch.write_report,
         )
         with display, catching_signals(stop), stretch:
-            stretch.begin(config, prepared.inputs.digests, prepared.space, prepared.warnings)
+            stretch.begin(config, prepared.inputs.digests, prepared.space, prepared.warnings, prepared.earlier)
+            context.plan = _informed(context.plan, night)
             if _agent_night(context, config) == "interrupted":
                 stretch.stop("interrupted", "asked to stop")
         peaks = ", ".join(f"{peak:.2f}" for peak in launcher.peak_memory_gib)
         log.note(around.clock.now(), f"peak memory per worker: {peaks} GiB")
+    leave_memory(folder, night)
     return NightEnd(folder, night)
+
+
+def _informed(plan: NightPlan, night: NightRecord) -> NightPlan:
+    """Return the plan with what the night's own ledger says of earlier nights."""
+    return with_earlier(plan, night.earlier, night.drift is not None and night.drift.noise_dropped)
 
 
 def _observe(ledger: Ledger, observers: Sequence[Observer]) -> None:
@@ -222,7 +242,7 @@ def _agent_night(context: NightContext, config: SessionConfig) -> str:
         if target is None:
             return "interrupted"
         guards = {name: margin for name, margin in context.plan.guards.items() if name != target}
-        context.plan = replace(context.plan, target=target, guards=guards)
+        context.plan = _informed(replace(context.plan, target=target, guards=guards), context.night)
     return run_night(context)
 
 

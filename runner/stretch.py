@@ -11,13 +11,17 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from probes.comparability import Difference, differences, differing, not_comparable
 from probes.errors import ConfigError, NightlabError
+from probes.request import ProbeRequest
+from probes.versions import score_versions
 from runner.config import SessionConfig
 from runner.folder import SessionFolder, state_of
 from runner.overrides import config_digest, resolved_tables
 from tracking import events as ev
 from tracking.clock import Clock
 from tracking.ledger import Ledger
+from tracking.memory.known import EarlierNights
 from tracking.night import NightRecord
 from tracking.provenance import collect_provenance
 
@@ -42,8 +46,9 @@ class Stretch:
         digests: Mapping[str, str],
         space: Mapping[str, Mapping[str, str]],
         warnings: Sequence[str],
+        earlier: EarlierNights | None = None,
     ) -> None:
-        """Record the first line of a new night with its warnings, or that an old one goes on."""
+        """Record a new night's first lines: itself, what it knows of others, warnings; or that an old one goes on."""
         if self._night.started is not None:
             self.record(ev.SessionResumed(at=self._clock.now(), reason=f"after it was {state_of(self._night)}"))
             return
@@ -59,6 +64,8 @@ class Stretch:
                 space={lane: dict(knobs) for lane, knobs in space.items()},
             )
         )
+        if earlier is not None:
+            self.record(ev.EarlierNightsRead(at=self._clock.now(), earlier=earlier))
         for warning in warnings:
             self.warn("preflight", warning)
 
@@ -119,3 +126,28 @@ def require_same_inputs(night: NightRecord, now: Mapping[str, str], folder: Sess
             f"session `{folder.path}` cannot go on: {', '.join(changed)} changed since it started, and its probes "
             "could not be compared any more; restore the files or start a new session"
         )
+
+
+def require_same_conditions(night: NightRecord, now: ProbeRequest, folder: SessionFolder) -> None:
+    """Make sure that the probes a night still needs can be compared with those it has.
+
+    Args:
+        night: What happened so far.
+        now: A probe of the baseline on the search items, as it would be run now.
+        folder: The session's, for the message.
+
+    Raises:
+        ComparabilityError: a library, the chat template or anything else that can change a score is another one now.
+    """
+    plans = (*(probe.plan for probe in night.probes), *night.open_plans.values())
+    before = next((plan.request for plan in plans if plan.phase in ("calibrate", "search")), None)
+    found: tuple[Difference, ...] = differences(before, now) if before is not None else _moved_libraries(night)
+    if found:
+        raise not_comparable(f"the probes of session `{folder.path}` and those that `resume` would run now", found)
+
+
+def _moved_libraries(night: NightRecord) -> tuple[Difference, ...]:
+    """Return what changed since a night wrote down its libraries without having run a probe."""
+    before: Mapping[str, str | None] = night.started.provenance.get("libraries", {}) if night.started else {}
+    known = {name: version for name in score_versions() if (version := before.get(name)) is not None}
+    return differing(known, {name: score_versions()[name] for name in known})

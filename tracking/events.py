@@ -16,7 +16,9 @@ from probes.outcome import ProbeOutcome
 from probes.recipe import Recipe
 from probes.request import ProbeRequest
 from probes.statistics.blocks import Block
+from probes.statistics.earlier import DriftCheck
 from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
+from tracking.memory.known import EarlierNights
 
 Phase = Literal["calibrate", "smoke", "search", "confirm"]
 """`smoke`: a quarter of the steps and one answer per item, only to see whether a change ruins the model."""
@@ -63,6 +65,20 @@ class SessionStarted(_Event):
     """Commit, library versions, hardware, data and suite digests."""
     space: dict[str, dict[str, str]] = {}
     """Lane → knob → its range and step limit in words: what the night may search."""
+
+
+class EarlierNightsRead(_Event):
+    """Second line: what the night takes over from earlier ones. Absent when it was told to know nothing of them."""
+
+    kind: Literal["earlier_nights_read"] = "earlier_nights_read"
+    earlier: EarlierNights
+
+
+class DriftChecked(_Event):
+    """Tonight's calibration was held against earlier nights."""
+
+    kind: Literal["drift_checked"] = "drift_checked"
+    drift: DriftCheck
 
 
 class SessionResumed(_Event):
@@ -192,6 +208,8 @@ class SessionStopped(_Event):
 
 Event = Annotated[
     SessionStarted
+    | EarlierNightsRead
+    | DriftChecked
     | SessionResumed
     | PowerChecked
     | ProbeStarted

@@ -15,11 +15,14 @@ from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 from probes.candidate import Candidate
+from probes.comparability import conditions_key, require_comparable
 from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.recipe import Recipe
 from probes.statistics.blocks import Block
+from probes.statistics.earlier import DriftCheck
 from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
 from tracking import events as ev
+from tracking.memory.known import EarlierNights
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class FinishedProbe:
         """The unweighted mean of the categories, None when it failed or one is unscored."""
         means = [mean for mean in self.means.values() if mean is not None]
         return fmean(means) if means and len(means) == len(self.means) else None
+
+    @cached_property
+    def conditions(self) -> str:
+        """Digest of all that must be equal for this probe to be compared with another."""
+        return conditions_key(self.plan.request)
 
     def metric(self, name: str) -> float | None:
         """Return a category's mean, or the mean of all for `overall`; None when it is not known."""
@@ -86,6 +94,9 @@ class NightRecord:
     """Everything a reader of the ledger may want to know, in the order in which it happened."""
 
     started: ev.SessionStarted | None = None
+    earlier: EarlierNights | None = None
+    """What it took over from earlier nights; None: it was told to know nothing of them."""
+    drift: DriftCheck | None = None
     power: PowerTable | None = None
     probes: list[FinishedProbe] = field(default_factory=list[FinishedProbe])
     open_plans: dict[str, ev.ProbePlan] = field(default_factory=dict[str, ev.ProbePlan])
@@ -146,6 +157,10 @@ class NightRecord:
             case ev.SessionStarted():
                 self.started = event
                 self.working_recipe = event.baseline
+            case ev.EarlierNightsRead():
+                self.earlier = event.earlier
+            case ev.DriftChecked():
+                self.drift = event.drift
             case ev.SessionResumed():
                 self.resumes.append(event)
                 self.stopped = None
@@ -224,6 +239,22 @@ class NightRecord:
         """Return the latest reading of a candidate, None before the first."""
         readings = self.readings.get(candidate)
         return readings[-1] if readings else None
+
+
+def comparable(probes: Iterable[FinishedProbe], what: str) -> list[FinishedProbe]:
+    """Return `probes` by number.
+
+    Args:
+        probes: The probes about to be compared.
+        what: Their name in a refusal, in the plural.
+
+    Raises:
+        ComparabilityError: they were not all measured under the same conditions.
+    """
+    found = sorted(probes, key=lambda probe: probe.plan.number)
+    if len({probe.conditions for probe in found}) > 1:
+        require_comparable((probe.plan.request for probe in found), what)
+    return found
 
 
 def seconds_between(earlier: str, later: str) -> float:

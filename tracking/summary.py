@@ -30,6 +30,7 @@ def summary(night: NightRecord) -> dict[str, Any]:
         "accepted": list(night.accepted),
         "working_recipe": night.working_recipe.model_dump(mode="json") if night.working_recipe else None,
         "claim": claim_summary(night.claim),
+        "earlier_nights": earlier_summary(night),
         "spend": spend(night),
         "warnings": [{"subject": warning.subject, "message": warning.message} for warning in night.warnings],
         "commit": night.started.provenance.get("commit") if night.started else None,
@@ -100,6 +101,31 @@ def _block(block: Block) -> dict[str, Any]:
         "rows": len(block.rows),
         "folded": block.folded,
         "aliasing": block.aliasing,
+    }
+
+
+def earlier_summary(night: NightRecord) -> dict[str, Any] | None:
+    """Return what the night took over from earlier ones; None when it was told to know nothing of them."""
+    earlier = night.earlier
+    if earlier is None:
+        return None
+    claim = earlier.claim
+    return {
+        "project": earlier.project,
+        "nights": [each.model_dump(mode="json") for each in earlier.nights],
+        "noise": earlier.noise.model_dump(mode="json") if earlier.noise else None,
+        "priors": [prior.model_dump(mode="json") for prior in earlier.priors],
+        "seed_series": earlier.series,
+        "claim": {
+            "number": claim.number,
+            "level": claim.level,
+            "session_level": claim.session_level,
+            "fdr": claim.fdr,
+            "procedure": claim.procedure,
+            "tests": len(claim.past),
+            "claims": claim.confirmed,
+        },
+        "drift": night.drift.model_dump(mode="json") if night.drift else None,
     }
 
 

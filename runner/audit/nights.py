@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from probes.errors import ConfigError, DataError, LedgerError
+from probes.comparability import differences, not_comparable
+from probes.errors import ComparabilityError, ConfigError, DataError, LedgerError
+from probes.request import ProbeRequest
 from probes.statistics.audit import LEVEL, RepeatNoise, Trial, Win, judge
+from tracking.events import ProbeStarted
 from tracking.headline import change_in_words, probe_in_words
-from tracking.ledger import read_events
+from tracking.ledger import iterate_events, read_events
 from tracking.night import FinishedProbe, NightRecord
 
 LEDGER = "ledger.jsonl"
@@ -72,7 +76,7 @@ def night_trials(night: NightRecord, metric: str) -> list[Trial]:
                 value=_value(probe, metric),
                 reference=_config(against, probe) if is_held else None,
                 kept=is_kept,
-                conditions=f"split {plan.request.split}",
+                conditions=probe.conditions,
             )
         )
     if all(trial.value is None for trial in trials):
@@ -125,5 +129,36 @@ def _value(probe: FinishedProbe, metric: str) -> float | None:
     return probe.metric(metric) if probe.is_completed else None
 
 
+def require_comparable_nights(paths: Sequence[Path]) -> None:
+    """Make sure that those of `paths` which are our own nights may be read side by side.
+
+    Raises:
+        ComparabilityError: their probes were measured under different conditions; the message names which.
+        DataError: a ledger cannot be read.
+    """
+    first: tuple[str, ProbeRequest] | None = None
+    for path in paths:
+        ledger = ledger_of(path)
+        request = _first_request(ledger) if ledger is not None else None
+        if ledger is None or request is None:
+            continue
+        name = ledger.resolve().parent.name
+        first = first or (name, request)
+        if found := differences(first[1], request):
+            refusal = not_comparable(f"the nights {first[0]} and {name}", found)
+            raise ComparabilityError(f"{refusal}; or audit each night in a call of its own")
+
+
+def _first_request(ledger: Path) -> ProbeRequest | None:
+    """Return the request of the first probe of the search, None where there is none yet."""
+    try:
+        for event in iterate_events(ledger):
+            if isinstance(event, ProbeStarted) and event.plan.phase in ("calibrate", "search"):
+                return event.plan.request
+    except LedgerError as error:
+        raise DataError(str(error)) from error
+    return None
+
+
 def _config(recipe: str, probe: FinishedProbe) -> str:
-    return f"{recipe} {probe.plan.request.split}"
+    return f"{recipe} {probe.conditions}"

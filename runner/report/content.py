@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from runner.report.account import artifacts_section, cost_section, reproduction_section, trouble_section
 from runner.report.blocks import Report, Section
-from runner.report.conditions import data_section, noise_section, space_section
+from runner.report.conditions import data_section, space_section
 from runner.report.design import design_section
+from runner.report.earlier import earlier_section
 from runner.report.findings import candidates_section, claim_section
 from runner.report.fragile import fragile_section
+from runner.report.noise import noise_section
 from runner.report.scores import scores_section
 from tracking.events import SessionStarted
 from tracking.figures import MISSING, show, show_count
@@ -32,6 +34,7 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
         design_section(night),
         scores_section(night),
         noise_section(night),
+        earlier_section(night),
         space_section(night),
         data_section(night),
         trouble_section(night),

@@ -11,8 +11,9 @@ from fakes_blocks import block_night
 from fakes_night import make_night
 from rich.console import Console
 
-from probes.errors import ConfigError, DataError
+from probes.errors import ComparabilityError, ConfigError, DataError
 from runner.audit.audit import Audit, audit_path
+from runner.audit.nights import require_comparable_nights
 from runner.audit.trials import is_seed_only
 from runner.audit.view import audit_view
 from runner.cli import main
@@ -196,6 +197,19 @@ def test_a_night_of_ours_is_read_from_its_folder_or_ledger(tmp_path: Path) -> No
         audit_path(ledger, None, "min")
     with pytest.raises(ConfigError, match="no completed probe with `rhyme`"):
         audit_path(ledger, "rhyme", None)
+
+
+def test_nights_of_ours_are_read_together_only_when_their_probes_can_be_compared(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "same", "other")]
+    for folder, samples in zip(folders, (3, 3, 2), strict=True):
+        folder.mkdir()
+        write(folder / "ledger.jsonl", [event.model_dump_json() for event in make_night("claim", samples=samples)])
+    foreign = write(tmp_path / "results.tsv", [HEADER, *RATCHET])
+    require_comparable_nights([folders[0], foreign, folders[1]])
+    with pytest.raises(ComparabilityError, match="samples 3 against 2") as refusal:
+        require_comparable_nights(folders)
+    assert "the nights one and other" in str(refusal.value)
+    assert "audit each night in a call of its own" in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,26 @@
+"""The drift check after calibration: tonight's baseline is held against earlier nights, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.context import NightContext
+from agent.evidence import search_runs
+from probes.statistics.drift import check_drift
+from tracking import events as ev
+
+
+def hold_against_earlier_nights(context: NightContext) -> None:
+    """Record whether the baseline or its noise moved since earlier nights; drop their noise when it disagrees.
+
+    Nothing is done in a night that knows no earlier ones, or that was checked before it was interrupted.
+    """
+    night, earlier = context.night, context.night.earlier
+    if earlier is None or night.drift is not None or not (earlier.noise or earlier.baselines):
+        return
+    drift = check_drift(search_runs(night), context.plan.target, earlier.noise, earlier.baselines)
+    context.record(ev.DriftChecked(at=context.clock.now(), drift=drift))
+    for message in drift.warnings:
+        context.record(ev.Warned(at=context.clock.now(), subject="session drift", message=message))
+    if drift.noise_dropped:
+        context.plan = replace(context.plan, earlier_noise=None)

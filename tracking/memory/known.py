@@ -1,0 +1,50 @@
+"""What a night knows of earlier nights: the one value that is written into its ledger and used from there.
+
+A resumed night reads this again and never the other nights, so that it goes on with what it started with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from probes.candidate import LaneName
+from probes.frozen import Frozen
+from probes.statistics.earlier import BaselineLevel, ClaimLevel, LanePrior
+from probes.statistics.race import EffectPrior
+from probes.statistics.verdicts import EarlierNoise
+
+Use = Literal["noise", "baseline", "priors", "claims"]
+
+
+class EarlierNight(Frozen):
+    """One session folder beside tonight's, and what was taken from it."""
+
+    session: str
+    started: str = ""
+    """ISO 8601, UTC; empty when its ledger cannot be read."""
+    used: tuple[Use, ...] = ()
+    reason: str = ""
+    """Why something of it was left out; empty when everything was used."""
+
+
+class EarlierNights(Frozen):
+    """Everything tonight takes over from earlier nights of its project."""
+
+    project: str
+    """Digest of base model and items: nights with an equal one, in one results folder, are one project."""
+    conditions: str
+    """Digest of all that must be equal for probes to be compared."""
+    nights: tuple[EarlierNight, ...] = ()
+    """The sessions found beside this one, oldest first."""
+    noise: EarlierNoise | None = None
+    baselines: tuple[BaselineLevel, ...] = ()
+    """Nights with tonight's baseline recipe, data and conditions: checked against, never carried over."""
+    priors: tuple[LanePrior, ...] = ()
+    claim: ClaimLevel
+    series: int = 0
+    """Which series of seeds tonight draws from: one that no earlier night with this session seed has used."""
+
+    def priors_for(self, target: str, tail_df: float) -> Mapping[LaneName, EffectPrior]:
+        """Return lane → prior for one target."""
+        return {p.lane: EffectPrior(p.mean, p.sd, tail_df) for p in self.priors if p.target == target}

@@ -1,0 +1,172 @@
+"""From remembered nights to what tonight takes over. Pure: the disk is read in `tracking.memory.siblings`.
+
+Noise and priors come only from nights whose search probes were measured under tonight's conditions, priors also only
+from nights with tonight's target: the effect of a change depends on the step budget and on what is asked. Tests of all
+nights of the project count, whatever their conditions, since a false claim is one claim more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import fmean
+
+from probes.comparability import differing
+from probes.statistics.claims import claim_level
+from probes.statistics.config import RefereeConfig
+from probes.statistics.earlier import BaselineLevel, LanePrior, PastClaim
+from probes.statistics.priors import lane_priors
+from probes.statistics.race import EffectPrior
+from probes.statistics.verdicts import EarlierNoise
+from tracking.memory.known import EarlierNight, EarlierNights, Use
+from tracking.memory.remembered import RememberedNight, Replicates
+
+AUTO = "auto"
+ENOUGH_DEGREES = 100
+"""Noise is pooled from the latest nights back until it has so many degrees of freedom: more would say nothing new, and
+a slow drift would no longer be seen."""
+
+
+@dataclass(frozen=True)
+class Tonight:
+    """What decides which earlier nights tonight may learn from."""
+
+    project: str
+    conditions: Mapping[str, str]
+    conditions_key: str
+    baseline: str
+    """Digest of the baseline recipe as it is trained."""
+    train: tuple[str, ...]
+    target: str
+    """Category, `overall`, or `auto`: not yet known."""
+    referee: RefereeConfig
+
+
+def learn(
+    tonight: Tonight,
+    nights: Sequence[RememberedNight],
+    others: Sequence[EarlierNight] = (),
+    running: int = 0,
+    series: int = 0,
+) -> EarlierNights:
+    """Return what tonight takes over.
+
+    Args:
+        tonight: Its project, conditions and rules.
+        nights: Finished nights of the project.
+        others: Sessions that could not be used at all, with the reason.
+        running: Nights of the project that have not ended.
+        series: Series of seeds that tonight draws from.
+    """
+    ordered = sorted(nights, key=lambda night: (night.started, night.session))
+    comparable = [night for night in ordered if night.conditions == tonight.conditions]
+    noise, noisy = pool_noise(comparable)
+    levels = [level for night in comparable if (level := _level(night, tonight)) is not None]
+    priors, taught = _priors(comparable, tonight)
+    tested = _tests(ordered)
+    used: dict[Use, set[str]] = {
+        "noise": noisy,
+        "baseline": {level.session for level in levels},
+        "priors": taught,
+        "claims": {claim.session for claim in tested},
+    }
+    read = [
+        EarlierNight(
+            session=night.session,
+            started=night.started,
+            used=tuple(use for use, sessions in used.items() if night.session in sessions),
+            reason=_reason(night, tonight),
+        )
+        for night in ordered
+    ]
+    rules = tonight.referee
+    return EarlierNights(
+        project=tonight.project,
+        conditions=tonight.conditions_key,
+        nights=tuple(sorted((*others, *read), key=lambda night: (night.started, night.session))),
+        noise=noise,
+        baselines=tuple(levels),
+        priors=priors,
+        claim=claim_level(tested, running, rules.confirm_level, rules.claims_fdr),
+        series=series,
+    )
+
+
+def pool_noise(nights: Sequence[RememberedNight]) -> tuple[EarlierNoise | None, set[str]]:
+    """Return the run-to-run noise of comparable nights and the sessions it comes from; None without replicates.
+
+    Method: within-recipe, within-night sums of squares over their degrees of freedom, from the latest night back until
+    there are `ENOUGH_DEGREES`. A night's level and a recipe's mean never enter. A probe that several nights share
+    counts once. A metric without any spread is left out: identical outputs are a fault of measurement, not certainty.
+    """
+    squares: dict[str, float] = {}
+    df, seen, sessions = 0, set[str](), set[str]()
+    for night in sorted(nights, key=lambda night: night.started, reverse=True):
+        if df >= ENOUGH_DEGREES:
+            break
+        for group in night.replicates:
+            fresh = [i for i, key in enumerate(group.keys) if key not in seen]
+            seen.update(group.keys)
+            if len(fresh) < 2:
+                continue
+            df += len(fresh) - 1
+            sessions.add(night.session)
+            for name, scores in group.scores.items():
+                values = [scores[i] for i in fresh]
+                mean = fmean(values)
+                squares[name] = squares.get(name, 0.0) + sum((value - mean) ** 2 for value in values)
+    metric_sd = {name: sqrt(total / df) for name, total in sorted(squares.items()) if total > 0}
+    if not metric_sd:
+        return None, set()
+    return EarlierNoise(nights=len(sessions), degrees_of_freedom=df, metric_sd=metric_sd), sessions
+
+
+def _level(night: RememberedNight, tonight: Tonight) -> BaselineLevel | None:
+    if night.baseline != tonight.baseline or night.train != tonight.train:
+        return None
+    group: Replicates | None = next((each for each in night.replicates if each.is_baseline), None)
+    if group is None:
+        return None
+    means = {name: fmean(scores) for name, scores in group.scores.items()}
+    return BaselineLevel(session=night.session, runs=len(group.keys), means=means)
+
+
+def _priors(nights: Sequence[RememberedNight], tonight: Tonight) -> tuple[tuple[LanePrior, ...], set[str]]:
+    rules = tonight.referee
+    session = EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df)
+    targets = dict.fromkeys(n.target for n in nights) if tonight.target == AUTO else (tonight.target,)
+    learned: list[LanePrior] = []
+    for target in targets:
+        effects = [effect for night in nights if night.target == target for effect in night.effects]
+        learned += lane_priors(effects, target, session)
+    return tuple(learned), {night.session for night in nights if night.effects and night.target in targets}
+
+
+def _tests(nights: Sequence[RememberedNight]) -> list[PastClaim]:
+    """Return the tests of the project in the order in which the nights began, each once."""
+    tests = {night.test.probes: night for night in reversed(nights) if night.test is not None}
+    return [
+        PastClaim(
+            session=night.session,
+            target=night.target,
+            p_value=night.test.p_value,
+            level=night.test.level,
+            confirmed=night.test.confirmed,
+        )
+        for night in nights
+        if night.test is not None and tests[night.test.probes] is night
+    ]
+
+
+def _reason(night: RememberedNight, tonight: Tonight) -> str:
+    if not night.conditions:
+        return "none of its search probes left a score"
+    found = differing(night.conditions, tonight.conditions)
+    if found:
+        return f"not comparable: {'; '.join(str(each) for each in found)} tonight"
+    if tonight.target not in (AUTO, night.target):
+        return f"no priors from it: its target was {night.target}"
+    if not night.replicates:
+        return "no recipe was scored twice, so it knows no noise"
+    return ""
