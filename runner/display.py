@@ -157,7 +157,7 @@ class NightDisplay:
             decision = reading.decision if reading else "waiting"
             if candidate.id in self._night.accepted:
                 decision = "accept"
-            elif reading is not None and reading.decision != "more" and self._night.is_live(candidate.id):
+            elif candidate.id in self._night.revisits and self._night.is_live(candidate.id):
                 decision = "again"
             effect = show_effect(reading.effect, reading.interval) if reading else ""
             style = _DECISION_STYLE.get(decision, "")

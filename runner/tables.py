@@ -119,10 +119,10 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
         f"raising {night.target}"
         + (f", noise sd {show(night.noise.target_sd, 'score')}" if night.noise is not None else ""),
     ]
+    if night.noise is not None and night.noise.advice is not None and night.noise.advice.sentence:
+        facts.append(f"advice: {night.noise.advice.sentence}")
     if night.designs:
         facts.append(f"search: {design_in_words(night)}; {night.designs[-1].reason}")
-    if night.noise is not None and night.noise.advice is not None and night.noise.advice.sentence:
-        facts.append(f"next night: {night.noise.advice.sentence}")
     view: View = list(facts)
     if night.candidates:
         table = _table(("candidate", "lane", "change", "decision", "effect"))

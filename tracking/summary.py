@@ -92,18 +92,6 @@ def claim_summary(claim: Claim | None) -> dict[str, Any]:
     }
 
 
-def _block(block: Block) -> dict[str, Any]:
-    return {
-        "block": block.number,
-        "factors": list(block.factors),
-        "toggled": list(block.toggled),
-        "fixed": list(block.fixed),
-        "rows": len(block.rows),
-        "folded": block.folded,
-        "aliasing": block.aliasing,
-    }
-
-
 def earlier_summary(night: NightRecord) -> dict[str, Any] | None:
     """Return what the night took over from earlier ones; None when it was told to know nothing of them."""
     earlier = night.earlier
@@ -126,6 +114,18 @@ def earlier_summary(night: NightRecord) -> dict[str, Any] | None:
             "claims": claim.confirmed,
         },
         "drift": night.drift.model_dump(mode="json") if night.drift else None,
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    return {
+        "block": block.number,
+        "factors": list(block.factors),
+        "toggled": list(block.toggled),
+        "fixed": list(block.fixed),
+        "rows": len(block.rows),
+        "folded": block.folded,
+        "aliasing": block.aliasing,
     }
 
 

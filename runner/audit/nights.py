@@ -88,6 +88,37 @@ def night_trials(night: NightRecord, metric: str) -> list[Trial]:
     return trials
 
 
+def require_comparable_nights(paths: Sequence[Path]) -> None:
+    """Make sure that those of `paths` which are our own nights may be read side by side.
+
+    Raises:
+        ComparabilityError: their probes were measured under different conditions; the message names which.
+        DataError: a ledger cannot be read.
+    """
+    first: tuple[str, ProbeRequest] | None = None
+    for path in paths:
+        ledger = ledger_of(path)
+        request = _first_request(ledger) if ledger is not None else None
+        if ledger is None or request is None:
+            continue
+        name = ledger.resolve().parent.name
+        first = first or (name, request)
+        if found := differences(first[1], request):
+            refusal = not_comparable(f"the nights {first[0]} and {name}", found)
+            raise ComparabilityError(f"{refusal}; or audit each night in a call of its own")
+
+
+def _first_request(ledger: Path) -> ProbeRequest | None:
+    """Return the request of the first probe of the search, None where there is none yet."""
+    try:
+        for event in iterate_events(ledger):
+            if isinstance(event, ProbeStarted) and event.plan.phase in ("calibrate", "search"):
+                return event.plan.request
+    except LedgerError as error:
+        raise DataError(str(error)) from error
+    return None
+
+
 def block_wins(night: NightRecord, metric: str, noise: RepeatNoise, tries: int) -> tuple[Win, ...]:
     """Judge the accepted changes of every block: the probes with a change against the probes without it.
 
@@ -127,37 +158,6 @@ def _label(night: NightRecord, probe: FinishedProbe, without: frozenset[str]) ->
 
 def _value(probe: FinishedProbe, metric: str) -> float | None:
     return probe.metric(metric) if probe.is_completed else None
-
-
-def require_comparable_nights(paths: Sequence[Path]) -> None:
-    """Make sure that those of `paths` which are our own nights may be read side by side.
-
-    Raises:
-        ComparabilityError: their probes were measured under different conditions; the message names which.
-        DataError: a ledger cannot be read.
-    """
-    first: tuple[str, ProbeRequest] | None = None
-    for path in paths:
-        ledger = ledger_of(path)
-        request = _first_request(ledger) if ledger is not None else None
-        if ledger is None or request is None:
-            continue
-        name = ledger.resolve().parent.name
-        first = first or (name, request)
-        if found := differences(first[1], request):
-            refusal = not_comparable(f"the nights {first[0]} and {name}", found)
-            raise ComparabilityError(f"{refusal}; or audit each night in a call of its own")
-
-
-def _first_request(ledger: Path) -> ProbeRequest | None:
-    """Return the request of the first probe of the search, None where there is none yet."""
-    try:
-        for event in iterate_events(ledger):
-            if isinstance(event, ProbeStarted) and event.plan.phase in ("calibrate", "search"):
-                return event.plan.request
-    except LedgerError as error:
-        raise DataError(str(error)) from error
-    return None
 
 
 def _config(recipe: str, probe: FinishedProbe) -> str:
