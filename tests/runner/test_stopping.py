@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fakes_night import make_night
+from tiny_base import QUIET
 
 from agent.early_stop import hopeless_below
 from probes.errors import ConfigError
-from probes.outcome import ProbeStatus
-from probes.request import ProbeRequest
-from probes.statistics.early_stop import FinishedCurve, stop_rule
+from probes.outcome import ProbeOutcome, ProbeStatus
+from probes.statistics.early_stop import FinishedCurve, StopRule, stop_rule
 from runner.folder import SessionFolder
 from runner.overrides import load_session
 from runner.planning import RequestMaker
@@ -41,31 +42,41 @@ def test_a_folder_without_a_night_is_refused(tmp_path: Path) -> None:
         main([tmp_path])
 
 
+@pytest.fixture
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in a worker
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("_one_thread")
+@pytest.mark.filterwarnings(*QUIET)
 def test_a_destructive_learning_rate_is_stopped_and_a_usual_one_runs_to_its_end(tmp_path: Path) -> None:
     from probes.execution import run_request
     from probes.warm_base import WarmBase
 
     config = load_session(Path("runner/sessions/miniature.toml"))
-    around, folder, warm = this_machine(os.environ), SessionFolder(tmp_path), WarmBase()
-    make = RequestMaker(config, gather_inputs(config, folder.suite, around), folder)
+    folder, warm = SessionFolder(tmp_path), WarmBase()
+    make = RequestMaker(config, gather_inputs(config, folder.suite, this_machine(os.environ)), folder)
 
-    def request(learning_rate: float, seed: int) -> ProbeRequest:
-        return make(config.recipe.replace(learning_rate=learning_rate), seed, "search")
+    def run(learning_rate: float, seed: int, rule: StopRule | None = None) -> ProbeOutcome:
+        request = make(config.recipe.replace(learning_rate=learning_rate), seed, "search")
+        return run_request(request.model_copy(update={"stop_rule": rule}), warm)
 
     curves: list[FinishedCurve] = []
-    for seed, rate in enumerate((2e-3, 2.2e-3, 2.5e-3, 2.8e-3, 3e-3, 3.3e-3, 3.6e-3, 4e-3)):
-        outcome = run_request(request(rate, seed), warm)
+    for seed, rate in enumerate(
+        (2e-3, 1e-3, 8e-3, 1.5e-3, 3e-3, 6e-3, 5e-3, 4e-3, 2.2e-3, 2.5e-3, 2.8e-3, 3.3e-3, 3.7e-3)
+    ):
+        outcome = run(rate, seed)
         assert outcome.training is not None
-        score = outcome.category_means()["private_voice"]
-        assert score is not None
-        curves.append(FinishedCurve(str(rate), outcome.training.curve, config.recipe.beta, score))
+        curves.append(FinishedCurve(str(rate), outcome.training.curve, config.recipe.beta, score=5.0))
     rule = stop_rule(curves, 0.2, floor=1.0)
     assert rule is not None
-    statuses = [
-        run_request(request(rate, 50).model_copy(update={"stop_rule": rule}), warm).status for rate in (0.05, 0.5)
-    ]
-    assert statuses == [ProbeStatus.STOPPED_EARLY] * 2
-    # Curves of one seed differ little and bounds from eight of them are tight: without chance, not every one may pass.
-    usual = [run_request(request(2.4e-3, seed).model_copy(update={"stop_rule": rule}), warm) for seed in range(50, 54)]
-    assert sum(outcome.status is ProbeStatus.COMPLETED for outcome in usual) >= 2
+    assert [run(rate, 50, rule).status for rate in (0.05, 0.5)] == [ProbeStatus.STOPPED_EARLY] * 2
+    usual = [run(2.4e-3, seed, rule).status for seed in (50, 51)]
+    assert usual == [ProbeStatus.COMPLETED] * 2
