@@ -58,7 +58,7 @@ def stops_table(counts: Mapping[float, FalseStops | None]) -> str:
     lines = ["| early stopping at rate | good recipes stopped [90 %] | hopeless ones stopped | training steps saved |"]
     lines.append("|---|---|---|---|")
     for rate, count in counts.items():
-        cells = ("never armed: too few finished probes", "–", "–")
+        cells = ("never armed", "–", "–")
         if count is not None and count.good + count.hopeless:
             share = show_interval(count.interval, "probability")
             cells = (

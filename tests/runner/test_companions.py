@@ -42,11 +42,11 @@ def cells(text: str, companion: str, metric: str) -> list[str]:
 def test_a_companion_that_follows_the_score_says_so_in_every_column() -> None:
     text = companions_table(rows(1.0), ["voice", "overall"])
     for metric in ("voice", "overall"):
-        _, _, within, across, score, companion = cells(text, "likelihood", metric)
+        _, _, within, across, effects, score, companion = cells(text, "likelihood", metric)
         assert within.startswith("+0.9")
         assert across.startswith("+1.00")
         assert 0.2 < float(score) < 0.4
-        assert float(companion.rstrip(" |")) < 0.5
+        assert float(companion.rstrip(" |")) < 0.5 < float(effects)
 
 
 def test_one_that_goes_the_other_way_is_negative_and_a_constant_one_says_nothing() -> None:
@@ -73,4 +73,4 @@ def test_stops_of_several_nights_are_added_and_a_rule_that_never_armed_says_so()
     lines = text.splitlines()[2:]
     assert lines[0].startswith("| 10% | 2 of 18 [")
     assert "| 2 of 4 | 100 of 1000 (10.0%) |" in lines[0]
-    assert all("too few finished probes" in line for line in lines[1:])
+    assert all("never armed" in line for line in lines[1:])
