@@ -5,18 +5,15 @@ Only probes of the search split enter; the confirmation's probes are kept for th
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from agent.plan import NightPlan
-from probes.outcome import ProbeStatus
 from probes.statistics.config import RefereeConfig
 from probes.statistics.noise import estimate_noise, paired_correlation, pooled_sd, regularised_sd
 from probes.statistics.race import EffectPrior, Effects, Posterior, fit_effects
-from probes.statistics.referee import GuardEvidence, failed_reading, read_candidate
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run, by_recipe
-from probes.statistics.verdicts import CandidateReading, Noise
-from tracking.events import Arm, Phase
+from probes.statistics.verdicts import Noise
+from tracking.events import Arm
 from tracking.night import FinishedProbe, NightRecord, comparable
 
 LEAST_PAIRS_CORRELATION = 0.2
@@ -50,59 +47,9 @@ def confirmation_runs(night: NightRecord, arm: Arm) -> list[Run]:
     return [run for probe in probes if probe.plan.arm == arm and (run := as_run(probe)) is not None]
 
 
-def scored_replicates(night: NightRecord, phase: Phase, arm: Arm, candidate: str | None = None) -> set[int]:
-    """Return the replicate numbers of an arm that have scores."""
-    return {
-        probe.plan.replicate
-        for probe in night.probes
-        if (probe.plan.phase, probe.plan.arm, probe.plan.candidate) == (phase, arm, candidate)
-        and as_run(probe) is not None
-    }
-
-
 def measure_noise(night: NightRecord, plan: NightPlan) -> Noise:
     """Return the run-to-run noise pooled over all recipes of the night so far."""
     return estimate_noise(search_runs(night), plan.target)
-
-
-class Referee:
-    """Effects of all changes on the target and every guard, fitted once per look at the ledger."""
-
-    def __init__(self, night: NightRecord, plan: NightPlan) -> None:
-        self._night = night
-        self._plan = plan
-        runs = search_runs(night)
-        self._target = target_effects(runs, plan.target, plan.referee)
-        self._guards = {name: _guard_effects(runs, name, plan) for name in plan.guards}
-
-    def read(self, candidate: str) -> CandidateReading | None:
-        """Return the reading of a candidate; None while it has neither a score nor a final failure."""
-        failure = final_failure(self._night, candidate, self._plan.max_attempts)
-        replicates = scored_replicates(self._night, "search", "candidate", candidate)
-        if failure is not None:
-            return failed_reading("reject" if failure.is_recipes_fault else "park", len(replicates), failure.reason)
-        if not replicates:
-            return None
-        together = {*self._night.accepted, candidate}
-        guards = {
-            name: GuardEvidence(self._guards[name].of(candidate), self._guards[name].total(together), margin)
-            for name, margin in self._plan.guards.items()
-        }
-        return read_candidate(self._target.of(candidate), guards, len(replicates), self._plan.referee)
-
-    def should_leave(self, candidate: str) -> str | None:
-        """Return why an accepted change should leave the working recipe; None while it is still believed in.
-
-        Later probes on top of a lucky change pull its posterior back, because all runs are fitted together.
-        """
-        reason = pulled_back(self._target.of(candidate))
-        if reason is not None:
-            return reason
-        for name, margin in self._plan.guards.items():
-            harm = self._guards[name].of(candidate).below(-margin)
-            if harm > self._plan.referee.guard_harm:
-                return f"later probes show that it breaks {name}: P(drop > {margin:g}) = {harm:.2f}"
-        return None
 
 
 def target_effects(runs: Sequence[Run], target: str, rules: RefereeConfig) -> Effects:
@@ -122,16 +69,20 @@ def pulled_back(effect: Posterior) -> str | None:
     return f"later probes pulled it back: P(effect > 0) = {better:.2f}" if better < 0.5 else None
 
 
-def _guard_effects(runs: Sequence[Run], name: str, plan: NightPlan) -> Effects:
+def guard_effects(runs: Sequence[Run], name: str, plan: NightPlan) -> Effects:
+    """Return the effects of all changes on a guard."""
     rules = plan.referee
     if name == CRITICAL_FAILURES:
-        prior, assumed_sd = EffectPrior(0.0, 2 * plan.guards[name]), plan.guards[name]
+        prior = EffectPrior(0.0, 2 * plan.guards[name])
     else:
-        prior, assumed_sd = (
-            EffectPrior(rules.prior_mean, rules.guard_prior_sd, rules.prior_tail_df),
-            category_noise(plan),
-        )
-    return fit_effects(runs, name, prior, _spread(runs, name, assumed_sd, rules))
+        prior = EffectPrior(rules.prior_mean, rules.guard_prior_sd, rules.prior_tail_df)
+    return fit_effects(runs, name, prior, guard_spread(runs, name, plan))
+
+
+def guard_spread(runs: Sequence[Run], name: str, plan: NightPlan) -> float:
+    """Return the run-to-run sd of a guard: what the runs show, moderated by what is assumed."""
+    assumed = plan.guards[name] if name == CRITICAL_FAILURES else category_noise(plan)
+    return _spread(runs, name, assumed, plan.referee)
 
 
 def category_noise(plan: NightPlan) -> float:
@@ -143,49 +94,6 @@ def category_noise(plan: NightPlan) -> float:
 def _spread(runs: Sequence[Run], metric: str, assumed_sd: float, rules: RefereeConfig) -> float:
     df = sum(len(group) - 1 for group in by_recipe(runs).values())
     return regularised_sd(pooled_sd(runs, metric), df, assumed_sd, rules.noise_weight)
-
-
-class Failure:
-    """Why a candidate's probes will not be tried again."""
-
-    def __init__(self, status: ProbeStatus, tries: int, message: str) -> None:
-        self.is_recipes_fault = status is not ProbeStatus.CRASHED
-        self.reason = f"{tries} of its probes ended as {status}" + (f": {message}" if message else "")
-
-
-def final_failure(night: NightRecord, candidate: str, max_attempts: int) -> Failure | None:
-    """Return the failure that ends a candidate: one that its recipe caused, or a crash repeated `max_attempts` times.
-
-    A probe that diverged, ran out of memory or out of time would do so again; a crash may be the machine's.
-    """
-    failed = [p for p in night.probes if p.plan.candidate == candidate and not p.is_completed]
-    for probe in failed:
-        if probe.outcome.status is not ProbeStatus.CRASHED:
-            same = [p for p in failed if p.outcome.status is probe.outcome.status]
-            return Failure(probe.outcome.status, len(same), probe.outcome.message)
-    crashes = Counter(probe.plan.replicate for probe in failed)
-    if crashes and max(crashes.values()) >= max_attempts:
-        return Failure(ProbeStatus.CRASHED, len(failed), failed[-1].outcome.message)
-    return None
-
-
-def attempts(night: NightRecord, phase: Phase, arm: Arm, candidate: str | None, replicate: int) -> int:
-    """Return how often this replicate was tried and ended without scores."""
-    wanted = (phase, arm, candidate, replicate)
-    return sum(
-        1
-        for p in night.probes
-        if (p.plan.phase, p.plan.arm, p.plan.candidate, p.plan.replicate) == wanted and as_run(p) is None
-    )
-
-
-def live_candidates(night: NightRecord) -> list[str]:
-    """Return the ids of candidates that still want replicates, in order of proposal."""
-    return [name for name in night.candidates if _is_live(night.readings.get(name, ()))]
-
-
-def _is_live(readings: Sequence[CandidateReading]) -> bool:
-    return not readings or readings[-1].decision == "more"
 
 
 def _usable(correlation: float | None) -> float:

@@ -1,6 +1,6 @@
 """The night as a graph: wiring only.
 
-check → calibrate ⇄ probe → propose → probe → decide → propose … → confirm ⇄ probe → report
+check → calibrate ⇄ probe → propose → probe → decide → propose … → settle ⇄ probe → confirm ⇄ probe → report
 """
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
@@ -26,15 +26,19 @@ def build_graph(
     graph.add_node("propose", nodes.propose_candidates)
     graph.add_node("probe", nodes.run_probes)
     graph.add_node("decide", nodes.decide)
+    graph.add_node("settle", nodes.settle_recipe)
     graph.add_node("confirm", nodes.confirm)
     graph.add_node("report", nodes.report)
 
     graph.add_edge(START, "check")
     graph.add_edge("check", "calibrate")
-    graph.add_conditional_edges("calibrate", _next, ["probe", "propose"])
-    graph.add_conditional_edges("propose", _next, ["probe", "confirm"])
+    graph.add_conditional_edges("calibrate", _next, ["probe", "propose", "decide"])
+    graph.add_conditional_edges("propose", _next, ["probe", "settle", "confirm"])
+    graph.add_conditional_edges("settle", _next, ["probe", "confirm"])
     graph.add_conditional_edges(
-        "probe", _next, {"calibrate": "calibrate", "decide": "decide", "confirm": "confirm", "stop": END}
+        "probe",
+        _next,
+        {"calibrate": "calibrate", "decide": "decide", "settle": "settle", "confirm": "confirm", "stop": END},
     )
     graph.add_edge("decide", "propose")
     graph.add_conditional_edges("confirm", _next, ["probe", "report"])

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from agent.context import NightContext
 from agent.drift import hold_against_earlier_nights
-from agent.evidence import Referee, category_noise, confirmation_runs, live_candidates, measure_noise
+from agent.evidence import category_noise, confirmation_runs, measure_noise
 from agent.plan import NightPlan
-from agent.proposing import propose
+from agent.recipes import trained_recipe
+from agent.referee import Referee
 from agent.schedule import (
     Wanted,
     failed_baselines,
+    is_undecided,
+    live_candidates,
     missing_calibration,
     missing_confirmation,
-    next_round,
+    missing_rehearsal,
+    missing_search,
+    price,
     probes_used,
     to_plans,
-    trained_recipe,
+    where_it_broke_off,
 )
-from agent.state import NightState
+from agent.search import affordable_confirmation, end_exploring, plan_search, race_places, refusal
+from agent.settling import decided, drop_for_rehearsal, move, settle
+from agent.state import Next, NightState, Step
 from probes.errors import NightlabError
 from probes.recipe import Recipe
 from probes.statistics.confirmation import confirm as confirm_runs
@@ -34,6 +43,12 @@ from tracking import events as ev
 LEAST_CALIBRATION = 3
 """Fewer scored baselines: no noise, no night."""
 
+AFTER_PROBES: Mapping[Step, Next] = {
+    "calibrate": "calibrate",
+    "search": "decide",
+    "rehearse": "settle",
+    "confirm": "confirm",
+}
 Update = dict[str, Any]
 
 
@@ -59,36 +74,22 @@ def calibrate(state: NightState, runtime: Runtime[NightContext]) -> Update:
             f"the baseline left {noise.runs} scored replicates, {LEAST_CALIBRATION} are needed to know the noise: "
             f"{causes}. See the probes' logs, mend the recipe or the machine, and start a new night"
         )
-    if night.noise is None:
+    if not night.candidates:
         hold_against_earlier_nights(context)
         _record_noise(context)
-    return {"step": "search", "next": "probe" if live_candidates(night) else "propose"}
+    return {"step": "search", "next": where_it_broke_off(night)}
 
 
 def propose_candidates(state: NightState, runtime: Runtime[NightContext]) -> Update:
-    """Fill the race with candidates, or end the search."""
+    """Plan the next round or block, or end the search."""
     context = runtime.context
-    night, plan = context.night, context.plan
-    if night.search_ended is not None:
+    if context.night.search_ended is not None:
         return {"step": "confirm", "next": "confirm"}
-    reason = context.budget.refusal(probes_used(night), 1, reserve_confirmation=True)
-    while reason is None and len(live_candidates(night)) < max(plan.side_by_side, context.launcher.workers):
-        proposal = propose(night, plan, context.lanes, context.proposer)
-        if proposal is None:
-            reason = None if live_candidates(night) else "every lane is exhausted"
-            break
-        if isinstance(proposal, tuple):
-            change, refusal = proposal
-            context.record(
-                ev.ProposalRefused(
-                    at=context.clock.now(), proposer=context.proposer, proposal=change.model_dump(), reason=refusal
-                )
-            )
-        else:
-            context.record(ev.CandidateProposed(at=context.clock.now(), candidate=proposal))
+    reason = None if context.night.design == "rehearsal" else plan_search(context)
     if reason is not None:
-        _end_search(context, reason)
-        return {"step": "confirm", "next": "confirm"}
+        end_exploring(context, reason)
+    if context.night.design == "rehearsal":
+        return {"step": "rehearse", "next": "settle"}
     return {"step": "search", "next": "probe", "rounds": state["rounds"] + 1}
 
 
@@ -96,11 +97,11 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
     """Run what the present step lacks; the ledger learns of each probe as it ends. What is measured is not repeated."""
     context = runtime.context
     wanted = _wanted(state, context)
-    searching, refusal = state["step"] != "confirm", None
-    while wanted and (refusal := context.budget.refusal(probes_used(context.night), len(wanted), searching)):
+    searching, refused = state["step"] != "confirm", None
+    while wanted and (refused := context.budget.refusal(probes_used(context.night), price(wanted), searching)):
         wanted.pop()
-    if refusal and not wanted and state["step"] == "calibrate":
-        raise NightlabError(f"the night cannot be calibrated: {refusal}; raise the budget in [budget]")
+    if refused and not wanted and state["step"] == "calibrate":
+        raise NightlabError(f"the night cannot be calibrated: {refused}; raise the budget in [budget]")
 
     def started(plan: ev.ProbePlan) -> None:
         context.record(ev.ProbeStarted(at=context.clock.now(), plan=plan, key=plan.request.key))
@@ -116,25 +117,43 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
     context.launcher.run([plan for plan in plans if plan.request.key not in measured], started, finished)
     if context.launcher.is_stopping:
         return {"next": "stop"}
-    return {"next": "decide" if state["step"] == "search" else state["step"]}
+    return {"next": AFTER_PROBES[state["step"]]}
 
 
 def decide(state: NightState, runtime: Runtime[NightContext]) -> Update:
-    """Let the referee read every live candidate, and move the working recipe."""
+    """Let the referee read every live candidate, the most promising first, and move the working recipe."""
     context = runtime.context
     night = context.night
+    _finish_moves(context)
     referee = Referee(night, context.plan)
-    for name in live_candidates(night):
+    for name in sorted(live_candidates(night), key=lambda n: -referee.effect(n).mean if night.seen[n] else 0.0):
         reading, last = referee.read(name), night.reading(name)
-        if reading is None or (last is not None and last.replicates == reading.replicates and last == reading):
+        if reading is None or last == reading or not (is_undecided(night, name) or reading.effect is None):
             continue
         context.record(ev.CandidateDecided(at=context.clock.now(), candidate=name, reading=reading))
         if reading.decision == "accept":
-            _move(context, (*night.accepted, name))
+            move(context, (*night.accepted, name))
             referee = Referee(night, context.plan)
     _let_go(context, referee)
     _withdraw(context)
     return {"step": "search", "next": "propose"}
+
+
+def settle_recipe(state: NightState, runtime: Runtime[NightContext]) -> Update:
+    """Choose the final recipe, rehearse it as a whole, and end the search."""
+    context = runtime.context
+    night, plan = context.night, context.plan
+    if night.search_ended is not None:
+        return {"step": "confirm", "next": "confirm"}
+    if not any(slot[:2] == ("search", "final") for slot in (*night.scored, *night.failed)):
+        _park_the_rest(context)
+        settle(context)
+    while not missing_rehearsal(night, plan) and drop_for_rehearsal(context):
+        pass
+    if missing_rehearsal(night, plan) and refusal(context, 1) is None:
+        return {"step": "rehearse", "next": "probe"}
+    _end_search(context)
+    return {"step": "confirm", "next": "confirm"}
 
 
 def confirm(state: NightState, runtime: Runtime[NightContext]) -> Update:
@@ -181,44 +200,57 @@ def night_power(plan: NightPlan, noise: Noise, source: str = "assumed") -> Power
 
 def _wanted(state: NightState, context: NightContext) -> list[Wanted]:
     night, plan = context.night, context.plan
-    if state["step"] == "calibrate":
-        return missing_calibration(night, plan)
-    if state["step"] == "confirm":
-        return missing_confirmation(night, plan)
-    return next_round(night, plan, context.lanes)
+    match state["step"]:
+        case "calibrate":
+            return missing_calibration(night, plan)
+        case "search":
+            return missing_search(night, plan, context.lanes, race_places(context))
+        case "rehearse":
+            return missing_rehearsal(night, plan)
+        case "confirm":
+            return missing_confirmation(night, plan)
 
 
-def _record_noise(context: NightContext) -> None:
-    """Record the noise pooled over everything measured so far, and the power that it leaves."""
-    noise = measure_noise(context.night, context.plan)
-    context.record(ev.NoiseEstimated(at=context.clock.now(), noise=noise))
-    power = night_power(context.plan, noise, "measured")
-    context.record(ev.PowerChecked(at=context.clock.now(), power=power))
-
-
-def _end_search(context: NightContext, reason: str) -> None:
+def _record_noise(context: NightContext, confirm_probes: int | None = None) -> None:
+    """Record the noise pooled over everything measured so far and the power that it leaves, unless they are known."""
     night, now = context.night, context.clock.now
+    noise = measure_noise(night, context.plan)
+    if noise != night.noise:
+        context.record(ev.NoiseEstimated(at=now(), noise=noise))
+    plan = replace(context.plan, confirm_probes=confirm_probes or context.plan.confirm_probes)
+    power = night_power(plan, noise, "measured")
+    if power != night.power:
+        context.record(ev.PowerChecked(at=now(), power=power))
+
+
+def _park_the_rest(context: NightContext) -> None:
+    night = context.night
+    text = f"the search ended before it was decided ({night.designs[-1].reason})"
     for name in live_candidates(night):
         last = night.reading(name)
-        text = f"the search ended before it was decided ({reason})"
         reading = last.model_copy(update={"decision": "park", "reason": text}) if last else None
         context.record(
-            ev.CandidateDecided(at=now(), candidate=name, reading=reading or failed_reading("park", 0, text))
+            ev.CandidateDecided(
+                at=context.clock.now(), candidate=name, reading=reading or failed_reading("park", 0, text)
+            )
         )
-    _record_noise(context)
-    context.record(ev.SearchEnded(at=now(), reason=reason))
 
 
-def _move(context: NightContext, accepted: tuple[str, ...]) -> None:
-    """Record the working recipe that `accepted` gives; a change that no longer fits on the others is left out."""
-    recipe, kept = context.plan.baseline, list[str]()
-    for name in accepted:
-        change = context.night.candidates[name].change
-        lane = context.lanes[change.lane]
-        if lane.refusal(change, recipe) is None:
-            recipe = lane.apply(change, recipe)
-            kept.append(name)
-    context.record(ev.WorkingRecipeMoved(at=context.clock.now(), accepted=tuple(kept), recipe=recipe))
+def _end_search(context: NightContext) -> None:
+    """Record the noise of the whole search, and how large the confirmation will be."""
+    night = context.night
+    probes = affordable_confirmation(context) if night.accepted else context.plan.confirm_probes
+    _record_noise(context, probes)
+    reason = night.designs[-1].reason
+    context.record(ev.SearchEnded(at=context.clock.now(), reason=reason, confirm_probes=probes))
+
+
+def _finish_moves(context: NightContext) -> None:
+    """Make the moves of accepted readings that an interruption cut off."""
+    night = context.night
+    for name, readings in night.readings.items():
+        if readings[-1].decision == "accept" and name not in night.accepted and not night.is_live(name):
+            move(context, (*night.accepted, name))
 
 
 def _let_go(context: NightContext, referee: Referee) -> None:
@@ -228,9 +260,9 @@ def _let_go(context: NightContext, referee: Referee) -> None:
         reading = referee.read(name)
         if reading is not None:
             gone = reading.model_copy(update={"decision": "park", "reason": reason})
-            context.record(ev.CandidateDecided(at=context.clock.now(), candidate=name, reading=gone))
+            decided(context, name, gone)
     if leaving:
-        _move(context, tuple(name for name in night.accepted if name not in leaving))
+        move(context, tuple(name for name in night.accepted if name not in leaving))
 
 
 def _withdraw(context: NightContext) -> None:

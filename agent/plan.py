@@ -51,6 +51,14 @@ class NightPlan:
         """Return the train seed of a replicate: the same for every recipe, so that probes pair by seed."""
         return self._seed("search", replicate)
 
+    def block_seed(self, block: int, row: int) -> int:
+        """Return the train seed of a block's row; every row has its own."""
+        return self._seed(f"block-{block}", row)
+
+    def rehearsal_seed(self, replicate: int) -> int:
+        """Return the train seed of a rehearsal."""
+        return self._seed("rehearsal", replicate)
+
     def confirm_seed(self, arm: str, replicate: int) -> int:
         """Return a train seed used nowhere else in the night; the two arms share none."""
         return self._seed(f"confirm-{arm}", replicate)

@@ -39,8 +39,8 @@ class Launcher(Protocol):
 class RequestBuilder(Protocol):
     """Turns a recipe and a seed into the request of a probe."""
 
-    def __call__(self, recipe: Recipe, seed: int, split: Split) -> ProbeRequest:
-        """Return the request; equal arguments give equal keys."""
+    def __call__(self, recipe: Recipe, seed: int, split: Split, smoke: bool = False) -> ProbeRequest:
+        """Return the request; equal arguments give equal keys. A smoke run takes a quarter of the steps."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from agent.plan import NightPlan
 from lanes.lane import Lane, Tried
@@ -14,15 +14,22 @@ TURNS: tuple[LaneName, ...] = ("hyperparameters", "data_mix", "hyperparameters",
 
 
 def propose(
-    night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane], proposer: str
+    night: NightRecord,
+    plan: NightPlan,
+    lanes: Mapping[LaneName, Lane],
+    proposer: str,
+    closed: Collection[tuple[str, str]] = (),
 ) -> Candidate | tuple[Change, str] | None:
-    """Return the next candidate; a change with the reason it was refused; None when every lane is exhausted."""
+    """Return the next candidate; a change with the reason it was refused; None when every lane is exhausted.
+
+    Knobs in `closed`, each with its lane, are left out.
+    """
     assert night.working_recipe is not None
     working, asked = night.working_recipe, len(night.candidates) + len(night.refusals)
     tried = tried_moves(night)
     for name in lanes_in_turn(asked, lanes):
         lane = lanes[name]
-        change = lane.ask(working, tried, plan.ask_seed(asked))
+        change = lane.ask(working, tried, plan.ask_seed(asked), [knob for at, knob in closed if at == name])
         if change is None:
             continue
         refusal = lane.refusal(change, working)

@@ -8,43 +8,97 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
-from agent.evidence import as_run, attempts, live_candidates, scored_replicates
 from agent.plan import NightPlan
 from agent.ports import RequestBuilder
+from agent.recipes import combine, trained_recipe
+from agent.state import Next
 from lanes.lane import Lane
 from probes.candidate import LaneName
+from probes.outcome import ProbeStatus
 from probes.recipe import Recipe
 from probes.request import Split
-from tracking.events import Arm, Phase, ProbePlan
-from tracking.night import NightRecord
+from tracking.events import ProbePlan
+from tracking.night import NightRecord, Slot
+
+SMOKE_BASELINES = 2
+"""Smoke runs of the baseline that a change's smoke run is held against."""
+SMOKE_COST = 0.25
+"""Price of a smoke run in probes."""
+RECIPES_FAULT = frozenset({ProbeStatus.TIMED_OUT, ProbeStatus.OUT_OF_MEMORY, ProbeStatus.DIVERGED})
+"""Ends that the recipe would come to again; a crash may be the machine's."""
+UNREAD_PROMISE = 0.2
+"""P(worthwhile) a candidate is taken to have before its first reading, when places in a round are given out."""
 
 
 @dataclass(frozen=True)
 class Wanted:
     """A probe that is missing."""
 
-    phase: Phase
-    arm: Arm
+    slot: Slot
     replicate: int
     recipe: Recipe
     seed: int
-    split: Split
-    candidate: str | None = None
+    split: Split = "search"
     changes: tuple[str, ...] = ()
 
 
 def missing_calibration(night: NightRecord, plan: NightPlan) -> list[Wanted]:
     """Return the baseline replicates that calibration still lacks."""
     return [
-        _baseline(plan, replicate)
+        wanted
         for replicate in range(plan.referee.calibration_runs)
-        if _is_open(night, plan, "calibrate", "baseline", None, replicate)
+        if is_open(night, plan, (wanted := _baseline(plan, replicate)).slot, replicate)
     ]
 
 
-def next_round(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane]) -> list[Wanted]:
-    """Return the probes of this round: a baseline replicate when one is due, and one replicate per live candidate.
+def missing_search(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane], places: int) -> list[Wanted]:
+    """Return what the search lacks now: rows of an open block, else smoke runs, else a round of the race."""
+    rows = open_rows(night, plan, lanes)
+    if rows:
+        return rows
+    if night.design == "blocks":
+        return missing_smoke(night, plan, lanes)
+    return next_round(night, plan, lanes, places)
+
+
+def open_rows(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane]) -> list[Wanted]:
+    """Return the rows of the latest block that have not been measured yet."""
+    if not night.blocks:
+        return []
+    block = night.blocks[-1]
+    slot = Slot("search", "block", block=block.number)
+    wanted: list[Wanted] = []
+    for row, changes in enumerate(block.rows):
+        if is_open(night, plan, slot, row):
+            recipe = combine(plan.baseline, changes, night.candidates, lanes)
+            assert isinstance(recipe, Recipe), recipe
+            wanted.append(Wanted(slot, row, recipe, plan.block_seed(block.number, row), changes=changes))
+    return wanted
+
+
+def missing_smoke(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane]) -> list[Wanted]:
+    """Return the smoke runs that live candidates, and the baseline they are held against, still lack."""
+    if not plan.referee.smoke:
+        return []
+    fresh = [name for name in live_candidates(night) if not night.seen[name] and name not in night.readings]
+    wanted = [_smoke(night, plan, lanes, name) for name in fresh]
+    wanted = [want for want in wanted if is_open(night, plan, want.slot, 0)]
+    if not fresh:
+        return []
+    slot = Slot("smoke", "baseline")
+    baselines = [Wanted(slot, r, plan.baseline, plan.search_seed(r)) for r in range(SMOKE_BASELINES)]
+    return [*(b for b in baselines if is_open(night, plan, slot, b.replicate)), *wanted]
+
+
+def has_begun(night: NightRecord, candidate: str) -> bool:
+    """Whether a candidate has been probed or smoke-tested."""
+    return night.seen[candidate] > 0 or Slot("smoke", "candidate", candidate) in night.scored
+
+
+def next_round(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane], places: int) -> list[Wanted]:
+    """Return the probes of a round: a baseline replicate when one is due, and one of each of the best candidates.
 
     A candidate whose replicate of this round has already ended waits for the others, so that a round cut short by an
     interruption is completed before anything is decided.
@@ -53,39 +107,78 @@ def next_round(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lan
     replicate = due_baseline(night, plan)
     if replicate is not None:
         wanted.append(_baseline(plan, replicate))
-    for name in live_candidates(night):
-        reading = night.reading(name)
-        decided = reading.replicates if reading else 0
-        done = scored_replicates(night, "search", "candidate", name)
-        if len(done) > decided:
+    for name in racing(night, places):
+        if is_undecided(night, name):
             continue
+        slot = Slot("search", "candidate", name)
+        done = night.scored.get(slot, {})
         replicate = next(r for r in range(len(done) + 1) if r not in done)
-        wanted.append(_candidate(night, plan, lanes, name, replicate))
+        recipe = trained_recipe(night, lanes, name)
+        assert isinstance(recipe, Recipe), recipe
+        changes = (*night.accepted, name)
+        wanted.append(Wanted(slot, replicate, recipe, plan.search_seed(replicate), changes=changes))
     return wanted
+
+
+def racing(night: NightRecord, places: int) -> list[str]:
+    """Return the live candidates of this round: those that have begun it, then the most promising."""
+
+    def promise(name: str) -> tuple[bool, float]:
+        reading = night.reading(name)
+        chance = reading.worthwhile_probability if reading else None
+        return not is_undecided(night, name), -(UNREAD_PROMISE if chance is None else chance)
+
+    chosen = sorted(live_candidates(night), key=promise)[:places]
+    return [name for name in night.candidates if name in chosen]
+
+
+def is_undecided(night: NightRecord, candidate: str) -> bool:
+    """Whether there are scores of a live candidate that the referee has not read."""
+    reading = night.reading(candidate)
+    return night.is_live(candidate) and night.seen[candidate] > (reading.replicates if reading else 0)
+
+
+def where_it_broke_off(night: NightRecord) -> Next:
+    """Return the node at which a search goes on whose position was lost: every node completes what it began."""
+    if not night.candidates or night.design == "rehearsal":
+        return "propose"
+    if night.last_step == "probe_finished":
+        return "probe"
+    return "decide" if night.last_step in ("candidate_decided", "working_recipe_moved") else "propose"
 
 
 def due_baseline(night: NightRecord, plan: NightPlan) -> int | None:
     """Return the number of the interleaved baseline replicate that is due, None when none is."""
-    decided = sum(readings[-1].replicates for readings in night.readings.values())
-    due = plan.referee.calibration_runs + decided // plan.referee.baseline_every
+    raced = sum(len(done) for slot, done in night.scored.items() if slot[:2] == ("search", "candidate"))
+    due = plan.referee.calibration_runs + raced // plan.referee.baseline_every
     for replicate in range(plan.referee.calibration_runs, due):
-        if _is_open(night, plan, "calibrate", "baseline", None, replicate):
+        if is_open(night, plan, Slot("calibrate", "baseline"), replicate):
             return replicate
     return None
+
+
+def missing_rehearsal(night: NightRecord, plan: NightPlan) -> list[Wanted]:
+    """Return the probes of the final recipe as a whole that the search still lacks."""
+    assert night.working_recipe is not None
+    slot = Slot("search", "final", changes=night.accepted)
+    recipe, changes = night.working_recipe, night.accepted
+    return [
+        Wanted(slot, replicate, recipe, plan.rehearsal_seed(replicate), changes=changes)
+        for replicate in range(plan.referee.rehearsals if changes else 0)
+        if is_open(night, plan, slot, replicate)
+    ]
 
 
 def missing_confirmation(night: NightRecord, plan: NightPlan) -> list[Wanted]:
     """Return the confirmation probes still missing, the two arms in turn, on fresh seeds and held-out items."""
     assert night.working_recipe is not None
-    arms: tuple[tuple[Arm, Recipe, tuple[str, ...]], ...] = (
-        ("baseline", plan.baseline, ()),
-        ("final", night.working_recipe, night.accepted),
-    )
+    base = (Slot("confirm", "baseline"), plan.baseline, ())
+    final = (Slot("confirm", "final", changes=night.accepted), night.working_recipe, night.accepted)
     return [
-        Wanted("confirm", arm, replicate, recipe, plan.confirm_seed(arm, replicate), "held_out", changes=changes)
-        for replicate in range(plan.confirm_probes // 2)
-        for arm, recipe, changes in arms
-        if _is_open(night, plan, "confirm", arm, None, replicate)
+        Wanted(slot, replicate, recipe, plan.confirm_seed(slot.arm, replicate), "held_out", changes)
+        for replicate in range((night.confirm_probes or plan.confirm_probes) // 2)
+        for slot, recipe, changes in (base, final)
+        if is_open(night, plan, slot, replicate)
     ]
 
 
@@ -95,62 +188,65 @@ def to_plans(night: NightRecord, wanted: list[Wanted], make_request: RequestBuil
     number = max(used, default=0)
     plans: list[ProbePlan] = []
     for want in wanted:
-        request = make_request(want.recipe, want.seed, want.split)
+        request = make_request(want.recipe, want.seed, want.split, smoke=want.slot.phase == "smoke")
         lost = night.open_plans.get(request.key)
         if lost is None:
             number += 1
         plans.append(
             ProbePlan(
                 number=lost.number if lost else number,
-                phase=want.phase,
-                arm=want.arm,
-                candidate=want.candidate,
+                phase=want.slot.phase,
+                arm=want.slot.arm,
+                candidate=want.slot.candidate,
+                block=want.slot.block,
                 changes=want.changes,
                 replicate=want.replicate,
-                attempt=1 + attempts(night, want.phase, want.arm, want.candidate, want.replicate),
+                attempt=1 + night.tries(want.slot, want.replicate),
                 request=request,
             )
         )
     return plans
 
 
-def trained_recipe(night: NightRecord, lanes: Mapping[LaneName, Lane], candidate: str) -> Recipe | str:
-    """Return the candidate's change on the present working recipe, or why it no longer fits there."""
-    assert night.working_recipe is not None
-    proposed = night.candidates[candidate]
-    lane = lanes[proposed.change.lane]
-    if proposed.parent == night.working_recipe.fingerprint:
-        return proposed.recipe
-    refusal = lane.refusal(proposed.change, night.working_recipe)
-    return refusal if refusal is not None else lane.apply(proposed.change, night.working_recipe)
+def live_candidates(night: NightRecord) -> list[str]:
+    """Return the ids of candidates that still want probes, in order of proposal."""
+    return [name for name in night.candidates if night.is_live(name)]
 
 
 def probes_used(night: NightRecord) -> int:
-    """Count the probes that ended, in whatever status."""
-    return len(night.probes)
+    """Return what the night has spent, in probes: smoke runs count a quarter, failed probes whole."""
+    smoke = sum(len(done) for slot, done in night.scored.items() if slot.phase == "smoke")
+    smoke += sum(len(lost) for slot, lost in night.failed.items() if slot.phase == "smoke")
+    return len(night.probes) - smoke + ceil(smoke * SMOKE_COST)
+
+
+def price(wanted: list[Wanted]) -> int:
+    """Return what the wanted probes will cost, in probes."""
+    smoke = sum(want.slot.phase == "smoke" for want in wanted)
+    return len(wanted) - smoke + ceil(smoke * SMOKE_COST)
 
 
 def failed_baselines(night: NightRecord) -> list[str]:
     """Return the messages of baseline probes that left no scores."""
-    return [p.outcome.message or p.outcome.status for p in night.probes if p.plan.arm == "baseline" and not as_run(p)]
+    lost = (probe for slot, probes in night.failed.items() if slot.arm == "baseline" for probe in probes)
+    return [probe.outcome.message or probe.outcome.status for probe in lost]
+
+
+def is_open(night: NightRecord, plan: NightPlan, slot: Slot, replicate: int) -> bool:
+    """Whether a replicate has no scores and is worth another try: what a recipe did once, it would do again."""
+    if replicate in night.scored.get(slot, ()):
+        return False
+    lost = [probe for probe in night.failed.get(slot, ()) if probe.plan.replicate == replicate]
+    is_ruled_out = slot.arm != "baseline" and any(p.outcome.status in RECIPES_FAULT for p in lost)
+    return not is_ruled_out and len(lost) < plan.max_attempts
 
 
 def _baseline(plan: NightPlan, replicate: int) -> Wanted:
-    return Wanted("calibrate", "baseline", replicate, plan.baseline, plan.search_seed(replicate), "search")
+    return Wanted(Slot("calibrate", "baseline"), replicate, plan.baseline, plan.search_seed(replicate))
 
 
-def _candidate(
-    night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane], name: str, replicate: int
-) -> Wanted:
+def _smoke(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane], name: str) -> Wanted:
     recipe = trained_recipe(night, lanes, name)
     assert isinstance(recipe, Recipe), recipe
     changes = (*night.accepted, name)
-    seed = plan.search_seed(replicate)
-    return Wanted("search", "candidate", replicate, recipe, seed, "search", candidate=name, changes=changes)
-
-
-def _is_open(
-    night: NightRecord, plan: NightPlan, phase: Phase, arm: Arm, candidate: str | None, replicate: int
-) -> bool:
-    done = replicate in scored_replicates(night, phase, arm, candidate)
-    return not done and attempts(night, phase, arm, candidate, replicate) < plan.max_attempts
+    return Wanted(Slot("smoke", "candidate", name), 0, recipe, plan.search_seed(0), changes=changes)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-Step = Literal["calibrate", "search", "confirm"]
-Next = Literal["probe", "calibrate", "propose", "decide", "confirm", "report", "stop"]
+Step = Literal["calibrate", "search", "rehearse", "confirm"]
+Next = Literal["probe", "calibrate", "propose", "decide", "settle", "confirm", "report", "stop"]
 
 
 class NightState(TypedDict):

@@ -6,7 +6,7 @@ A concrete lane adds where its knobs live in a recipe; a picker adds which open 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
 from pydantic import ValidationError
@@ -92,11 +92,11 @@ class KnobLane(ABC):
         """Return the earlier proposal of the same move, which makes this one a replicate; None when it is new."""
         return was_tried(self._knobs[change.knob], change, tried)
 
-    def ask(self, working: Recipe, tried: Sequence[Tried], seed: int) -> Change | None:
+    def ask(self, working: Recipe, tried: Sequence[Tried], seed: int, closed: Collection[str] = ()) -> Change | None:
         """Return the next change against `working`, never a move in `tried`; None when nothing is left."""
         own = [t for t in tried if t.change.lane == self._name]
         values = {name: self.value(working, name) for name in self._knobs}
-        knobs = open_knobs(self._knobs, values, own)
+        knobs = [knob for knob in open_knobs(self._knobs, values, own) if knob.name not in closed]
         if not knobs:
             return None
         name, after = self._picker(knobs, Random(f"{seed}/{self._name}/{len(own)}"))

@@ -6,7 +6,7 @@ uninterrupted one would have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from probes.candidate import Change, KnobValue, LaneName
@@ -50,8 +50,10 @@ class Lane(Protocol):
         """Return `working` with `change`; call it only when `refusal` is None."""
         ...
 
-    def ask(self, working: Recipe, tried: Sequence[Tried], seed: int) -> Change | None:
+    def ask(self, working: Recipe, tried: Sequence[Tried], seed: int, closed: Collection[str] = ()) -> Change | None:
         """Return the next change against `working`, never a move in `tried`; None when nothing is left.
+
+        Knobs in `closed` are left out: a block takes one change of each.
 
         Deterministic in its arguments.
         """

@@ -96,16 +96,17 @@ class RequestMaker:
             # The recipe holds the file's name; what it says belongs to the probe's identity too.
             self._versions = {**self._versions, "chat_template": _template_digest(template)}
 
-    def __call__(self, recipe: Recipe, seed: int, split: Split) -> ProbeRequest:
-        """Return the request; equal arguments give equal keys."""
+    def __call__(self, recipe: Recipe, seed: int, split: Split, smoke: bool = False) -> ProbeRequest:
+        """Return the request; equal arguments give equal keys. A smoke run asks once per item."""
+        steps = self._config.probe.steps
         request = ProbeRequest(
-            recipe=recipe.replace(steps=self._config.probe.steps),
+            recipe=recipe.replace(steps=max(1, steps // 4) if smoke else steps),
             seed=seed,
             split=split,
             base_model=self._inputs.base_model,
             train=self._inputs.train,
             suite=self._inputs.search if split == "search" else self._inputs.held_out,
-            samples=self._config.suite.samples,
+            samples=1 if smoke else self._config.suite.samples,
             generation=self._config.suite.generation,
             versions=self._versions,
             folder="-",

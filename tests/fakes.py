@@ -52,9 +52,9 @@ class OpenBudget:
         return None if probes_used + probes_wanted <= limit else f"the budget of {self._probes} probes is spent"
 
 
-def make_request(recipe: Recipe, seed: int, split: Split) -> ProbeRequest:
+def make_request(recipe: Recipe, seed: int, split: Split, smoke: bool = False) -> ProbeRequest:
     return ProbeRequest(
-        recipe=recipe.replace(steps=10),
+        recipe=recipe.replace(steps=3 if smoke else 10),
         seed=seed,
         split=split,
         base_model=FileRef(path="/model", digest="m"),

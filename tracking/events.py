@@ -135,10 +135,10 @@ class ProposalRefused(_Event):
 
 
 class DesignChosen(_Event):
-    """From here on the search spends its probes in this way."""
+    """From here on the search spends its probes in this way; after `rehearsal` nothing new is tried."""
 
     kind: Literal["design_chosen"] = "design_chosen"
-    design: Literal["race", "blocks"]
+    design: Literal["race", "blocks", "rehearsal"]
     reason: str
 
 

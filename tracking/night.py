@@ -6,12 +6,13 @@ and the report. It decides nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from probes.candidate import Candidate
 from probes.comparability import conditions_key, require_comparable
@@ -58,6 +59,36 @@ class FinishedProbe:
         return self.outcome.status is ProbeStatus.COMPLETED
 
 
+class Slot(NamedTuple):
+    """A question that replicates answer."""
+
+    phase: ev.Phase
+    arm: ev.Arm
+    candidate: str | None = None
+    block: int | None = None
+    changes: tuple[str, ...] = ()
+    """Only for the arm `final`, whose recipe may still change during the search."""
+
+
+def slot_of(plan: ev.ProbePlan) -> Slot:
+    """Return the question that a probe answers."""
+    changes = plan.changes if plan.arm == "final" else ()
+    return Slot(plan.phase, plan.arm, plan.candidate, plan.block, changes)
+
+
+_NO_STEPS = frozenset(
+    {
+        "session_started",
+        "session_resumed",
+        "session_stopped",
+        "power_checked",
+        "noise_estimated",
+        "probe_started",
+        "warned",
+    }
+)
+
+
 @dataclass
 class NightRecord:
     """Everything a reader of the ledger may want to know, in the order in which it happened."""
@@ -76,8 +107,10 @@ class NightRecord:
     refusals: list[ev.ProposalRefused] = field(default_factory=list[ev.ProposalRefused])
     designs: list[ev.DesignChosen] = field(default_factory=list[ev.DesignChosen])
     blocks: list[Block] = field(default_factory=list[Block])
-    revisits: dict[str, int] = field(default_factory=dict[str, int])
-    """Candidate → its readings when it was last taken up again."""
+    revisits: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    """Candidate → for each time it was taken up again the readings it had."""
+    moves_at_reading: dict[str, int] = field(default_factory=dict[str, int])
+    """Candidate → moves of the working recipe before its latest reading."""
     accepted: tuple[str, ...] = ()
     moves: list[tuple[int, tuple[str, ...]]] = field(default_factory=list[tuple[int, tuple[str, ...]]])
     """Probes finished before the working recipe moved, and what was accepted then."""
@@ -89,6 +122,14 @@ class NightRecord:
     warnings: list[ev.Warned] = field(default_factory=list[ev.Warned])
     resumes: list[ev.SessionResumed] = field(default_factory=list[ev.SessionResumed])
     stopped: ev.SessionStopped | None = None
+    scored: dict[Slot, dict[int, FinishedProbe]] = field(default_factory=dict[Slot, dict[int, FinishedProbe]])
+    """Question → replicate → the probe that has its scores."""
+    failed: dict[Slot, list[FinishedProbe]] = field(default_factory=dict[Slot, list[FinishedProbe]])
+    """Question → probes that left none."""
+    seen: Counter[str] = field(default_factory=Counter[str])
+    """Candidate → scored probes of the search with its change."""
+    last_step: str = ""
+    """Kind of the latest event that moved the night on; starts, stops, warnings and announcements do not."""
     first_at: str = ""
     last_at: str = ""
     active_s: float = 0.0
@@ -108,6 +149,8 @@ class NightRecord:
             self.active_s += max(0.0, seconds_between(self.last_at, event.at))
         self.first_at = self.first_at or event.at
         self.last_at = event.at
+        if event.kind not in _NO_STEPS:
+            self.last_step = event.kind
         match event:
             case ev.SessionStarted():
                 self.started = event
@@ -125,7 +168,7 @@ class NightRecord:
                 self.open_plans[event.key] = event.plan
             case ev.ProbeFinished():
                 self.open_plans.pop(event.outcome.key, None)
-                self.probes.append(FinishedProbe(event.plan, event.outcome, event.at))
+                self._take_probe(FinishedProbe(event.plan, event.outcome, event.at))
             case ev.NoiseEstimated():
                 self.noise = event.noise
             case ev.CandidateProposed():
@@ -137,9 +180,10 @@ class NightRecord:
             case ev.BlockPlanned():
                 self.blocks.append(event.block)
             case ev.CandidateRevisited():
-                self.revisits[event.candidate] = len(self.readings.get(event.candidate, ()))
+                self.revisits.setdefault(event.candidate, []).append(len(self.readings.get(event.candidate, ())))
             case ev.CandidateDecided():
                 self.readings.setdefault(event.candidate, []).append(event.reading)
+                self.moves_at_reading[event.candidate] = len(self.moves)
             case ev.WorkingRecipeMoved():
                 self.moves.append((len(self.probes), event.accepted))
                 self.accepted = event.accepted
@@ -154,6 +198,20 @@ class NightRecord:
             case ev.SessionStopped():
                 self.stopped = event
 
+    def _take_probe(self, probe: FinishedProbe) -> None:
+        self.probes.append(probe)
+        slot = slot_of(probe.plan)
+        if probe.overall is None:
+            self.failed.setdefault(slot, []).append(probe)
+            return
+        self.scored.setdefault(slot, {})[probe.plan.replicate] = probe
+        if probe.plan.phase == "search":
+            self.seen.update(probe.plan.changes)
+
+    def tries(self, slot: Slot, replicate: int) -> int:
+        """Return how often a replicate was tried and ended without scores."""
+        return sum(probe.plan.replicate == replicate for probe in self.failed.get(slot, ()))
+
     @property
     def target(self) -> str:
         """The metric the night raises: a category, or `overall`; `auto` is resolved by the power table."""
@@ -163,6 +221,16 @@ class NightRecord:
         section: Any = self.started.config.get("target", {}) if self.started else {}
         named = str(section.get("category", "overall"))
         return "overall" if named == "auto" else named
+
+    @property
+    def design(self) -> Literal["race", "blocks", "rehearsal"] | None:
+        """How the search spends its probes at present; None before its first."""
+        return self.designs[-1].design if self.designs else None
+
+    def is_live(self, candidate: str) -> bool:
+        """Whether a candidate wants more probes."""
+        readings = self.readings.get(candidate, [])
+        return not readings or readings[-1].decision == "more" or len(readings) in self.revisits.get(candidate, ())
 
     def reading(self, candidate: str) -> CandidateReading | None:
         """Return the latest reading of a candidate, None before the first."""

@@ -119,7 +119,7 @@ def _freest_column(columns: Columns, chance: np.random.Generator) -> NDArray[np.
 
 def _aliasing(columns: Columns, folded: bool) -> str:
     worst, pair = overlap(columns)
-    shared = f"; {pair[0]} and {pair[1]} share {worst:.0%} of their rows' signs" if pair else ""
+    shared = f"; {pair[0]} and {pair[1]} are on together with correlation {worst:.2f}" if pair else ""
     if folded:
         return f"folded over: no main effect carries an interaction of two others{shared}"
     return f"each effect carries a third of every interaction between two other changes{shared}"

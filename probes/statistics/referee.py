@@ -27,6 +27,7 @@ def read_candidate(
     guards: Mapping[str, GuardEvidence],
     replicates: int,
     rules: RefereeConfig,
+    looks: int | None = None,
 ) -> CandidateReading:
     """Judge a candidate by its posterior effect on the target and on every guard.
 
@@ -35,10 +36,12 @@ def read_candidate(
         guards: Guard → what is known of it.
         replicates: Completed probes of the candidate, at least 1.
         rules: Levels and limits.
+        looks: Rounds or blocks it was in, of which `rules.max_replicates` are the most; None: its replicates.
     """
+    looks = replicates if looks is None else looks
     readings = {name: read_guard(evidence, rules) for name, evidence in guards.items()}
     better, worthwhile = target.above(0.0), target.above(rules.worthwhile)
-    decision, reason = _decide(better, worthwhile, readings, replicates, rules)
+    decision, reason = _decide(better, worthwhile, readings, replicates, looks >= rules.max_replicates, rules)
     low, high = target.interval()
     return CandidateReading(
         decision=decision,
@@ -83,7 +86,12 @@ def failed_reading(decision: Decision, replicates: int, reason: str) -> Candidat
 
 
 def _decide(
-    better: float, worthwhile: float, guards: Mapping[str, GuardReading], replicates: int, rules: RefereeConfig
+    better: float,
+    worthwhile: float,
+    guards: Mapping[str, GuardReading],
+    replicates: int,
+    is_last: bool,
+    rules: RefereeConfig,
 ) -> tuple[Decision, str]:
     harmed = [name for name, guard in guards.items() if guard.state == "harmful"]
     unresolved = [name for name, guard in guards.items() if guard.state == "unresolved"]
@@ -97,7 +105,7 @@ def _decide(
     open_question = (
         f"guard unresolved: {_listed(guards, unresolved)}" if unresolved else f"P(effect > 0) = {better:.2f}"
     )
-    if replicates >= rules.max_replicates:
+    if is_last:
         return "park", f"{open_question} after {replicates} replicates"
     return "more", open_question
 

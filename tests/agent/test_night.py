@@ -2,97 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import log
 from pathlib import Path
 
 import pytest
-from fakes import CATEGORIES, FakeClock, MemoryLedger, OpenBudget, SimulatedLauncher, make_request
-
-from agent.context import NightContext
-from agent.night import run_night
-from agent.plan import NightPlan
-from lanes.config import LanesConfig
-from lanes.open import open_lanes
-from probes.errors import NightlabError
-from probes.outcome import ProbeStatus
-from probes.recipe import Curriculum, Recipe
-from probes.statistics.config import RefereeConfig
-from tracking.events import SessionStarted, SessionStopped
-from tracking.night import NightRecord
-
-BASELINE = Recipe(base_model="m", learning_rate=1e-3, rank=8, steps=10, curriculum=Curriculum(sources=("letters",)))
-TAGS = {"category": {name: 20 for name in CATEGORIES}, "source": {"letters": 30, "records": 30}}
-LANES = LanesConfig.model_validate(
-    {
-        "hyperparameters": {
-            "learning_rate": {"low": 2.5e-4, "high": 4e-3, "scale": "log", "max_factor": 2.0},
-            "rank": {"values": [4, 8, 16, 32], "max_factor": 2.0},
-        }
-    }
+from fakes import MemoryLedger, OpenBudget, SimulatedLauncher
+from simulated_nights import (
+    BASELINE,
+    faster_breaks_a_guard,
+    faster_helps,
+    folder,
+    make_night,
+    nothing_helps,
+    without_times,
 )
 
-
-def nothing_helps(recipe: Recipe) -> Mapping[str, float]:
-    return dict.fromkeys(CATEGORIES, -abs(log(recipe.learning_rate / 1e-3)) - 0.3 * len(recipe.mix.rules))
-
-
-def faster_helps(recipe: Recipe) -> Mapping[str, float]:
-    return {"private_voice": 2.5 * log(recipe.learning_rate / 1e-3)}
-
-
-def faster_breaks_a_guard(recipe: Recipe) -> Mapping[str, float]:
-    gain = 2.5 * log(recipe.learning_rate / 1e-3)
-    return {"private_voice": gain, "ground_truth": -2.5 * gain}
-
-
-def make_night(
-    tmp_path: Path, launcher: SimulatedLauncher, events: MemoryLedger | None = None, **changes: object
-) -> NightContext:
-    plan = NightPlan(
-        session="test",
-        seed=3,
-        baseline=BASELINE,
-        target="private_voice",
-        guards={"ground_truth": 1.5, "verified_response": 1.5},
-        referee=RefereeConfig(),
-        budget_probes=60,
-        confirm_probes=16,
-        max_attempts=2,
-        search_items={name: launcher.items for name in CATEGORIES},
-        held_out_items={name: launcher.items for name in CATEGORIES},
-        samples=1,
-        **changes,  # type: ignore[arg-type]
-    )
-    ledger, clock = events or MemoryLedger(), FakeClock()
-    context = NightContext(
-        plan=plan,
-        ledger=ledger,
-        night=NightRecord.replay(ledger.written),
-        launcher=launcher,
-        lanes=open_lanes(LANES, BASELINE, TAGS, "optuna"),
-        budget=OpenBudget(60, 16),
-        clock=clock,
-        make_request=make_request,
-        checkpoint_path=tmp_path / "checkpoints.sqlite",
-    )
-    if not ledger.written:
-        context.record(
-            SessionStarted(
-                at=clock.now(), session="test", config={}, config_digest="", baseline=BASELINE, provenance={}
-            )
-        )
-    return context
-
-
-def folder(parent: Path, name: str) -> Path:
-    (parent / name).mkdir()
-    return parent / name
-
-
-def without_times(ledger: MemoryLedger) -> list[str]:
-    kinds = ("session_stopped", "session_resumed", "probe_started")
-    return [e.model_copy(update={"at": ""}).model_dump_json() for e in ledger.written if e.kind not in kinds]
+from agent.night import run_night
+from agent.schedule import probes_used
+from probes.errors import NightlabError
+from probes.outcome import ProbeStatus
+from tracking.events import SessionStopped
 
 
 def test_a_true_gain_is_found_and_confirmed(tmp_path: Path) -> None:
@@ -129,8 +57,8 @@ def test_the_budget_is_kept_and_the_confirmation_is_always_affordable(tmp_path: 
     context = make_night(tmp_path, SimulatedLauncher(faster_helps))
     run_night(context)
     confirmed = [p for p in context.night.probes if p.plan.phase == "confirm"]
-    assert len(context.night.probes) <= 60
-    assert len(confirmed) == 16
+    assert probes_used(context.night) <= 60
+    assert 16 <= len(confirmed) <= 32
     assert {p.plan.request.split for p in confirmed} == {"held_out"}
     seeds = {p.plan.request.seed for p in context.night.probes if p.plan.phase != "confirm"}
     assert not seeds & {p.plan.request.seed for p in confirmed}
@@ -167,7 +95,7 @@ def test_a_lost_checkpoint_is_no_loss(tmp_path: Path) -> None:
 
 
 def test_a_crashed_probe_is_asked_again_and_a_diverged_change_is_rejected(tmp_path: Path) -> None:
-    failures = {2: ProbeStatus.CRASHED, 8: ProbeStatus.CRASHED, 9: ProbeStatus.DIVERGED}
+    failures = {2: ProbeStatus.CRASHED, 8: ProbeStatus.CRASHED, 12: ProbeStatus.DIVERGED}
     context = make_night(tmp_path, SimulatedLauncher(faster_helps, failures=failures))
     assert run_night(context) == "finished"
     diverged = next(p for p in context.night.probes if p.outcome.status is ProbeStatus.DIVERGED)

@@ -1,0 +1,202 @@
+"""How the search spends its probes: which candidates are live, block or race, and when nothing new is tried.
+
+The planner prefers a block while one can be paid for and filled: on simulated nights it ships more per probe than the
+race at every budget that holds one (`make bench-referee`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from agent.context import NightContext
+from agent.proposing import propose
+from agent.recipes import combine, starts_from, trained_recipe
+from agent.schedule import SMOKE_COST, has_begun, live_candidates, missing_smoke, open_rows, probes_used
+from probes.recipe import Recipe
+from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, Block, design_block
+from tracking import events as ev
+
+Design = Literal["race", "blocks", "rehearsal"]
+REVISIT_LEVEL = 0.5
+"""P(better) from which on a parked candidate is worth the probes that nothing else wants."""
+MOST_REVISITS = 2
+
+
+def plan_search(context: NightContext) -> str | None:
+    """Fill the places of the next round or block and record what was planned; return why the search is over."""
+    night, plan = context.night, context.plan
+    if open_rows(night, plan, context.lanes):
+        return refusal(context, 1)
+    reason = refusal(context, 1 + reserve(context))
+    if reason is not None:
+        return reason
+    block_reason = no_block(context)
+    if block_reason is None:
+        fill(context, PLACES, one_per_knob=True)
+        if missing_smoke(night, plan, context.lanes):
+            choose(context, "blocks", why_blocks(context))
+            return None
+        block = plan_block(context, fitting_factors(context))
+        if block is not None:
+            choose(context, "blocks", why_blocks(context))
+            context.record(ev.BlockPlanned(at=context.clock.now(), block=block))
+            return None
+        block_reason = f"fewer than {LEAST_FACTORS} changes are left that can share a block"
+    fill(context, race_places(context), one_per_knob=False)
+    if not live_candidates(night):
+        return "every lane is exhausted"
+    choose(context, "race", block_reason)
+    return None
+
+
+def no_block(context: NightContext) -> str | None:
+    """Return why the next probes cannot be a block, None when they can."""
+    rules = context.plan.referee
+    if rules.design == "race":
+        return "the session asks for it"
+    rows = block_rows(context)
+    fresh = PLACES - sum(has_begun(context.night, name) for name in live_candidates(context.night))
+    smoke = round(SMOKE_COST * fresh + 0.5) if rules.smoke else 0
+    if refusal(context, rows + smoke + reserve(context)) is None:
+        return None
+    return f"what is left of the budget does not pay for a block of {rows} probes and its smoke runs"
+
+
+def why_blocks(context: NightContext) -> str:
+    """Return the planner's reason for a block."""
+    return f"a block of {block_rows(context)} probes tells of up to {PLACES} changes and fits into what is left"
+
+
+def block_rows(context: NightContext) -> int:
+    """Return the probes of a block."""
+    return 2 * ROWS if context.plan.referee.fold_blocks else ROWS
+
+
+def race_places(context: NightContext) -> int:
+    """Return how many candidates race at the same time."""
+    return max(context.plan.side_by_side, context.launcher.workers)
+
+
+def reserve(context: NightContext) -> int:
+    """Return the probes kept for the rehearsal of the final recipe: none while there is nothing to rehearse."""
+    return context.plan.referee.rehearsals if context.night.accepted else 0
+
+
+def refusal(context: NightContext, probes: int) -> str | None:
+    """Return why the search cannot have so many more probes, None when it can."""
+    return context.budget.refusal(probes_used(context.night), probes, reserve_confirmation=True)
+
+
+def choose(context: NightContext, design: Design, reason: str) -> None:
+    """Record the design when it is another one than before."""
+    if context.night.design != design:
+        context.record(ev.DesignChosen(at=context.clock.now(), design=design, reason=reason))
+
+
+def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
+    """Ask the lanes until every place is taken or nothing is left; then take up what deserves a second look."""
+    night = context.night
+    while len(live_candidates(night)) < places:
+        closed = _taken_knobs(context) if one_per_knob else ()
+        proposal = propose(night, context.plan, context.lanes, context.proposer, closed)
+        if proposal is None:
+            break
+        if isinstance(proposal, tuple):
+            change, why = proposal
+            context.record(
+                ev.ProposalRefused(
+                    at=context.clock.now(), proposer=context.proposer, proposal=change.model_dump(), reason=why
+                )
+            )
+        else:
+            context.record(ev.CandidateProposed(at=context.clock.now(), candidate=proposal))
+    for name in _worth_another_look(context)[: max(0, places - len(live_candidates(night)))]:
+        reason = "nothing new is left, and it was parked while it looked better than the baseline"
+        context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
+
+
+def fitting_factors(context: NightContext) -> tuple[str, ...]:
+    """Return the live candidates that can share the next block, the earlier proposed before the later."""
+    night, chosen = context.night, tuple[str, ...]()
+    for name in live_candidates(night):
+        if len(chosen) < PLACES and _stands_with(context, (*chosen, name)):
+            chosen = (*chosen, name)
+    return chosen
+
+
+def plan_block(context: NightContext, factors: Sequence[str]) -> Block | None:
+    """Return the next block over `factors`, None when too few of them can share one.
+
+    Accepted changes are toggled too, unless another one starts from them. A factor whose row gives no valid recipe is
+    left out.
+    """
+    while len(factors) >= LEAST_FACTORS:
+        block = _designed(context, factors)
+        misfits = [row[-1] for row in block.rows if isinstance(_recipe(context, row), str)]
+        if not misfits:
+            return block
+        factors = [name for name in factors if name != next((m for m in misfits if m in factors), factors[-1])]
+    return None
+
+
+def _designed(context: NightContext, factors: Sequence[str]) -> Block:
+    night, plan = context.night, context.plan
+    everything = (*night.accepted, *factors)
+    needed = {base for name in everything if (base := starts_from(night, name, night.accepted)) is not None}
+    number = len(night.blocks) + 1
+    return design_block(
+        number,
+        factors,
+        toggled=[name for name in night.accepted if name not in needed],
+        fixed=[name for name in night.accepted if name in needed],
+        seed=plan.block_seed(number, -1),
+        folded=plan.referee.fold_blocks,
+    )
+
+
+def end_exploring(context: NightContext, reason: str) -> None:
+    """Record that nothing new is tried; what follows is the rehearsal of the final recipe."""
+    choose(context, "rehearsal", reason)
+
+
+def affordable_confirmation(context: NightContext) -> int:
+    """Return the probes of the confirmation: the session's, and what the search left, up to twice as many."""
+    plan, used = context.plan, probes_used(context.night)
+    most = 2 * plan.confirm_probes
+    for probes in range(most - most % 2, plan.confirm_probes, -2):
+        if context.budget.refusal(used, probes, reserve_confirmation=False) is None:
+            return probes
+    return plan.confirm_probes
+
+
+def _taken_knobs(context: NightContext) -> tuple[tuple[str, str], ...]:
+    changes = (context.night.candidates[name].change for name in live_candidates(context.night))
+    return tuple((change.lane, change.knob) for change in changes)
+
+
+def _stands_with(context: NightContext, names: Sequence[str]) -> bool:
+    """Whether all of `names` can be made together on the working recipe, and each alone on it."""
+    night = context.night
+    if not isinstance(trained_recipe(night, context.lanes, names[-1]), Recipe):
+        return False
+    return isinstance(_recipe(context, (*night.accepted, *names)), Recipe)
+
+
+def _recipe(context: NightContext, changes: Sequence[str]) -> Recipe | str:
+    return combine(context.plan.baseline, changes, context.night.candidates, context.lanes)
+
+
+def _worth_another_look(context: NightContext) -> list[str]:
+    """Return parked candidates that look better than the baseline and still fit, the most promising first."""
+    night = context.night
+    found: list[tuple[float, str]] = []
+    for name, readings in night.readings.items():
+        last = readings[-1]
+        if last.decision != "park" or name in night.accepted or night.is_live(name):
+            continue
+        if (last.better_probability or 0.0) < REVISIT_LEVEL or len(night.revisits.get(name, ())) >= MOST_REVISITS:
+            continue
+        if isinstance(trained_recipe(night, context.lanes, name), Recipe):
+            found.append((-(last.better_probability or 0.0), name))
+    return [name for _, name in sorted(found)]
