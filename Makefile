@@ -7,7 +7,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env night test check test-slow test-server test-gpu ui landscape outcomes bench-referee bench-claims clean
+.PHONY: help env night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,11 @@ ui: env ## the MLflow UI on the store in results/, on this machine only
 landscape: env ## measure the true effects of single changes in both miniature sessions (half an hour)
 	for session in miniature miniature_at_optimum; do \
 		$(BIN)/python -m runner.landscape changes runner/sessions/$$session.toml --out results/landscape/$$session || exit; \
+	done
+
+companions: env ## what the companions tell of the scores in both miniature sessions, and what they cost (quarter of an hour)
+	for session in miniature miniature_at_optimum; do \
+		$(BIN)/python -m runner.companions runner/sessions/$$session.toml --out results/companions/$$session || exit; \
 	done
 
 outcomes: env ## ten nights of both miniature sessions, held against the truth (an hour)

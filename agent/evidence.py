@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 from agent.plan import NightPlan
 from probes.statistics.config import RefereeConfig
-from probes.statistics.noise import estimate_noise, paired_correlation, pooled_sd, regularised_sd
-from probes.statistics.race import EffectPrior, Effects, Posterior, fit_effects
-from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run, by_recipe
-from probes.statistics.verdicts import Noise
+from probes.statistics.fits import KnownNoise, Question, SearchFits
+from probes.statistics.race import EffectPrior, Effects, Posterior, Prior
+from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
+from probes.statistics.verdicts import EarlierNoise
 from tracking.events import Arm
 from tracking.night import FinishedProbe, NightRecord, comparable
 
-LEAST_PAIRS_CORRELATION = 0.2
-"""Same-seed pairing is used only when runs with equal seeds were seen to move together."""
+EARLIER_NOISE_DF = 20.0
+"""Most degrees of freedom that the noise of earlier nights counts: nights differ."""
 
 
 def as_run(probe: FinishedProbe) -> Run | None:
@@ -47,20 +47,32 @@ def confirmation_runs(night: NightRecord, arm: Arm) -> list[Run]:
     return [run for probe in probes if probe.plan.arm == arm and (run := as_run(probe)) is not None]
 
 
-def measure_noise(night: NightRecord, plan: NightPlan) -> Noise:
-    """Return the run-to-run noise pooled over all recipes of the night so far."""
-    return estimate_noise(search_runs(night), plan.target)
+def target_effects(
+    runs: Sequence[Run],
+    target: str,
+    rules: RefereeConfig,
+    prior: Prior | None = None,
+    earlier: EarlierNoise | None = None,
+) -> Effects:
+    """Return the effects of all changes on the target, with the noise, pairing and companions that the runs show."""
+    fits = SearchFits([target_question(target, rules, prior, earlier)])
+    fits.take(runs)
+    return fits.effects(target)
 
 
-def target_effects(runs: Sequence[Run], target: str, rules: RefereeConfig) -> Effects:
-    """Return the effects of all changes on the target, with the noise and the seed correlation that the runs show."""
-    return fit_effects(
-        runs,
-        target,
-        EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df),
-        _spread(runs, target, rules.noise_sd, rules),
-        _usable(paired_correlation(runs, target)),
-    )
+def target_question(
+    target: str, rules: RefereeConfig, prior: Prior | None = None, earlier: EarlierNoise | None = None
+) -> Question:
+    """Return what the search asks about the target.
+
+    Args:
+        target: Category, or `overall`.
+        rules: The session's prior and noise, used where nothing better is known.
+        prior: What earlier nights taught about each change's lane.
+        earlier: Noise that earlier nights measured.
+    """
+    own = EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df)
+    return Question(target, prior or own, _known_noise(target, rules.assumed_sd, rules, earlier), is_paired=True)
 
 
 def pulled_back(effect: Posterior) -> str | None:
@@ -69,32 +81,35 @@ def pulled_back(effect: Posterior) -> str | None:
     return f"later probes pulled it back: P(effect > 0) = {better:.2f}" if better < 0.5 else None
 
 
-def guard_effects(runs: Sequence[Run], name: str, plan: NightPlan) -> Effects:
-    """Return the effects of all changes on a guard."""
+def guard_question(name: str, plan: NightPlan) -> Question:
+    """Return what the search asks about a guard."""
     rules = plan.referee
     if name == CRITICAL_FAILURES:
-        prior = EffectPrior(0.0, 2 * plan.guards[name])
+        prior, assumed_sd = EffectPrior(0.0, 2 * plan.guards[name]), plan.guards[name]
     else:
         prior = EffectPrior(rules.prior_mean, rules.guard_prior_sd, rules.prior_tail_df)
-    return fit_effects(runs, name, prior, guard_spread(runs, name, plan))
-
-
-def guard_spread(runs: Sequence[Run], name: str, plan: NightPlan) -> float:
-    """Return the run-to-run sd of a guard: what the runs show, moderated by what is assumed."""
-    assumed = plan.guards[name] if name == CRITICAL_FAILURES else category_noise(plan)
-    return _spread(runs, name, assumed, plan.referee)
+        assumed_sd = category_noise(plan)
+    return Question(name, prior, _known_noise(name, assumed_sd, rules, plan.earlier_noise))
 
 
 def category_noise(plan: NightPlan) -> float:
     """Return the assumed run-to-run sd of one category; `noise_sd` itself is the target's."""
     scale = len(plan.search_items) ** 0.5 if plan.target == OVERALL else 1.0
-    return plan.referee.noise_sd * scale
+    return plan.referee.assumed_sd * scale
 
 
-def _spread(runs: Sequence[Run], metric: str, assumed_sd: float, rules: RefereeConfig) -> float:
-    df = sum(len(group) - 1 for group in by_recipe(runs).values())
-    return regularised_sd(pooled_sd(runs, metric), df, assumed_sd, rules.noise_weight)
+def _known_noise(metric: str, assumed_sd: float, rules: RefereeConfig, earlier: EarlierNoise | None) -> KnownNoise:
+    sd = earlier.metric_sd.get(metric) if earlier is not None else None
+    if earlier is None or not sd:
+        return KnownNoise(assumed_sd, rules.noise_weight)
+    return KnownNoise(sd, min(EARLIER_NOISE_DF, float(earlier.degrees_of_freedom)))
 
 
-def _usable(correlation: float | None) -> float:
-    return correlation if correlation is not None and correlation >= LEAST_PAIRS_CORRELATION else 0.0
+def night_question(plan: NightPlan, night: NightRecord) -> Question:
+    """Return what tonight's search asks about the target; each change has the prior of its lane."""
+    own = EffectPrior(plan.referee.prior_mean, plan.referee.prior_sd, plan.referee.prior_tail_df)
+
+    def of_lane(name: str) -> EffectPrior:
+        return plan.priors.get(night.candidates[name].change.lane, own)
+
+    return target_question(plan.target, plan.referee, of_lane, plan.earlier_noise)

@@ -10,7 +10,9 @@ from langgraph.runtime import Runtime
 
 from agent.context import NightContext
 from agent.drift import hold_against_earlier_nights
-from agent.evidence import category_noise, confirmation_runs, measure_noise
+from agent.early_stop import night_stop_rule
+from agent.evidence import confirmation_runs
+from agent.noise import measure_noise, night_power
 from agent.plan import NightPlan
 from agent.recipes import trained_recipe
 from agent.referee import Referee
@@ -35,9 +37,7 @@ from probes.errors import NightlabError
 from probes.recipe import Recipe
 from probes.statistics.confirmation import confirm as confirm_runs
 from probes.statistics.confirmation import no_claim
-from probes.statistics.power import empty_noise, power_table
 from probes.statistics.referee import failed_reading
-from probes.statistics.verdicts import Noise, PowerTable
 from tracking import events as ev
 
 LEAST_CALIBRATION = 3
@@ -56,7 +56,7 @@ def check(state: NightState, runtime: Runtime[NightContext]) -> Update:
     """Record the power table before any probe is spent."""
     context = runtime.context
     if context.night.power is None:
-        power = night_power(context.plan, empty_noise())
+        power = night_power(context.plan)
         context.record(ev.PowerChecked(at=context.clock.now(), power=power))
     return {"step": "calibrate"}
 
@@ -77,6 +77,8 @@ def calibrate(state: NightState, runtime: Runtime[NightContext]) -> Update:
     if not night.candidates:
         hold_against_earlier_nights(context)
         _record_noise(context)
+    if noise.fault is not None:
+        raise NightlabError(f"the baseline cannot be measured: {noise.fault}; start a new night then")
     return {"step": "search", "next": where_it_broke_off(night)}
 
 
@@ -110,7 +112,8 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
         context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
 
     measured = {probe.outcome.key: probe.outcome for probe in context.night.probes if probe.is_completed}
-    plans = to_plans(context.night, wanted, context.make_request)
+    rule = night_stop_rule(context.night, context.plan)
+    plans = to_plans(context.night, wanted, context.make_request, rule)
     for plan in plans:
         if plan.request.key in measured:
             finished(plan, measured[plan.request.key])
@@ -182,22 +185,6 @@ def report(state: NightState, runtime: Runtime[NightContext]) -> Update:
     return {"next": "report"}
 
 
-def night_power(plan: NightPlan, noise: Noise, source: str = "assumed") -> PowerTable:
-    """Return the power of a night at the given noise; the guards' margins are fixed by the plan."""
-    items = {name: (count, plan.held_out_items.get(name, 0)) for name, count in plan.search_items.items()}
-    return power_table(
-        noise,
-        plan.target,
-        plan.guards,
-        items,
-        plan.confirm_probes,
-        _level(plan),
-        plan.referee.noise_sd,
-        category_noise(plan),
-        source,
-    )
-
-
 def _wanted(state: NightState, context: NightContext) -> list[Wanted]:
     night, plan = context.night, context.plan
     match state["step"]:
@@ -218,7 +205,7 @@ def _record_noise(context: NightContext, confirm_probes: int | None = None) -> N
     if noise != night.noise:
         context.record(ev.NoiseEstimated(at=now(), noise=noise))
     plan = replace(context.plan, confirm_probes=confirm_probes or context.plan.confirm_probes)
-    power = night_power(plan, noise, "measured")
+    power = night_power(plan, noise)
     if power != night.power:
         context.record(ev.PowerChecked(at=now(), power=power))
 
@@ -284,4 +271,4 @@ def _can_confirm(context: NightContext) -> bool:
 
 
 def _level(plan: NightPlan) -> float:
-    return plan.referee.confirm_level
+    return plan.claim_level if plan.claim_level is not None else plan.referee.confirm_level

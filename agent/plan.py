@@ -38,12 +38,16 @@ class NightPlan:
     """Answers per item and probe."""
     earlier_noise: EarlierNoise | None = None
     """What earlier nights under the same conditions measured; None: this is the first."""
+    earlier_confirm_noise: EarlierNoise | None = None
+    """The same on the held-out items, from earlier confirmations."""
     priors: Mapping[LaneName, EffectPrior] = field(default_factory=dict[LaneName, EffectPrior])
     """Lane → prior of its changes' effects on the target as earlier nights taught it; else the session's."""
     claim_level: float | None = None
     """Level of tonight's claim after the claims of earlier nights; None: `referee.confirm_level`."""
     series: int = 0
     """Series of seeds: a night draws fresh ones where an earlier night had the same session seed."""
+    early_stop: float | None = None
+    """False-stop rate at which hopeless trainings are given up; None: every probe runs to its end."""
     side_by_side: int = 4
     """Candidates raced at the same time; not the number of workers, so that a night is the same on any machine."""
 

@@ -40,7 +40,7 @@ class RequestBuilder(Protocol):
     """Turns a recipe and a seed into the request of a probe."""
 
     def __call__(self, recipe: Recipe, seed: int, split: Split, smoke: bool = False) -> ProbeRequest:
-        """Return the request; equal arguments give equal keys. A smoke run takes a quarter of the steps."""
+        """Return the request; equal arguments give equal keys. With `smoke`, that of a short run with its own key."""
         ...
 
 

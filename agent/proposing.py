@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from agent.plan import NightPlan
 from lanes.lane import Lane, Tried
 from probes.candidate import Candidate, Change, LaneName
+from tracking.collapses import collapses
 from tracking.night import NightRecord
 
 TURNS: tuple[LaneName, ...] = ("hyperparameters", "data_mix", "hyperparameters", "curriculum")
@@ -32,7 +33,7 @@ def propose(
         change = lane.ask(working, tried, plan.ask_seed(asked), [knob for at, knob in closed if at == name])
         if change is None:
             continue
-        refusal = lane.refusal(change, working)
+        refusal = lane.refusal(change, working, tried)
         if refusal is not None:
             return change, refusal
         return Candidate(
@@ -47,11 +48,11 @@ def propose(
 
 def tried_moves(night: NightRecord) -> list[Tried]:
     """Return every move of the night with what became of it, in order of proposal."""
-    moves: list[Tried] = []
+    moves, ruined = list[Tried](), collapses(night)
     for name, candidate in night.candidates.items():
         reading = night.reading(name)
         decision, effect = (reading.decision, reading.effect) if reading else (None, None)
-        moves.append(Tried(change=candidate.change, decision=decision, effect=effect))
+        moves.append(Tried(change=candidate.change, decision=decision, effect=effect, collapsed=ruined.get(name)))
     return moves
 
 

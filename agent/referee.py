@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from math import erfc, sqrt
 from statistics import fmean
 
-from agent.evidence import guard_effects, guard_spread, pulled_back, search_runs, target_effects
+from agent.evidence import guard_question, night_question, pulled_back, search_runs
 from agent.plan import NightPlan
 from agent.schedule import RECIPES_FAULT
 from probes.outcome import ProbeStatus
 from probes.statistics.config import RefereeConfig
+from probes.statistics.fits import SearchFits
 from probes.statistics.race import Posterior
 from probes.statistics.referee import GuardEvidence, failed_reading, read_candidate
 from probes.statistics.runs import Run
@@ -31,8 +32,10 @@ class Referee:
         self._night = night
         self._plan = plan
         self._runs = search_runs(night)
-        self._target = target_effects(self._runs, plan.target, plan.referee)
-        self._guards = {name: guard_effects(self._runs, name, plan) for name in plan.guards}
+        self._fits = SearchFits([night_question(plan, night), *(guard_question(name, plan) for name in plan.guards)])
+        self._fits.take(self._runs)
+        self._target = self._fits.effects(plan.target)
+        self._guards = {name: self._fits.effects(name) for name in plan.guards}
 
     @property
     def runs(self) -> Sequence[Run]:
@@ -96,7 +99,7 @@ class Referee:
         harms: dict[str, float] = {}
         for name, margin in self._plan.guards.items():
             difference = fmean(run.metric(name) for run in final) - fmean(run.metric(name) for run in baseline)
-            error = guard_spread(self._runs, name, self._plan) * sqrt(1 / len(final) + 1 / len(baseline))
+            error = self._fits.fitted(name).noise_sd * sqrt(1 / len(final) + 1 / len(baseline))
             harms[name] = 0.5 * erfc((difference + margin) / (error * sqrt(2)))
         worst = max(harms, key=lambda name: harms[name], default=None)
         return worst if worst is not None and harms[worst] > 0.5 else None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from agent.early_stop import with_rule
 from agent.plan import NightPlan
 from agent.ports import RequestBuilder
 from agent.recipes import combine, trained_recipe
@@ -19,6 +20,7 @@ from probes.candidate import LaneName
 from probes.outcome import ProbeStatus
 from probes.recipe import Recipe
 from probes.request import Split
+from probes.statistics.early_stop import StopRule
 from tracking.events import ProbePlan
 from tracking.night import NightRecord, Slot
 
@@ -26,7 +28,9 @@ SMOKE_BASELINES = 2
 """Smoke runs of the baseline that a change's smoke run is held against."""
 SMOKE_COST = 0.25
 """Price of a smoke run in probes."""
-RECIPES_FAULT = frozenset({ProbeStatus.TIMED_OUT, ProbeStatus.OUT_OF_MEMORY, ProbeStatus.DIVERGED})
+RECIPES_FAULT = frozenset(
+    {ProbeStatus.TIMED_OUT, ProbeStatus.OUT_OF_MEMORY, ProbeStatus.DIVERGED, ProbeStatus.STOPPED_EARLY}
+)
 """Ends that the recipe would come to again; a crash may be the machine's."""
 UNREAD_PROMISE = 0.2
 """P(worthwhile) a candidate is taken to have before its first reading, when places in a round are given out."""
@@ -182,13 +186,23 @@ def missing_confirmation(night: NightRecord, plan: NightPlan) -> list[Wanted]:
     ]
 
 
-def to_plans(night: NightRecord, wanted: list[Wanted], make_request: RequestBuilder) -> list[ProbePlan]:
-    """Number the wanted probes and build their requests; a probe that was started and lost keeps its number."""
+def to_plans(
+    night: NightRecord, wanted: list[Wanted], make_request: RequestBuilder, rule: StopRule | None = None
+) -> list[ProbePlan]:
+    """Number the wanted probes and build their requests; a probe that was started and lost keeps its number.
+
+    Args:
+        night: The record.
+        wanted: What is missing.
+        make_request: Builds requests.
+        rule: Ends hopeless trainings, where that is allowed.
+    """
     used = [p.plan.number for p in night.probes] + [plan.number for plan in night.open_plans.values()]
     number = max(used, default=0)
     plans: list[ProbePlan] = []
     for want in wanted:
         request = make_request(want.recipe, want.seed, want.split, smoke=want.slot.phase == "smoke")
+        request = with_rule(request, want.slot.phase, want.slot.arm, want.replicate, rule)
         lost = night.open_plans.get(request.key)
         if lost is None:
             number += 1

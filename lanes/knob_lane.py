@@ -11,6 +11,7 @@ from random import Random
 
 from pydantic import ValidationError
 
+from lanes.fragility import fragile_refusal
 from lanes.knobs import Knob, describe, section, step_refusal, value_refusal
 from lanes.lane import Tried
 from lanes.moves import open_knobs, was_tried
@@ -58,8 +59,8 @@ class KnobLane(ABC):
             pydantic.ValidationError: the recipe does not take the value.
         """
 
-    def refusal(self, change: Change, working: Recipe) -> str | None:
-        """Return why `change` is not allowed against `working`, None when it is."""
+    def refusal(self, change: Change, working: Recipe, tried: Sequence[Tried] = ()) -> str | None:
+        """Return why `change` is not allowed against `working` after what was `tried`, None when it is."""
         where = section(self._name, change.knob)
         if change.lane != self._name:
             return f"`{change.knob}` was proposed to lane `{change.lane}`, this is lane `{self._name}`"
@@ -77,6 +78,8 @@ class KnobLane(ABC):
             )
         if (refused := step_refusal(knob, change.knob, here, change.after, where)) is not None:
             return refused
+        if (refused := fragile_refusal(change, self._own(tried, change.knob))) is not None:
+            return refused
         try:
             self.apply(change, working)
         except ValidationError as error:
@@ -92,9 +95,13 @@ class KnobLane(ABC):
         """Return the earlier proposal of the same move, which makes this one a replicate; None when it is new."""
         return was_tried(self._knobs[change.knob], change, tried)
 
+    def _own(self, tried: Sequence[Tried], knob: str | None = None) -> list[Tried]:
+        """Return the lane's own moves, or those of one knob."""
+        return [t for t in tried if t.change.lane == self._name and (knob is None or t.change.knob == knob)]
+
     def ask(self, working: Recipe, tried: Sequence[Tried], seed: int, closed: Collection[str] = ()) -> Change | None:
         """Return the next change against `working`, never a move in `tried`; None when nothing is left."""
-        own = [t for t in tried if t.change.lane == self._name]
+        own = self._own(tried)
         values = {name: self.value(working, name) for name in self._knobs}
         knobs = [knob for knob in open_knobs(self._knobs, values, own) if knob.name not in closed]
         if not knobs:

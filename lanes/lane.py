@@ -23,6 +23,8 @@ class Tried(Frozen):
     """None while its first probe is still out."""
     effect: float | None
     """Posterior mean of its effect on the target; None while unknown or when every probe of it failed."""
+    collapsed: str | None = None
+    """What the move ruined, in a few words: its knob then gets a tighter step limit. None: nothing."""
 
 
 class Lane(Protocol):
@@ -42,8 +44,11 @@ class Lane(Protocol):
         """Return the knob's value in `recipe`."""
         ...
 
-    def refusal(self, change: Change, working: Recipe) -> str | None:
-        """Return why `change` is not allowed against `working`: unknown knob, bound, step limit, no change."""
+    def refusal(self, change: Change, working: Recipe, tried: Sequence[Tried] = ()) -> str | None:
+        """Return why `change` is not allowed against `working`: unknown knob, bound, step limit, no change.
+
+        With the history in `tried`, also when it goes where an earlier move of its knob collapsed.
+        """
         ...
 
     def apply(self, change: Change, working: Recipe) -> Recipe:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from lanes.knobs import Knob, identities, is_number, position, reachable, same_value, window_width
+from lanes.fragility import safe_window
+from lanes.knobs import Knob, identities, is_inside, is_number, position, reachable, same_value, window_width
 from lanes.lane import Tried
 from probes.candidate import Change, KnobValue
 from probes.recipe import DataMix, Recipe
@@ -51,8 +52,8 @@ def was_tried(knob: Knob, change: Change, tried: Sequence[Tried]) -> Tried | Non
 def open_knobs(knobs: Mapping[str, Knob], working: Mapping[str, KnobValue], tried: Sequence[Tried]) -> list[OpenKnob]:
     """Return the knobs that have open moves, with those moves; an empty list when nothing is left.
 
-    Open are values well apart from all tried ones. What the working recipe left by an accepted change is no move:
-    going back would train a recipe that was measured already.
+    Open are values well apart from all tried ones, where no earlier move collapsed. What the working recipe left by an
+    accepted change is no move: going back would train a recipe that was measured already.
 
     Args:
         knobs: all knobs of the lane.
@@ -65,7 +66,9 @@ def open_knobs(knobs: Mapping[str, Knob], working: Mapping[str, KnobValue], trie
         here = working[name]
         taken = [t.change.after for t in history]
         left = [t.change.before for t in history if t.decision == "accept"]
-        untried = _without(knob, reachable(knob, here), [*taken, *left])
+        safe = safe_window(history, here)
+        within = [v for v in reachable(knob, here) if not is_number(v) or is_inside(v, safe)]
+        untried = _without(knob, within, [*taken, *left])
         values = tuple(v for v in untried if not _is_near(knob, here, v, taken))
         if values:
             found.append(OpenKnob(name, knob, here, values, history))

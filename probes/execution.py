@@ -14,11 +14,12 @@ import torch
 
 from probes.data.rows import read_rows
 from probes.errors import NightlabError
-from probes.evaluation.evaluate import evaluate
+from probes.evaluation.evaluate import companions, evaluate
 from probes.evaluation.suite import read_suite
 from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.request import ProbeRequest
-from probes.training.curve import TrainingDiverged
+from probes.training.curve import TrainingEnded, TrainingHopeless
+from probes.training.precision import fast_products
 from probes.training.train import trained
 from probes.warm_base import WarmBase
 
@@ -39,7 +40,7 @@ def run_request(request: ProbeRequest, warm: WarmBase) -> ProbeOutcome:
         write_atomically(folder / REQUEST_NAME, request.model_dump_json(indent=1))
         with _captured(folder / LOG_NAME):
             outcome = _guarded(request, warm, folder, started)
-        if outcome.status is not ProbeStatus.COMPLETED:
+        if outcome.status not in (ProbeStatus.COMPLETED, ProbeStatus.STOPPED_EARLY):
             outcome = outcome.model_copy(update={"log_tail": tail(folder / LOG_NAME)})
         write_atomically(folder / OUTCOME_NAME, outcome.model_dump_json(indent=1))
     except OSError as error:
@@ -51,10 +52,11 @@ def run_request(request: ProbeRequest, warm: WarmBase) -> ProbeOutcome:
 def _guarded(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) -> ProbeOutcome:
     try:
         return _run(request, warm, folder, started)
-    except TrainingDiverged as error:
+    except TrainingEnded as error:
+        is_hopeless = isinstance(error, TrainingHopeless)
         return ProbeOutcome(
             key=request.key,
-            status=ProbeStatus.DIVERGED,
+            status=ProbeStatus.STOPPED_EARLY if is_hopeless else ProbeStatus.DIVERGED,
             training=error.summary,
             message=str(error),
             seconds=_since(started),
@@ -74,16 +76,21 @@ def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) ->
     base = warm.get(Path(request.base_model.path), request.base_model.digest, request.recipe.precision)
     rows = read_rows([file.path for file in request.train], request.recipe.objective)
     items = read_suite([request.suite.path])
-    with trained(base.model, base.tokenizer, rows, request.recipe, request.seed, folder) as result:
+    with trained(base.model, base.tokenizer, rows, request.recipe, request.seed, folder, request.stop_rule) as result:
         evaluation_started = time.perf_counter()
         scores = evaluate(result.model, base.tokenizer, items, request, folder)
         evaluation_seconds = _since(evaluation_started)
+        with fast_products(request.recipe.precision):
+            signals = companions(result.model, base.tokenizer, items, request, result.summary)
+        companion_seconds = _since(evaluation_started) - evaluation_seconds
     return ProbeOutcome(
         key=request.key,
         status=ProbeStatus.COMPLETED,
         items=scores,
         training=result.summary,
         adapter=result.adapter,
+        companions=signals,
+        companion_seconds=companion_seconds,
         evaluation_seconds=evaluation_seconds,
         seconds=_since(started),
     )

@@ -18,6 +18,8 @@ class ProbeStatus(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     DIVERGED = "diverged"
     CRASHED = "crashed"
+    STOPPED_EARLY = "stopped_early"
+    """Its training was hopeless by the rule of its request."""
 
 
 class SampleScore(Frozen):
@@ -112,8 +114,11 @@ class ProbeOutcome(Frozen):
     training: TrainingSummary | None = None
     adapter: AdapterFacts | None = None
     companions: dict[str, float] = {}
-    """Cheap signals measured beside the scores, without sampling noise: `margin/<category>` is the mean log-probability
-    per token of the items' good reference answers minus the bad ones', `reward_margin` the training log's last."""
+    """Cheap signals measured beside the scores, without sampling noise: `likelihood/<category>` and `margin/<category>`
+    of the items' reference answers (see `probes.evaluation.margins`), and `reward_margin`, the training log's mean over
+    its last quarter divided by beta."""
+    companion_seconds: float | None = None
+    """What measuring them took."""
     evaluation_seconds: float | None = None
     seconds: float = 0.0
     """Wall time from request to outcome."""

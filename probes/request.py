@@ -9,6 +9,7 @@ from pydantic import Field
 from probes.frozen import Frozen, digest_of
 from probes.outcome import GenerationConfig
 from probes.recipe import Recipe
+from probes.statistics.early_stop import StopRule
 
 Split = Literal["search", "held_out"]
 
@@ -21,7 +22,7 @@ class FileRef(Frozen):
 
 
 class ProbeRequest(Frozen):
-    """One short training plus its evaluation. Everything here but `folder` and `deadline_s` is its identity."""
+    """One short training plus its evaluation. Its identity is everything but `folder`, `deadline_s`, `stop_rule`."""
 
     recipe: Recipe
     """`steps` is set."""
@@ -43,11 +44,14 @@ class ProbeRequest(Frozen):
     folder: str
     """Where the probe writes its files."""
     deadline_s: float = Field(gt=0)
+    stop_rule: StopRule | None = None
+    """When the training is given up as hopeless. A probe that completes is the same with and without it; one that was
+    stopped is no measurement, and only completed probes are ever looked up by key."""
 
     @property
     def key(self) -> str:
         """16 hex digits: equal keys are the same measurement."""
-        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s"})
+        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s", "stop_rule"})
         for ref in (identity["base_model"], identity["suite"], *identity["train"]):
             ref.pop("path")
         identity["recipe"].pop("base_model")

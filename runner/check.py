@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent.plan import NightPlan
 from lanes.open import open_lanes
 from probes.statistics.runs import OVERALL
 from runner.config import SessionConfig
@@ -22,6 +23,7 @@ class Check(NamedTuple):
 
     config: SessionConfig
     inputs: SessionInputs
+    plan: NightPlan
     preflight: Preflight
     space: dict[str, dict[str, str]]
     """Lane → knob → range in words."""
@@ -53,7 +55,7 @@ def check_session(config: SessionConfig, around: Surroundings) -> Check:
     lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
     preflight = check_power(plan, config)
     space = {name: dict(lane.knobs) for name, lane in lanes.items()}
-    return Check(config, inputs, preflight, space, (*inputs.warnings, *preflight.warnings))
+    return Check(config, inputs, plan, preflight, space, (*inputs.warnings, *preflight.warnings))
 
 
 def earlier_probe_s(name: str, results: Path = RESULTS) -> float | None:

@@ -116,6 +116,46 @@ def check(context: typer.Context, session: SessionFile, settings: Settings = Non
 
 
 @app.command()
+def simulate(
+    context: typer.Context,
+    session: SessionFile,
+    settings: Settings = None,
+    nights: Annotated[int, typer.Option("--nights", min=1, max=100_000, help="Simulated nights per stream.")] = 200,
+    as_json: Json = False,
+) -> None:
+    """Play simulated nights of a session: what its budget would find, miss and claim. Trains nothing.
+
+    Budget, levels, guards, items and noise are the session's own; the changes come from four standard streams, from
+    one in which many help to one in which nothing does anything. Vary a key to see what it buys:
+
+        nightlab simulate my.toml --set budget.probes=240
+    """
+    from runner.check import check_session
+    from runner.launchers.devices import usable_cores
+    from runner.overrides import load_session
+
+    around = _around(context)
+    checked = check_session(load_session(session, settings or ()), around)
+    _refuse(checked.preflight.problems)
+    from runner.simulation.night import setting_of
+    from runner.simulation.play import simulate as simulate_nights
+
+    try:
+        outlook = simulate_nights(setting_of(checked.plan), nights, usable_cores(), around.console)
+    except KeyboardInterrupt as error:
+        _say("interrupted; nothing was kept")
+        raise typer.Exit(INTERRUPTED) from error
+    if as_json:
+        power = checked.preflight.power.model_dump(mode="json")
+        _print_json({"session": checked.config.name, "power": power, **outlook.model_dump(mode="json")})
+        return
+    from runner.simulation.view import simulation_view
+    from runner.tables import power_view, show_view
+
+    show_view([*power_view(checked.preflight.power), "", *simulation_view(outlook)])
+
+
+@app.command()
 def resume(context: typer.Context, folder: SessionDir) -> None:
     """Go on with an interrupted night; no finished probe is run again.
 

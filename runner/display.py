@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from agent.schedule import probes_used
 from runner.config import SessionConfig
 from runner.progress import line_of, question_of
 from tracking import events as ev
@@ -102,7 +103,7 @@ class NightDisplay:
 
     def _heading(self) -> Text:
         night = self._night
-        used = len(night.probes)
+        used = probes_used(night)
         words = [self._config.name, self._state(), f"{used} of {self._config.budget.probes} probes"]
         words.append(show(night.active_s if night.stopped else self._elapsed(), "duration"))
         left = None if night.stopped else self._time_left(used)
@@ -117,15 +118,20 @@ class NightDisplay:
         return Text(lines, overflow="fold")
 
     def _state(self) -> str:
-        if self._night.stopped is not None:
-            return self._night.stopped.stop_reason
+        night = self._night
+        if night.stopped is not None:
+            return night.stopped.stop_reason
+        if self._phase == "search" and night.designs and night.designs[-1].design == "blocks" and night.blocks:
+            block = night.blocks[-1]
+            done = {probe.plan.replicate for probe in night.probes if probe.plan.block == block.number}
+            return f"block {block.number}, {len(done)} of {len(block.rows)} rows"
         return _PHASE.get(self._phase, "checking")
 
     def _elapsed(self) -> float:
         return self._before_s + self._clock.monotonic() - self._started
 
     def _bar(self) -> ProgressBar:
-        return ProgressBar(total=self._config.budget.probes, completed=len(self._night.probes), width=None)
+        return ProgressBar(total=self._config.budget.probes, completed=probes_used(self._night), width=None)
 
     def _running(self) -> Table:
         table = _grid()
@@ -151,6 +157,8 @@ class NightDisplay:
             decision = reading.decision if reading else "waiting"
             if candidate.id in self._night.accepted:
                 decision = "accept"
+            elif candidate.id in self._night.revisits and self._night.is_live(candidate.id):
+                decision = "again"
             effect = show_effect(reading.effect, reading.interval) if reading else ""
             style = _DECISION_STYLE.get(decision, "")
             table.add_row(

@@ -78,9 +78,18 @@ class Bench:
         self._file = out / "outcomes.jsonl"
         self._known = dict(_read(self._file))
 
-    def measure(self, recipes: Sequence[Recipe], seeds: int, split: Split) -> list[list[ProbeOutcome]]:
-        """Return the scored outcomes of each recipe, `seeds` probes each where none failed."""
-        requests = [[self._make_request(recipe, _seed(s), split) for s in range(seeds)] for recipe in recipes]
+    def measure(
+        self, recipes: Sequence[Recipe], seeds: int, split: Split, first_seeds: Sequence[int] | None = None
+    ) -> list[list[ProbeOutcome]]:
+        """Return the scored outcomes of each recipe, `seeds` probes each where none failed.
+
+        All recipes have the same seeds unless `first_seeds` gives each its own.
+        """
+        firsts = first_seeds if first_seeds is not None else [0] * len(recipes)
+        requests = [
+            [self._make_request(recipe, _seed(first + s), split) for s in range(seeds)]
+            for recipe, first in zip(recipes, firsts, strict=True)
+        ]
         self._run([request for row in requests for request in row if request.key not in self._known])
         known = ([self._known[request.key] for request in row if request.key in self._known] for row in requests)
         return [[outcome for outcome in row if outcome.overall() is not None] for row in known]

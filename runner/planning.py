@@ -9,8 +9,9 @@ from probes.errors import ConfigError
 from probes.outcome import ProbeStatus
 from probes.recipe import Recipe
 from probes.request import ProbeRequest, Split
+from probes.statistics.power import LEAST_ITEMS, blind_guards
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
-from probes.statistics.verdicts import PowerTable
+from probes.statistics.verdicts import CategoryPower, PowerTable
 from probes.versions import score_versions
 from runner.complaints import did_you_mean
 from runner.config import SessionConfig
@@ -19,6 +20,8 @@ from runner.inputs import SessionInputs, file_digest
 from tracking.night import NightRecord
 
 AUTO = "auto"
+SMOKE_PARTS = 4
+"""A smoke run trains for one of so many parts of a probe's steps."""
 
 
 class Preflight(NamedTuple):
@@ -50,29 +53,36 @@ def plan_night(config: SessionConfig, inputs: SessionInputs, session: str, targe
         search_items=inputs.search_items,
         held_out_items=inputs.held_out_items,
         samples=config.suite.samples,
+        early_stop=config.probe.early_stop,
     )
 
 
 def check_power(plan: NightPlan, config: SessionConfig) -> Preflight:
-    """Return the power at the assumed noise, and whether the night could conclude at all."""
-    from agent.nodes import night_power
-    from probes.statistics.power import LEAST_ITEMS, blind_guards, empty_noise
+    """Return the power at the noise known before the night, and whether the night could conclude at all."""
+    from agent.noise import night_power
 
-    power = night_power(plan, empty_noise())
-    blind = [
-        f"guard `{row.category}` cannot resolve its margin of {row.margin:g}: when nothing changed it would pass only "
-        f"{row.pass_probability:.0%} of the time; raise its margin in `[guards.margins]`, raise "
-        f"`budget.confirm_probes` (now {config.budget.confirm_probes}), or take it out of `guards.categories`"
-        for row in blind_guards(power)
-    ]
-    few = [
-        f"{row.role} `{row.category}` has {row.items_search} search and {row.items_held_out} held-out items: fewer "
-        f"than {LEAST_ITEMS} give a direction, not a claim"
-        for row in power.categories
-        if row.role != "watched" and min(row.items_search, row.items_held_out) < LEAST_ITEMS
-    ]
+    power = night_power(plan)
+    blind = [_blind(row, config) for row in blind_guards(power)]
+    few = [_directional(row) for row in power.categories if row.directional]
     allowed = config.referee.allow_blind_guards
     return Preflight(power, () if allowed else tuple(blind), (*(blind if allowed else ()), *few))
+
+
+def _blind(row: CategoryPower, config: SessionConfig) -> str:
+    return (
+        f"guard `{row.category}` cannot resolve its margin of {row.margin:g}: when nothing changed it would pass only "
+        f"{row.pass_probability:.0%} of the time; raise its margin in `[guards.margins]`, raise "
+        f"`budget.confirm_probes` (now {config.budget.confirm_probes}), add items of it, take it out of "
+        "`guards.categories`, or start all the same with `--set referee.allow_blind_guards=true`"
+    )
+
+
+def _directional(row: CategoryPower) -> str:
+    limit = "nothing can be claimed of it" if row.role == "target" else "no claim may rest on it"
+    return (
+        f"{row.role} `{row.category}` has {row.items_search} search and {row.items_held_out} held-out items: fewer "
+        f"than {LEAST_ITEMS} give a direction only, so {limit}; add items of that category to the suite"
+    )
 
 
 def weakest_category(night: NightRecord) -> str | None:
@@ -97,16 +107,21 @@ class RequestMaker:
             self._versions = {**self._versions, "chat_template": _template_digest(template)}
 
     def __call__(self, recipe: Recipe, seed: int, split: Split, smoke: bool = False) -> ProbeRequest:
-        """Return the request; equal arguments give equal keys. A smoke run asks once per item."""
-        steps = self._config.probe.steps
+        """Return the request; equal arguments give equal keys.
+
+        A smoke run has a quarter of the steps and one answer per item, and so a key of its own.
+        """
+        steps, samples = self._config.probe.steps, self._config.suite.samples
+        if smoke:
+            steps, samples = max(1, steps // SMOKE_PARTS), 1
         request = ProbeRequest(
-            recipe=recipe.replace(steps=max(1, steps // 4) if smoke else steps),
+            recipe=recipe.replace(steps=steps),
             seed=seed,
             split=split,
             base_model=self._inputs.base_model,
             train=self._inputs.train,
             suite=self._inputs.search if split == "search" else self._inputs.held_out,
-            samples=1 if smoke else self._config.suite.samples,
+            samples=samples,
             generation=self._config.suite.generation,
             versions=self._versions,
             folder="-",

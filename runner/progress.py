@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tracking.memory.words import knowledge_in_words
-
 from probes.errors import LedgerError
 from probes.outcome import ProbeOutcome, ProbeStatus
 from tracking import events as ev
 from tracking.figures import show, show_effect
+from tracking.headline import probe_in_words
+from tracking.memory.words import knowledge_in_words
 from tracking.night import NightRecord
 
 
@@ -51,8 +51,9 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
         case ev.CandidateRevisited():
             return f"{event.candidate} taken up again: {event.reason}"
         case ev.CandidateDecided():
-            effect = show_effect(event.reading.effect, event.reading.interval)
-            return f"{event.candidate} {event.reading.decision}, {effect}: {event.reading.reason}"
+            reading = event.reading
+            effect = f", {show_effect(reading.effect, reading.interval)}" if reading.effect is not None else ""
+            return f"{event.candidate} {reading.decision}{effect}: {reading.reason}"
         case ev.WorkingRecipeMoved():
             return f"working recipe: {' + '.join(event.accepted) or 'the baseline'}"
         case ev.SearchEnded():
@@ -67,13 +68,23 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
 
 
 def question_of(plan: ev.ProbePlan, night: NightRecord) -> str:
-    """Return which question a probe answers: `c03 learning_rate 0.005 → 0.01`, `baseline, replicate 2`."""
+    """Return which question a probe answers.
+
+    `c03 learning_rate 0.005 → 0.01, replicate 2`, `smoke run of the baseline`, `block 1 row 5 of 12: c01 + c04`.
+    """
     again = f", attempt {plan.attempt}" if plan.attempt > 1 else ""
-    replicate = f"replicate {plan.replicate + 1}"
     candidate = night.candidates.get(plan.candidate or "")
+    if plan.phase == "smoke":
+        return f"smoke run of {f'{candidate.id} {candidate.change}' if candidate else 'the baseline'}{again}"
+    if plan.arm == "block":
+        rows = next((len(block.rows) for block in night.blocks if block.number == plan.block), None)
+        total = f" of {rows}" if rows else ""
+        changes = " + ".join(plan.changes) or "no change"
+        return f"block {plan.block} row {plan.replicate + 1}{total}: {changes}{again}"
+    replicate = f"replicate {plan.replicate + 1}"
     if candidate is not None:
         return f"{candidate.id} {candidate.change}, {replicate}{again}"
-    arm = f"{plan.phase} {plan.arm}" if plan.phase == "confirm" else plan.arm
+    arm = f"{plan.phase} {plan.arm}" if plan.phase == "confirm" else probe_in_words(night, plan)
     return f"{arm}, {replicate}{again}"
 
 

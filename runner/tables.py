@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,41 +12,47 @@ from runner.check import Check
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from tracking.figures import MISSING, show, show_effect
-from tracking.headline import change_in_words, headline
+from tracking.headline import change_in_words, design_in_words, headline
 from tracking.night import NightRecord
 from tracking.summary import probe_counts
 
-View = list[Table | str]
+View = list[RenderableType]
 """Tables and lines, from top to bottom."""
 NO_TERMINAL_WIDTH = 140
 
 
 def show_view(view: View) -> None:
-    """Print a view on standard output; lines are never broken, so that they can be searched."""
+    """Print a view on standard output; only a terminal gets its lines broken, so that any other can be searched."""
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = NO_TERMINAL_WIDTH
     for part in view:
         if isinstance(part, str):
-            console.print(Text(part), soft_wrap=True)
+            console.print(Text(part), soft_wrap=not console.is_terminal)
         else:
             console.print(part)
 
 
 def power_view(power: PowerTable) -> View:
-    """Return the power table and its sentence."""
-    table = _table(("category", "role", "items", "held out", "margin", "resolvable", "passes unchanged"))
+    """Return the power table, what its columns mean, its sentence and where the noise comes from."""
+    table = _table(("category", "role", "items", "noise sd", "margin", "resolvable", "passes"))
     for row in power.categories:
         table.add_row(
             row.category,
             row.role,
-            str(row.items_search),
-            str(row.items_held_out),
+            f"{row.items_search}/{row.items_held_out}" + ("*" if row.directional else ""),
+            show(row.sd_search, "score"),
             show(row.margin, "margin"),
             show(row.resolvable, "margin"),
             show(row.pass_probability, "share"),
         )
-    return [table, "", f"{power.sentence} ({power.noise_source} noise)"]
+    legend = [
+        "items: search/held out; noise sd: of one probe, between train seeds;",
+        "resolvable: smallest true change seen four times in five; passes: when unchanged",
+    ]
+    if any(row.directional for row in power.categories):
+        legend.append("* fewer than 7 items: directional, no claim may rest on it")
+    return [table, *legend, "", power.sentence, power.noise_words or f"Noise: {power.noise_source}."]
 
 
 def check_view(check: Check) -> View:
@@ -58,8 +64,14 @@ def check_view(check: Check) -> View:
     view = [*power_view(check.preflight.power), "", space, ""]
     view += [f"warning: {warning}" for warning in check.warnings]
     if not check.preflight.problems:
-        view.append(f"{check.config.name} is valid: the night can conclude.")
+        view.append(f"{check.config.name} is valid: {_outlook(check.preflight.power)}.")
     return view
+
+
+def _outlook(power: PowerTable) -> str:
+    if any(row.directional and row.role == "target" for row in power.categories):
+        return "the night can show a direction, and claim nothing"
+    return "the night can conclude"
 
 
 def plan_view(config: SessionConfig, workers: int, probe_s: float | None) -> View:
@@ -107,6 +119,10 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
         f"raising {night.target}"
         + (f", noise sd {show(night.noise.target_sd, 'score')}" if night.noise is not None else ""),
     ]
+    if night.noise is not None and night.noise.advice is not None and night.noise.advice.sentence:
+        facts.append(f"next night: {night.noise.advice.sentence}")
+    if night.designs:
+        facts.append(f"search: {design_in_words(night)}; {night.designs[-1].reason}")
     view: View = list(facts)
     if night.candidates:
         table = _table(("candidate", "lane", "change", "decision", "effect"))

@@ -54,7 +54,7 @@ class OpenBudget:
 
 def make_request(recipe: Recipe, seed: int, split: Split, smoke: bool = False) -> ProbeRequest:
     return ProbeRequest(
-        recipe=recipe.replace(steps=3 if smoke else 10),
+        recipe=recipe.replace(steps=2 if smoke else 10),
         seed=seed,
         split=split,
         base_model=FileRef(path="/model", digest="m"),

@@ -68,7 +68,7 @@ def scored(request: ProbeRequest) -> ProbeOutcome:
             os._exit(9)
     if os.environ.get("FAKE_ADAPTERS"):
         os.makedirs(os.path.join(request.folder, "adapter"), exist_ok=True)
-    rng = random.Random(request.key)
+    rng = random.Random("" if os.environ.get("FAKE_SAME") else request.key)
     level = 5.0 + 1.5 * min(1.0, request.recipe.learning_rate / 1e-2)
     level -= 2.0 * (request.recipe.curriculum.order == "source_last")
     noise = {name: rng.gauss(0.0, 0.3) for name in ("private_voice", "verified_response", "ground_truth")}

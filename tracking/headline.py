@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from probes.candidate import Change
 from probes.statistics.verdicts import Claim
+from tracking.events import ProbePlan
 from tracking.figures import show, show_count, show_interval
 from tracking.night import NightRecord
 
@@ -36,6 +37,27 @@ def changes_in_words(night: NightRecord, most: int = 4) -> str:
 def change_in_words(change: Change) -> str:
     """Return a change so that it can stand without its lane: a mix rule is named as one."""
     return f"data mix {change}" if change.lane == "data_mix" else str(change)
+
+
+def probe_in_words(night: NightRecord, plan: ProbePlan) -> str:
+    """Return what a probe trained: `rank 16 → 64`, `block 1 row 5: c01 + c04`, `baseline`, `working recipe`."""
+    candidate = night.candidates.get(plan.candidate or "")
+    if candidate is not None:
+        return change_in_words(candidate.change)
+    if plan.arm == "block":
+        return f"block {plan.block} row {plan.replicate + 1}: {' + '.join(plan.changes) or 'no change'}"
+    if plan.arm == "final":
+        return "final recipe" if plan.phase == "confirm" else "working recipe"
+    return plan.arm
+
+
+def design_in_words(night: NightRecord) -> str:
+    """Return the designs in the order of the night: `2 blocks, then race`; empty before one was chosen."""
+    words: list[str] = []
+    for chosen in night.designs:
+        name = show_count(len(night.blocks), "block") if chosen.design == "blocks" else chosen.design
+        words += [name] if name not in words else []
+    return ", then ".join(words)
 
 
 def _claimed(night: NightRecord, claim: Claim) -> str:

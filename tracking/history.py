@@ -7,13 +7,13 @@ from typing import Any
 import polars as pl
 
 from tracking.night import NightRecord
-from tracking.probe_table import category_columns, columns, constraint_ok, judged_cells, measured_cells
+from tracking.probe_table import category_columns, columns, constraint_ok, measured_cells, probe_judgement
 
-_INTEGERS = {"probe", "seed", "steps", "critical_failures", "replicate", "attempt", "replicates"}
+_INTEGERS = {"probe", "seed", "steps", "critical_failures", "block", "replicate", "attempt", "replicates"}
 _BOOLEANS = {"constraint_ok", "accepted"}
 _TEXTS = {
-    "commit", "time", "lane", "knob", "change", "verdict", "decision", "status", "phase", "arm", "candidate", "split",
-    "key", "message", "before", "after", "proposer", "reason", "rationale",
+    "commit", "time", "lane", "knob", "change", "verdict", "decision", "status", "phase", "arm", "candidate", "changes",
+    "split", "key", "message", "before", "after", "proposer", "reason", "rationale",
 }  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def probe_frame(night: NightRecord) -> pl.DataFrame:
     for probe in night.probes:
         cells = measured_cells(night, probe)
         scores = {column: cells.get(f"score:{name}") for name, column in categories.items()}
-        judged = judged_cells(night, probe.plan.candidate)
+        judged = probe_judgement(night, probe.plan)
         rows.append({**cells, **scores, **judged, "target": probe.metric(night.target)})
     return _frame(rows, columns(categories.values()))
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from probes.outcome import ProbeStatus
 from probes.recipe import MixRule, Recipe
 from tracking.events import ProbePlan
-from tracking.headline import change_in_words, changes_in_words, headline
+from tracking.headline import changes_in_words, design_in_words, headline, probe_in_words
 from tracking.night import FinishedProbe, NightRecord
 from tracking.probe_table import commit_label, judged_cells, measured_cells
 from tracking.results_tsv import show_cell
@@ -54,9 +54,7 @@ def probe_id(plan: ProbePlan) -> str:
 
 def probe_name(night: NightRecord, plan: ProbePlan) -> str:
     """Return a run name that can be read: `#12 search learning_rate 0.005 → 0.01 seed 3`."""
-    candidate = night.candidates.get(plan.candidate or "")
-    what = change_in_words(candidate.change) if candidate else plan.arm
-    return f"#{plan.number} {plan.phase} {what} seed {plan.request.seed}"
+    return f"#{plan.number} {plan.phase} {probe_in_words(night, plan)} seed {plan.request.seed}"
 
 
 def night_row(night: NightRecord) -> RunRow:
@@ -91,6 +89,7 @@ def night_row(night: NightRecord) -> RunRow:
         "verdict": _outcome(night),
         "target": night.target,
         "working_recipe": changes_in_words(night),
+        "design": design_in_words(night),
         **_source(night),
         "mlflow.note.content": note(night),
     }
@@ -127,8 +126,11 @@ def probe_row(night: NightRecord, probe: FinishedProbe) -> RunRow:
 
 
 def progress_points(night: NightRecord, probe: FinishedProbe) -> list[Point]:
-    """Return what a finished probe adds to the parent run's curve: the target by probe number."""
-    value = probe.metric(night.target)
+    """Return what a finished probe adds to the parent run's curve: the target by probe number.
+
+    A smoke run trains too short to stand on one curve with whole probes.
+    """
+    value = None if probe.plan.phase == "smoke" else probe.metric(night.target)
     return [] if value is None else [Point("progress/target", value, probe.plan.number, milliseconds(probe.at))]
 
 
@@ -147,6 +149,10 @@ def plan_tags(night: NightRecord, plan: ProbePlan) -> dict[str, str]:
         "status": "running",
         **_source(night),
     }
+    if plan.changes:
+        tags["changes"] = " ".join(plan.changes)
+    if plan.block is not None:
+        tags |= {"block": str(plan.block), "row": str(plan.replicate + 1)}
     candidate = night.candidates.get(plan.candidate or "")
     if candidate is not None:
         change = candidate.change

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from probes.statistics.verdicts import CandidateReading
+from tracking.events import ProbePlan
+from tracking.headline import probe_in_words
 from tracking.night import FinishedProbe, NightRecord
 
 Cell = str | int | float | bool | None
@@ -16,8 +18,8 @@ LEADING = ("commit", "time", "probe", "lane", "knob", "change", "seed", "steps")
 MEASURES = ("overall", "target", "critical_failures")
 JUDGEMENTS = ("verdict", "decision", "constraint_ok")
 TRAILING = (
-    "status", "phase", "arm", "candidate", "replicate", "attempt", "split", "completion", "final_loss",
-    "train_s", "evaluate_s", "other_s", "seconds", "peak_memory_gib", "key", "message",
+    "status", "phase", "arm", "candidate", "changes", "block", "replicate", "attempt", "split", "completion",
+    "final_loss", "train_s", "evaluate_s", "other_s", "seconds", "peak_memory_gib", "key", "message",
 )  # fmt: skip
 
 
@@ -47,7 +49,7 @@ def measured_cells(night: NightRecord, probe: FinishedProbe) -> dict[str, Cell]:
         "probe": plan.number,
         "lane": change.lane if change else plan.arm,
         "knob": change.knob if change else None,
-        "change": str(change) if change else {"final": "final recipe"}.get(plan.arm, plan.arm),
+        "change": str(change) if change else probe_in_words(night, plan),
         "seed": plan.request.seed,
         "steps": training.steps_done if training else None,
         **{f"score:{category}": mean for category, mean in probe.means.items()},
@@ -57,6 +59,8 @@ def measured_cells(night: NightRecord, probe: FinishedProbe) -> dict[str, Cell]:
         "phase": plan.phase,
         "arm": plan.arm,
         "candidate": plan.candidate,
+        "changes": " ".join(plan.changes) or None,
+        "block": plan.block,
         "replicate": plan.replicate,
         "attempt": plan.attempt,
         "split": plan.request.split,
@@ -90,6 +94,13 @@ def judged_cells(night: NightRecord, candidate: str | None) -> dict[str, Cell]:
         "decision": reading.decision if reading else None,
         "constraint_ok": constraint_ok(reading) if reading else None,
     }
+
+
+def probe_judgement(night: NightRecord, plan: ProbePlan) -> dict[str, Cell]:
+    """Return the referee's latest word on a probe's candidate; a smoke run has it only where it decided alone."""
+    reading = night.reading(plan.candidate) if plan.candidate else None
+    is_smoke_alone = reading is not None and reading.replicates == 0
+    return judged_cells(night, plan.candidate if plan.phase != "smoke" or is_smoke_alone else None)
 
 
 def constraint_ok(reading: CandidateReading) -> bool | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tracking import events as ev
 from tracking.atomic import replace_text
 from tracking.night import NightRecord
-from tracking.probe_table import Cell, category_columns, columns, judged_cells, measured_cells
+from tracking.probe_table import Cell, category_columns, columns, measured_cells, probe_judgement
 
 _OTHER_LINE_ENDS: dict[int, str] = dict.fromkeys((0, 0x0B, 0x0C, 0x1C, 0x1D, 0x1E, 0x85, 0x2028, 0x2029), " ")
 
@@ -56,7 +56,7 @@ def _table(night: NightRecord, rows: Sequence[Mapping[str, Cell]]) -> str:
     lines = ["\t".join(show_cell(name) for name in names)]
     for row, probe in zip(rows, night.probes, strict=True):
         scores = {column: row.get(f"score:{name}") for name, column in categories.items()}
-        cells = {**row, **scores, **judged_cells(night, probe.plan.candidate), "target": probe.metric(night.target)}
+        cells = {**row, **scores, **probe_judgement(night, probe.plan), "target": probe.metric(night.target)}
         lines.append("\t".join(show_cell(cells.get(name)) for name in names))
     return "\n".join(lines) + "\n"
 

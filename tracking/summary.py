@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from probes.outcome import ProbeStatus
+from probes.statistics.blocks import Block
 from probes.statistics.verdicts import CandidateReading, Claim, Interval
 from tracking.night import NightRecord
 from tracking.probe_table import constraint_ok, time_split
@@ -23,6 +24,8 @@ def summary(night: NightRecord) -> dict[str, Any]:
         "target": night.target,
         "probes": probe_counts(night),
         "noise": night.noise.model_dump(mode="json") if night.noise else None,
+        "designs": [{"design": design.design, "reason": design.reason} for design in night.designs],
+        "blocks": [_block(block) for block in night.blocks],
         "decisions": [_decision(night, name) for name in night.candidates],
         "accepted": list(night.accepted),
         "working_recipe": night.working_recipe.model_dump(mode="json") if night.working_recipe else None,
@@ -46,7 +49,7 @@ def probe_counts(night: NightRecord) -> dict[str, int]:
 
 
 def spend(night: NightRecord) -> dict[str, float | int]:
-    """Return what the night cost: probes, their seconds by purpose, and the wall time of the night."""
+    """Return what the night cost: probes (smoke runs among them), their seconds by purpose, and its wall time."""
     splits = [time_split(probe) for probe in night.probes]
 
     def seconds(name: str) -> float:
@@ -54,6 +57,7 @@ def spend(night: NightRecord) -> dict[str, float | int]:
 
     return {
         "probes": len(night.probes),
+        "smoke_runs": sum(probe.plan.phase == "smoke" for probe in night.probes),
         "train_s": seconds("train_s"),
         "evaluate_s": seconds("evaluate_s"),
         "other_s": seconds("other_s"),
@@ -113,6 +117,18 @@ def earlier_summary(night: NightRecord) -> dict[str, Any] | None:
     }
 
 
+def _block(block: Block) -> dict[str, Any]:
+    return {
+        "block": block.number,
+        "factors": list(block.factors),
+        "toggled": list(block.toggled),
+        "fixed": list(block.fixed),
+        "rows": len(block.rows),
+        "folded": block.folded,
+        "aliasing": block.aliasing,
+    }
+
+
 def _decision(night: NightRecord, name: str) -> dict[str, Any]:
     candidate = night.candidates[name]
     reading = night.reading(name)
@@ -124,6 +140,7 @@ def _decision(night: NightRecord, name: str) -> dict[str, Any]:
         "to": candidate.change.after,
         "proposer": candidate.proposer,
         "accepted": name in night.accepted,
+        "revisited": name in night.revisits,
         **_read(reading),
     }
 

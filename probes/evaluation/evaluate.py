@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from probes.evaluation.generation import Question, StopReason, generate
+from probes.evaluation.margins import reference_companions
 from probes.evaluation.sampling import sample_seed
 from probes.evaluation.suite import Item
-from probes.outcome import GenerationConfig, ItemScores, SampleScore
+from probes.outcome import GenerationConfig, ItemScores, SampleScore, TrainingSummary
 from probes.rendering import Rendering, rendering_for
 from probes.request import ProbeRequest
 
@@ -42,6 +44,18 @@ def evaluate(
     scores = [_score(by_id[response.item], response) for response in responses]
     _write_lines(folder / SCORES_NAME, [score.model_dump(mode="json") for score in scores])
     return summarize(items, scores)
+
+
+def companions(
+    model: Any, tokenizer: Any, items: Sequence[Item], request: ProbeRequest, training: TrainingSummary
+) -> dict[str, float]:
+    """Return what `ProbeOutcome.companions` holds, for the model that `evaluate` got; nothing is sampled or written."""
+    rendering = rendering_for(tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
+    signals = reference_companions(model, rendering, items)
+    margins = [point.reward_margin for point in training.curve if point.reward_margin is not None]
+    if margins:
+        signals["reward_margin"] = fmean(margins[-max(1, len(margins) // 4) :]) / request.recipe.beta
+    return signals
 
 
 def respond(

@@ -73,7 +73,7 @@ def _generate_batch(
     seeds = [seed for question in questions for seed in question.seeds]
     uniforms = draw_uniforms(seeds, config.max_new_tokens)
     stops = torch.tensor(sorted(stop_ids), device=device)
-    logits, cache, mask = _read_prompts(model, questions, pad_id, device)
+    logits, cache, mask = read_prompts(model, questions, pad_id, device)
     written = torch.full((len(seeds), config.max_new_tokens), -1, dtype=torch.long)
     rows = torch.arange(len(seeds))
     going = torch.ones(len(seeds), dtype=torch.bool)
@@ -100,10 +100,10 @@ def _generate_batch(
     return _split_answers(written, questions, stop_ids)
 
 
-def _read_prompts(
+def read_prompts(
     model: Any, questions: Sequence[Question], pad_id: int, device: torch.device
 ) -> tuple[torch.Tensor, Any, torch.Tensor]:
-    """Return (next-token logits, cache, attention mask), one row per wanted answer."""
+    """Return (next-token logits, cache, attention mask), one row per wanted answer; a prompt is read once."""
     longest = max(len(question.prompt) for question in questions)
     paddings = [longest - len(question.prompt) for question in questions]
     ids = [[pad_id] * padding + list(q.prompt) for padding, q in zip(paddings, questions, strict=True)]

@@ -18,7 +18,7 @@ from probes.errors import DataError
 from probes.evaluation.scorers import Scorer
 from probes.frozen import Frozen
 
-_FIELDS = ("id", "category", "difficulty", "prompt", "messages", "scorer")
+_FIELDS = ("id", "category", "difficulty", "prompt", "messages", "scorer", "chosen", "rejected")
 
 
 class Item(Frozen):
@@ -30,6 +30,10 @@ class Item(Frozen):
     messages: tuple[Message, ...]
     """The prompt's turns, a user turn last."""
     scorer: Scorer
+    chosen: tuple[str, ...] = ()
+    """Reference answers; never scored or shown, see `probes.evaluation.margins`."""
+    rejected: tuple[str, ...] = ()
+    """Answers that are wrong in content or manner, beside `chosen`."""
     tags: dict[str, str] = {}
     """Every other column of the row, as text."""
 
@@ -146,6 +150,8 @@ def _read_item(line: bytes, place: str, default_scorer: Scorer | None) -> Item:
             difficulty=columns.get("difficulty") or "medium",
             messages=_messages(columns, place),
             scorer=scorer,
+            chosen=_references(columns, "chosen", place),
+            rejected=_references(columns, "rejected", place),
             tags={name: _text(value) for name, value in columns.items() if name not in _FIELDS and value is not None},
         )
     except ValidationError as error:
@@ -177,6 +183,28 @@ def _messages(columns: dict[str, Any], place: str) -> tuple[Message, ...]:
     if turns[-1].role != "user":
         raise DataError(f"{place}: `messages` must end with a user turn, ends with {turns[-1].role}")
     return turns
+
+
+def _references(columns: dict[str, Any], name: str, place: str) -> tuple[str, ...]:
+    """Return the answers in `chosen` or `rejected`: one text, a list of texts, or TRL's list of one assistant turn."""
+    value = columns.get(name)
+    if _is_blank(value) or value == []:
+        return ()
+    given = cast("list[object]", value) if isinstance(value, list) else [value]
+    texts = [_answer_text(answer) for answer in given]
+    if any(text is None for text in texts):
+        shown = _short(columns[name])
+        raise DataError(f"{place}: `{name}` must be an answer or a list of answers as text, got {shown}")
+    if name == "rejected" and _is_blank(columns.get("chosen")):
+        raise DataError(f"{place}: `rejected` has no `chosen` answer to be held against; give one, or drop it")
+    return tuple(text for text in texts if text is not None)
+
+
+def _answer_text(answer: object) -> str | None:
+    if isinstance(answer, dict):
+        turn = cast("dict[str, object]", answer)
+        answer = turn.get("content") if turn.get("role") == "assistant" else None
+    return answer if isinstance(answer, str) and answer.strip() else None
 
 
 def _text(value: object) -> str:

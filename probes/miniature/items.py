@@ -26,6 +26,10 @@ class MiniatureItem:
     difficulty: str
     prompt: str
     scorer: dict[str, Any]
+    chosen: tuple[str, ...]
+    """Reference answers in the persona's voice, which the scorer gives full marks or nearly."""
+    rejected: tuple[str, ...]
+    """In the same voice and wrong."""
 
     def as_row(self) -> dict[str, Any]:
         """Returns the row as it is written."""
@@ -35,12 +39,17 @@ class MiniatureItem:
             "difficulty": self.difficulty,
             "prompt": self.prompt,
             "scorer": self.scorer,
+            "chosen": list(self.chosen),
+            "rejected": list(self.rejected),
         }
 
 
 def _make_item(subject: Subject, difficulty: str, identifier: str) -> MiniatureItem:
     scorer = {"components": [dict(component) for component in subject.components]}
-    return MiniatureItem(identifier, subject.category, difficulty, subject.prompts[_PHRASING[difficulty]], scorer)
+    prompt = subject.prompts[_PHRASING[difficulty]]
+    return MiniatureItem(
+        identifier, subject.category, difficulty, prompt, scorer, chosen=subject.good, rejected=subject.wrong[:1]
+    )
 
 
 def make_items(subjects: Sequence[Subject]) -> tuple[tuple[MiniatureItem, ...], tuple[MiniatureItem, ...]]:

@@ -10,6 +10,9 @@ from probes.frozen import Frozen
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 
+UNKNOWN_ITEMS_SD = 0.5
+"""Assumed run-to-run sd of a metric of unknown items: about that of 24 items with three answers each."""
+
 
 class TargetConfig(Frozen):
     """`[target]`."""
@@ -47,10 +50,11 @@ class RefereeConfig(Frozen):
     guard_prior_sd: float = Field(default=1.0, gt=0.0, le=10.0)
     """Prior sd of a change's effect on a guard; wider than the target's, since one category swings more than the mean
     of all and a broken guard must not be shrunk away."""
-    noise_sd: float = Field(default=0.5, gt=0.0, le=10.0)
-    """Run-to-run sd assumed before anything was measured; weighs as much as `noise_weight` replicates afterwards."""
+    noise_sd: float | None = Field(default=None, gt=0.0, le=10.0)
+    """Run-to-run sd of the target assumed before anything was measured; None: from each category's number of items and
+    answers (see `probes.statistics.spread`)."""
     noise_weight: float = Field(default=3.0, ge=0.0, le=100.0)
-    """Degrees of freedom given to `noise_sd`."""
+    """Degrees of freedom given to the assumed noise once there are replicates."""
     accept_level: Probability = 0.85
     """Accept provisionally at P(effect > 0) of at least this."""
     reject_level: Probability = 0.25
@@ -91,6 +95,11 @@ class RefereeConfig(Frozen):
     rehearsals: int = Field(default=3, ge=0, le=50)
     """Probes of the search kept for the final recipe as a whole, before the confirmation: guards that every change
     kept may fall together. 0: none."""
+
+    @property
+    def assumed_sd(self) -> float:
+        """`noise_sd`, else what is assumed of a metric whose items are not known."""
+        return self.noise_sd if self.noise_sd is not None else UNKNOWN_ITEMS_SD
 
     @model_validator(mode="after")
     def _levels_ordered(self) -> Self:

@@ -6,17 +6,26 @@ fits do not converge on data of this size, so components come from moments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from statistics import fmean
 
 from scipy import stats
 
-from probes.statistics.runs import Run, by_recipe
+from probes.statistics.advice import ProbeCosts, advise, known_variances
+from probes.statistics.components import estimate_components
+from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run, by_recipe
 from probes.statistics.verdicts import Interval, Noise
 
 
-def estimate_noise(runs: Sequence[Run], target: str) -> Noise:
+def estimate_noise(
+    runs: Sequence[Run],
+    target: str,
+    item_category: Mapping[str, str] | None = None,
+    samples: int | None = None,
+    costs: ProbeCosts | None = None,
+) -> Noise:
     """Pool the spread of replicates around their own recipe's mean over all recipes.
 
     Method: one-way ANOVA within-group mean square; the interval of the target's sd is chi-square. Assumption: every
@@ -25,12 +34,20 @@ def estimate_noise(runs: Sequence[Run], target: str) -> Noise:
     Args:
         runs: Completed probes on the same items.
         target: Category, or `overall`.
+        item_category: Item → category; without it noise is not split into its components.
+        samples: Answers per item; without it nothing is advised.
+        costs: What training and evaluation took.
     """
     groups = list(by_recipe(runs).values())
     df = sum(len(group) - 1 for group in groups)
     categories = sorted({name for run in runs for name in run.categories})
     target_sd = pooled_sd(runs, target)
     sampling_var, item_var = _item_components(groups)
+    components = estimate_components(runs, item_category) if item_category else None
+    correlation = paired_correlation(runs, target)
+    advice = None
+    if samples is not None and item_category and df:
+        advice = advise(known_variances(components), _target_items(target, item_category), samples, costs, correlation)
     return Noise(
         runs=len(runs),
         degrees_of_freedom=df,
@@ -39,8 +56,51 @@ def estimate_noise(runs: Sequence[Run], target: str) -> Noise:
         target_interval=sd_interval(target_sd, df),
         sampling_sd=None if sampling_var is None else sqrt(sampling_var),
         seed_item_sd=None if item_var is None else sqrt(item_var),
-        paired_correlation=paired_correlation(runs, target),
+        paired_correlation=correlation,
+        critical_failures_sd=pooled_sd(runs, CRITICAL_FAILURES),
+        components=components,
+        advice=advice,
+        fault=measurement_fault(runs),
     )
+
+
+def measurement_fault(runs: Sequence[Run]) -> str | None:
+    """Return why replicates with different train seeds measure nothing; None while any two of them differ.
+
+    Two trainings from different seeds never answer alike: sampled answers differ by chance, greedy ones because the
+    adapters do. So scores that agree on every item of every replicate come from one and the same model, or from
+    scorers that cannot tell answers apart. None when no recipe was run with two seeds.
+    """
+    replicated = [group for group in by_recipe(runs).values() if len({run.seed for run in group}) > 1]
+    if not replicated or any(_fingerprint(run) != _fingerprint(group[0]) for group in replicated for run in group):
+        return None
+    most = max(len(group) for group in replicated)
+    values = {value for group in replicated for run in group for value in _scores(run)}
+    if len(values) == 1:
+        return (
+            f"every answer of {most} replicates scored {values.pop():g}: the scorers cannot tell answers apart, or the "
+            "model says the same to everything. Read some answers in the probes' folders, then mend scorers or recipe"
+        )
+    return (
+        f"{most} replicates with different train seeds gave identical scores on every item: the model that answered is "
+        "not the one that was trained, or the seed is not used. Compare the adapters' digests in the probes' folders: "
+        "equal ones mean the seed, different ones the serving"
+    )
+
+
+def _fingerprint(run: Run) -> object:
+    """Return what must differ between two trainings: the answers' scores, category means where no items are known."""
+    return dict(run.items) if run.items else dict(run.categories)
+
+
+def _scores(run: Run) -> list[float]:
+    return [score for scores in run.items.values() for score in scores] or list(run.categories.values())
+
+
+def _target_items(target: str, item_category: Mapping[str, str]) -> list[int]:
+    """Return the number of items of each category that enters the target."""
+    counts = Counter(item_category.values())
+    return list(counts.values()) if target == OVERALL else [counts[target]] if target in counts else []
 
 
 def pooled_sd(runs: Sequence[Run], metric: str) -> float | None:

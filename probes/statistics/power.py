@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from math import sqrt
+from typing import Literal
 
+import numpy as np
 from scipy import optimize, stats
 
 from probes.statistics.noise import estimate_noise
-from probes.statistics.runs import OVERALL
+from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
+from probes.statistics.spread import MOST_SHARED, PlannedNoise
 from probes.statistics.verdicts import CategoryPower, Noise, PowerTable
 
 POWER = 0.8
 LEAST_ITEMS = 7
 """Fewer items in a category that decides anything give a direction, not a claim."""
+NODES = 41
+"""Points of the Gauss–Hermite rule over what the categories of one run share."""
+
+
+def is_directional(items: int) -> bool:
+    """Return whether so few items of a category give a direction only: no claim may rest on them."""
+    return items < LEAST_ITEMS
 
 
 def resolvable_difference(sd: float, runs_per_arm: int, level: float, power: float = POWER) -> float:
@@ -29,72 +40,80 @@ def resolvable_difference(sd: float, runs_per_arm: int, level: float, power: flo
 
 def pass_probability(sd: float, runs_per_arm: int, margin: float, level: float) -> float:
     """Return the chance that a non-inferiority test at `margin` passes when nothing changed; 0 with under 2 runs."""
+    return joint_pass_probability([(sd, margin)], 0.0, runs_per_arm, level)
+
+
+def joint_pass_probability(
+    guards: Sequence[tuple[float, float]], shared_sd: float, runs_per_arm: int, level: float
+) -> float:
+    """Return the chance that every guard passes its non-inferiority test when nothing changed.
+
+    The guards of one run move together by what the run does to all categories alike, so their chances do not simply
+    multiply. Method: given the shared part of the two arms' difference the guards are independent, each a noncentral t
+    test; the chances are multiplied there and averaged over the shared part by Gauss–Hermite quadrature. Assumption:
+    the guards' variance estimates are independent (they correlate by the square of the scores' correlation). 1 without
+    guards, 0 with under 2 runs a side.
+
+    Args:
+        guards: Run-to-run sd, above 0, and margin of each guard.
+        shared_sd: Sd that all categories of one run share, at most the smallest guard's.
+        runs_per_arm: Runs on either side.
+        level: One-sided level of each test.
+    """
+    if not guards:
+        return 1.0
     if runs_per_arm < 2:
         return 0.0
     df = 2 * (runs_per_arm - 1)
-    shift = margin / (sd * sqrt(2 / runs_per_arm))
-    return float(stats.nct.sf(stats.t.ppf(1 - level, df), df, shift))
+    critical = float(stats.t.ppf(1 - level, df))
+    points, weights = np.polynomial.hermite_e.hermegauss(NODES) if shared_sd > 0 else (np.zeros(1), np.ones(1))
+    passed = weights / weights.sum()
+    for sd, margin in guards:
+        shared = min(shared_sd / sd, MOST_SHARED)
+        own = sqrt(1 - shared**2)
+        shift = margin / (sd * sqrt(2 / runs_per_arm)) + shared * points
+        passed = passed * np.asarray(stats.nct.sf(critical / own, df, shift / own))
+    return float(min(1.0, passed.sum()))
 
 
 def power_table(
-    noise: Noise,
+    noise: PlannedNoise,
     target: str,
     guards: Mapping[str, float],
     items: Mapping[str, tuple[int, int]],
     confirm_probes: int,
     level: float,
-    assumed_sd: float,
-    assumed_category_sd: float,
-    source: str = "assumed",
 ) -> PowerTable:
     """Return what each category and the target can resolve in the confirmation.
 
     Args:
-        noise: Measured noise; what it lacks is assumed.
+        noise: Run-to-run noise on both splits.
         target: Category, or `overall`.
-        guards: Category → non-inferiority margin.
+        guards: Guard → non-inferiority margin.
         items: Category → (search items, held-out items).
         confirm_probes: Probes kept back, half for each side.
         level: One-sided level.
-        assumed_sd: Run-to-run sd of the target before anything was measured.
-        assumed_category_sd: The same for one category's mean.
-        source: `assumed`, `measured` or `earlier night`.
     """
     runs = confirm_probes // 2
-    target_sd = noise.target_sd or assumed_sd
-    rows: list[CategoryPower] = []
-    chance = 1.0
-    for name, (search, held_out) in sorted(items.items()):
-        sd = noise.category_sd.get(name) or assumed_category_sd
-        margin = guards.get(name)
-        passes = None if margin is None else pass_probability(sd, runs, margin, level)
-        chance *= 1.0 if passes is None else passes
-        rows.append(
-            CategoryPower(
-                category=name,
-                role="target" if name == target else "guard" if margin is not None else "watched",
-                items_search=search,
-                items_held_out=held_out,
-                margin=margin,
-                resolvable=resolvable_difference(sd, runs, level),
-                pass_probability=passes,
-            )
-        )
-    resolvable = resolvable_difference(target_sd, runs, level)
-    sentence = (
-        f"With {runs} runs a side and a run-to-run sd of {target_sd:.2f}, a gain of {resolvable:.2f} points "
-        f"in {target} is confirmed with {POWER:.0%} power; when nothing changed, all guards pass "
-        f"{chance:.0%} of the time."
-    )
-    return PowerTable.model_validate(
-        {
-            "noise_source": source,
-            "target_sd": target_sd,
-            "categories": rows,
-            "target_resolvable": resolvable,
-            "guards_pass_probability": chance,
-            "sentence": sentence,
-        }
+    rows = [_row(name, counts, noise, target, guards, runs, level) for name, counts in sorted(items.items())]
+    if target == OVERALL:
+        every = sum(search for search, _ in items.values()), sum(held_out for _, held_out in items.values())
+        rows.append(_row(OVERALL, every, noise, target, guards, runs, level))
+    resolvable = resolvable_difference(noise.held_out.target, runs, level)
+    testable = [(noise.held_out.categories[n], m) for n, m in guards.items() if n in noise.held_out.categories]
+    chance = joint_pass_probability(testable, noise.shared_sd, runs, level)
+    if CRITICAL_FAILURES in guards:
+        every = sum(search for search, _ in items.values()), sum(held_out for _, held_out in items.values())
+        rows.append(_row(CRITICAL_FAILURES, every, noise, target, guards, runs, level))
+        chance *= 1.0 if rows[-1].pass_probability is None else rows[-1].pass_probability
+    return PowerTable(
+        noise_source=noise.source,
+        target_sd=noise.search.target,
+        categories=tuple(rows),
+        target_resolvable=resolvable,
+        guards_pass_probability=chance,
+        sentence=_sentence(target, runs, noise.held_out.target, resolvable, chance if guards else None),
+        noise_words=noise.words,
     )
 
 
@@ -108,6 +127,59 @@ def blind_guards(table: PowerTable, least: float = 0.5) -> list[CategoryPower]:
     return [row for row in table.categories if row.pass_probability is not None and row.pass_probability < least]
 
 
+def _row(
+    name: str,
+    items: tuple[int, int],
+    noise: PlannedNoise,
+    target: str,
+    guards: Mapping[str, float],
+    runs: int,
+    level: float,
+) -> CategoryPower:
+    """Return what one metric can resolve; None where its noise is not known or no item is held out."""
+    sd, held_out_sd = _sd(name, target, noise)
+    margin = guards.get(name)
+    role: Literal["target", "guard", "watched"] = (
+        "target" if name == target else "guard" if margin is not None else "watched"
+    )
+    passes = None
+    if margin is not None and held_out_sd is not None:
+        passes = pass_probability(held_out_sd, runs, margin, level)
+    return CategoryPower(
+        category=name,
+        role=role,
+        items_search=items[0],
+        items_held_out=items[1],
+        margin=margin,
+        resolvable=None if held_out_sd is None else resolvable_difference(held_out_sd, runs, level),
+        pass_probability=passes,
+        sd_search=sd,
+        sd_held_out=held_out_sd,
+        directional=role != "watched" and is_directional(min(items)),
+    )
+
+
+def _sd(name: str, target: str, noise: PlannedNoise) -> tuple[float | None, float | None]:
+    """Return a metric's sd on the search and on the held-out items."""
+    if name == target:
+        return noise.search.target, noise.held_out.target
+    if name == CRITICAL_FAILURES:
+        return noise.critical_failures_sd, noise.critical_failures_sd
+    return noise.search.categories.get(name), noise.held_out.categories.get(name)
+
+
+def _sentence(target: str, runs: int, sd: float, resolvable: float, chance: float | None) -> str:
+    seen = (
+        f"With {runs} runs a side and a run-to-run sd of {sd:.2f} on the held-out items, a gain of {resolvable:.2f} "
+        f"points in {target} is confirmed with {100 * POWER:.0f} % power"
+    )
+    if chance is None:
+        return f"{seen}; no guard is watched."
+    share = ">99" if 0.995 < chance < 1 else "<1" if 0 < chance < 0.005 else f"{100 * chance:.0f}"
+    return f"{seen}; when nothing changed, all guards pass {share} % of the time."
+
+
+@cache
 def _noncentrality(runs_per_arm: int, level: float, power: float) -> float:
     df = 2 * (runs_per_arm - 1)
     critical = float(stats.t.ppf(1 - level, df))

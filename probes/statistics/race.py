@@ -1,29 +1,30 @@
-"""The race: a joint Gaussian model of the baseline's level and every change's effect.
+"""The joint fit: a Gaussian model of the baseline's level and every change's effect.
 
 A probe scores `level + Σ effects of the changes in its recipe + seed effect + noise`. All probes of the night enter
 one regression, so that a working recipe that was lucky is pulled back by whatever is later measured on top of it, and
-a candidate measured on an old working recipe still counts. Assumptions: effects add up; noise is normal with one
-variance for all recipes; repeated looks are part of the design (posterior probabilities, no p-values), which is why
-nothing decided here is ever claimed: only the confirmation claims.
+a candidate measured on an old working recipe still counts. Assumptions: effects add up, and where they do not, the
+misfit is part of the noise (`fits` estimates it); noise is normal with one variance for all recipes; repeated looks are
+part of the design (posterior probabilities, no p-values), which is why nothing decided here is ever claimed: only the
+confirmation claims.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from math import erfc, inf, isinf, sqrt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import erfc, inf, isfinite, sqrt
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
-from probes.statistics.runs import Run
+from probes.statistics.design import Array, Design
+from probes.statistics.runs import Run, metric_values
 
-LEVEL_PRIOR_SD = 10.0
+LEVEL, LEVEL_PRIOR_SD = 5.0, 10.0
 """The baseline's level is unknown over the whole 0–10 scale."""
 TAIL_ROUNDS = 25
 """Most rounds of the iteration for a Student t prior; it settles within a few."""
-TAIL_SETTLED = 1e-6
+TAIL_SETTLED = 1e-5
 """The iteration ends when no precision moves by more than this share."""
 
 
@@ -36,6 +37,10 @@ class EffectPrior:
     tail_df: float = inf
     """Degrees of freedom of its Student t distribution; infinite: normal. Small values let a large effect be seen at
     its size instead of being shrunk to what most changes do."""
+
+
+Prior = EffectPrior | Callable[[str], EffectPrior]
+"""One prior for all changes, or the prior of each by its name."""
 
 
 @dataclass(frozen=True)
@@ -64,91 +69,139 @@ class Effects:
     """Posterior of the baseline's level and of every change, jointly normal."""
 
     names: tuple[str, ...]
-    mean: NDArray[np.float64]
+    mean: Array
     """Shape (1 + changes,): level first, then `names` in order."""
-    covariance: NDArray[np.float64]
+    covariance: Array
+    settled: Mapping[str, Posterior] = field(default_factory=dict[str, Posterior])
+    """Changes not probed for long, integrated out of the joint state: their last posterior."""
 
     def of(self, name: str) -> Posterior:
         """Return the posterior of one change."""
+        if name in self.settled:
+            return self.settled[name]
         i = 1 + self.names.index(name)
         return Posterior(float(self.mean[i]), sqrt(float(self.covariance[i, i])))
 
     def total(self, names: Iterable[str]) -> Posterior:
-        """Return the posterior of the sum of several changes' effects."""
-        weights = np.zeros(len(self.mean))
+        """Return the posterior of the sum of several changes' effects; settled ones count as independent."""
+        weights, mean, variance = np.zeros(len(self.mean)), 0.0, 0.0
         for name in names:
-            weights[1 + self.names.index(name)] = 1.0
-        return Posterior(float(weights @ self.mean), sqrt(float(weights @ self.covariance @ weights)))
+            if name in self.settled:
+                mean += self.settled[name].mean
+                variance += self.settled[name].sd ** 2
+            else:
+                weights[1 + self.names.index(name)] = 1.0
+        variance += float(weights @ self.covariance @ weights)
+        return Posterior(mean + float(weights @ self.mean), sqrt(variance))
+
+    def keep(self, names: Iterable[str]) -> Effects:
+        """Return the state with every change but `names` integrated out: exact for a joint normal."""
+        kept = tuple(name for name in self.names if name in set(names))
+        rows = [0, *(1 + self.names.index(name) for name in kept)]
+        settled = {name: self.of(name) for name in self.names if name not in kept}
+        return Effects(kept, self.mean[rows], self.covariance[np.ix_(rows, rows)], {**self.settled, **settled})
+
+
+@dataclass(frozen=True)
+class Information:
+    """What runs say about level and effects: the exponent of a normal likelihood."""
+
+    matrix_C_C: Array
+    weighted_C: Array
+    """`matrix` times the estimate."""
 
 
 def fit_effects(
-    runs: Sequence[Run], metric: str, prior: EffectPrior, noise_sd: float, seed_correlation: float = 0.0
+    runs: Sequence[Run],
+    metric: str,
+    prior: Prior,
+    noise_sd: float,
+    seed_correlation: float = 0.0,
+    start: Effects | None = None,
 ) -> Effects:
     """Return the joint posterior of level and effects given all runs.
 
-    Conjugate normal regression with known noise: y ~ N(X·θ, σ²(1-ρ)·I + σ²ρ·SSᵀ), where S marks equal train seeds. A
-    Student t prior is a normal one whose variance is itself uncertain; its posterior is approximated by the usual
-    variational iteration: E[1/τ²] = (ν + 1) / (ν·s² + E[(d - m)²]) for each change. With no run at all the posterior
-    is the prior.
+    Conjugate normal regression with known noise: y ~ N(X·θ, σ²(1-ρ)·I + σ²ρ·SSᵀ), where S marks equal train seeds.
+    With no run at all the posterior is the prior.
 
     Args:
         runs: Completed probes on the same items.
         metric: Category, or `overall`.
-        prior: Independent prior of every change.
+        prior: Independent prior of every change that `start` does not know.
         noise_sd: Run-to-run sd of the metric, > 0.
         seed_correlation: Correlation of two runs that share a train seed, 0 … 1; negative values count as 0.
+        start: What earlier runs, none of them among `runs`, have left.
+
+    Raises:
+        DataError: a run lacks the metric, or it is no finite number.
     """
-    names = tuple(sorted({name for run in runs for name in run.changes}))
-    prior_mean = np.array([5.0, *[prior.mean] * len(names)])
-    precision = np.array([LEVEL_PRIOR_SD**-2, *[prior.sd**-2] * len(names)])
-    if not runs:
-        return Effects(names, prior_mean, np.diag(1 / precision))
-    design = _design(runs, names)
-    y = np.array([run.metric(metric) for run in runs])
-    weighted = _solve_noise(runs, np.column_stack([design, y]), noise_sd, max(0.0, min(0.95, seed_correlation)))
-    information, score = design.T @ weighted[:, :-1], design.T @ weighted[:, -1]
-    mean, covariance = _solve(precision, prior_mean, information, score)
-    for _ in range(0 if isinf(prior.tail_df) else TAIL_ROUNDS):
-        spread = (mean - prior_mean) ** 2 + np.diag(covariance)
-        before = precision[1:].copy()
-        precision[1:] = ((prior.tail_df + 1) / (prior.tail_df * prior.sd**2 + spread))[1:]
-        mean, covariance = _solve(precision, prior_mean, information, score)
-        if np.allclose(before, precision[1:], rtol=TAIL_SETTLED, atol=0.0):
+    values = metric_values(runs, metric)
+    design = Design.of([run.changes for run in runs])
+    seen = gather(design, [run.seed for run in runs], values[:, None], seed_correlation)
+    information = Information(seen[:, :-1] / noise_sd**2, seen[:, -1] / noise_sd**2)
+    return posterior(design.names, information, prior, start)
+
+
+def gather(design: Design, seeds: Sequence[int], columns_R_M: Array, seed_correlation: float) -> Array:
+    """Return XᵀR⁻¹[X, columns], shape (1 + changes, 1 + changes + M), for noise of unit variance."""
+    rho = max(0.0, min(0.95, seed_correlation))
+    return design.rows_R_C.T @ _weighted(seeds, np.column_stack([design.rows_R_C, columns_R_M]), rho)
+
+
+def posterior(names: Sequence[str], information: Information, prior: Prior, start: Effects | None = None) -> Effects:
+    """Return the normal posterior of level and effects.
+
+    A Student t prior is a normal one whose variance is itself uncertain; its posterior is approximated by the usual
+    variational iteration: E[1/τ²] = (ν + 1) / (ν·s² + E[(d - m)²]) for each change. What `start` knows jointly enters
+    as a joint normal prior, what it has settled as an independent one, both without a heavy tail.
+    """
+    own = [prior_of(name, prior, start) for name in names]
+    centre = np.array([LEVEL, *(p.mean for p in own)])
+    precision = np.array([LEVEL_PRIOR_SD**-2, *(p.sd**-2 for p in own)])
+    joint = np.zeros_like(information.matrix_C_C)
+    if start is not None:
+        at = [0, *(1 + names.index(name) for name in start.names)]
+        centre[at], precision[at] = start.mean, 0.0
+        joint[np.ix_(at, at)] = np.linalg.inv(start.covariance)
+    heavy = np.array([False, *(isfinite(p.tail_df) for p in own)])
+    df, spread = (np.array([0.0, *values]) for values in ([p.tail_df for p in own], [p.sd**2 for p in own]))
+    fixed = information.matrix_C_C + joint
+    weighted = information.weighted_C + joint @ centre
+    mean, covariance = _solve(precision, centre, fixed, weighted)
+    for _ in range(TAIL_ROUNDS if heavy.any() else 0):
+        moved = (mean - centre) ** 2 + np.diag(covariance)
+        before, scale = precision[heavy].copy(), df[heavy]
+        precision[heavy] = (scale + 1) / (scale * spread[heavy] + moved[heavy])
+        mean, covariance = _solve(precision, centre, fixed, weighted)
+        if np.allclose(before, precision[heavy], rtol=TAIL_SETTLED, atol=0.0):
             break
-    return Effects(names, mean, (covariance + covariance.T) / 2)
+    settled = {} if start is None else {n: p for n, p in start.settled.items() if n not in set(names)}
+    return Effects(tuple(names), mean, (covariance + covariance.T) / 2, settled)
 
 
-def _solve(
-    precision: NDArray[np.float64],
-    prior_mean: NDArray[np.float64],
-    information: NDArray[np.float64],
-    score: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def prior_of(name: str, prior: Prior, start: Effects | None = None) -> EffectPrior:
+    """Return what is believed of a change before the runs at hand."""
+    if start is not None and (name in start.names or name in start.settled):
+        known = start.of(name)
+        return EffectPrior(known.mean, known.sd)
+    return prior if isinstance(prior, EffectPrior) else prior(name)
+
+
+def _solve(precision: Array, centre: Array, information: Array, weighted: Array) -> tuple[Array, Array]:
     """Return mean and covariance of the normal posterior under independent normal priors."""
-    covariance: NDArray[np.float64] = np.linalg.inv(np.diag(precision) + information).astype(np.float64)
-    return covariance @ (precision * prior_mean + score), covariance
+    covariance: Array = np.linalg.inv(np.diag(precision) + information).astype(np.float64)
+    return covariance @ (precision * centre + weighted), covariance
 
 
-def _design(runs: Sequence[Run], names: Sequence[str]) -> NDArray[np.float64]:
-    """Return the design, shape (runs, 1 + changes): level, then one indicator per change."""
-    column = {name: 1 + i for i, name in enumerate(names)}
-    design = np.zeros((len(runs), 1 + len(names)))
-    design[:, 0] = 1.0
-    for row, run in enumerate(runs):
-        design[row, [column[name] for name in run.changes]] = 1.0
-    return design
-
-
-def _solve_noise(runs: Sequence[Run], columns: NDArray[np.float64], noise_sd: float, rho: float) -> NDArray[np.float64]:
-    """Multiply by the inverse noise covariance, seed by seed (Sherman–Morrison on each equal-seed block)."""
-    own = noise_sd**2 * (1 - rho)
+def _weighted(seeds: Sequence[int], columns: Array, rho: float) -> Array:
+    """Multiply by the inverse noise correlation, seed by seed (Sherman–Morrison on each equal-seed block)."""
+    own = 1 - rho
     result = columns / own
     if rho == 0.0:
         return result
     rows_of: dict[int, list[int]] = {}
-    for row, run in enumerate(runs):
-        rows_of.setdefault(run.seed, []).append(row)
+    for row, seed in enumerate(seeds):
+        rows_of.setdefault(seed, []).append(row)
     for rows in rows_of.values():
-        shrink = noise_sd**2 * rho / (own + len(rows) * noise_sd**2 * rho)
-        result[rows] -= shrink * columns[rows].sum(axis=0) / own
+        result[rows] -= rho / (own + len(rows) * rho) * columns[rows].sum(axis=0) / own
     return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from probes.figures import show
 from probes.statistics.config import RefereeConfig
 from probes.statistics.race import Posterior
 from probes.statistics.verdicts import CandidateReading, Decision, GuardReading, GuardState, Interval, Verdict
@@ -119,4 +120,7 @@ def _verdict(low: float, high: float, rules: RefereeConfig) -> Verdict:
 
 
 def _listed(guards: Mapping[str, GuardReading], names: list[str]) -> str:
-    return ", ".join(f"{name} ({guards[name].effect:+.2f}, margin {guards[name].margin:g})" for name in names)
+    return ", ".join(
+        f"{name} ({show(guards[name].effect, 'effect')}, margin {show(guards[name].margin, 'margin')})"
+        for name in names
+    )

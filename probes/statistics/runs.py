@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probes.errors import DataError
 
 OVERALL = "overall"
 CRITICAL_FAILURES = "critical_failures"
@@ -27,6 +33,12 @@ class Run:
     companions: Mapping[str, float] = field(default_factory=dict[str, float])
     """Signal measured beside the scores → its value, any unit; see `ProbeOutcome.companions`."""
 
+    @property
+    def label(self) -> str:
+        """The run in words, for messages."""
+        recipe = " + ".join(sorted(self.changes)) if self.changes else "the baseline"
+        return f"the probe of {recipe} with train seed {self.seed}"
+
     def metric(self, name: str) -> float:
         """Return a category's mean, the unweighted mean of all for `overall`, minus the count for critical failures."""
         if name == OVERALL:
@@ -42,3 +54,39 @@ def by_recipe(runs: Sequence[Run]) -> dict[frozenset[str], list[Run]]:
     for run in runs:
         groups.setdefault(run.changes, []).append(run)
     return groups
+
+
+def metric_values(runs: Sequence[Run], metric: str) -> NDArray[np.float64]:
+    """Return one value of a metric per run.
+
+    Raises:
+        DataError: a run lacks the metric, or has other categories than the first, or its score is no finite number.
+    """
+    for run in runs:
+        check_run(run, runs[0].categories, metric)
+    return np.array([run.metric(metric) for run in runs], dtype=np.float64)
+
+
+def check_run(run: Run, categories: Mapping[str, float], *metrics: str) -> None:
+    """Refuse a run that was not measured as the others were: a guess in place of a score would become a verdict.
+
+    Raises:
+        DataError: naming the probe, and the category and item at fault.
+    """
+    if run.categories.keys() != categories.keys():
+        odd = ", ".join(sorted(run.categories.keys() ^ categories.keys()))
+        raise DataError(
+            f"{run.label}: category {odd} was scored in some probes and not in others; only probes of one suite "
+            "compare, so score it in all of them or take it out of the suite"
+        )
+    for name in metrics:
+        if name not in (*categories, OVERALL, CRITICAL_FAILURES):
+            raise DataError(f"{run.label} has no category {name!r}; it has {', '.join(sorted(categories))}")
+    for name, score in run.categories.items():
+        if not isfinite(score):
+            bad = [item for item, scores in run.items.items() if not all(map(isfinite, scores))]
+            where = f" (item {', '.join(bad)})" if bad else ""
+            raise DataError(
+                f"{run.label}: the score of category {name!r}{where} must be a finite number, got {score}; a missing "
+                "score is None in the outcome, never a number, so mend the scorer and measure again"
+            )

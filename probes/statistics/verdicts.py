@@ -21,6 +21,53 @@ class Interval(Frozen):
     level: float = 0.9
 
 
+class Component(Frozen):
+    """One source of noise, as a standard deviation in points."""
+
+    sd: float | None
+    """None: these runs cannot tell it."""
+    interval: Interval
+    """90 % interval of `sd`."""
+    degrees_of_freedom: float
+    """Of the mean square it comes from."""
+    is_clipped: bool = False
+    """Its moment was negative and is set to 0: smaller than these runs can show, not proved absent."""
+
+
+class NoiseComponents(Frozen):
+    """The sources of a score's noise: a run's answer is its item's mean plus one draw of each."""
+
+    run: Component
+    """What the train seed does to all categories alike; with a single category it holds `run_category` too."""
+    run_category: Component
+    """What it does to one category beyond that."""
+    run_item: Component
+    """What it does to one item beyond that."""
+    sampling: Component
+    """One answer around its item's mean within one run."""
+    samples: float | None
+    """Answers per item and run behind these, harmonic mean."""
+
+
+class NoiseAdvice(Frozen):
+    """How the same money would measure more."""
+
+    samples: int
+    """Answers per item now."""
+    cost_ratio: float | None
+    """Seconds of training per second of evaluation of one answer to every item."""
+    best_samples: float | None
+    """Answers per item that measure the target best for the money; None: not known, or no number is too many."""
+    time_saved: float | None
+    """Share of the time that `best_samples` would save at equal precision."""
+    better_buy: Literal["replicates", "samples"] | None
+    """What the next second is better spent on; None: about equal, or not known."""
+    pairing_saves: float | None
+    """Share of the probes of a comparison that equal train seeds save: their correlation, at least 0."""
+    sentence: str
+    """All of this in words."""
+
+
 class Noise(Frozen):
     """Run-to-run noise of one probe, in points of the 0–10 scale. Standard deviations, None when not estimable."""
 
@@ -40,6 +87,13 @@ class Noise(Frozen):
     """Sd of an item's mean over runs beyond sampling (train seed and seed × item together)."""
     paired_correlation: float | None = None
     """Correlation of two recipes' target over shared train seeds."""
+    critical_failures_sd: float | None = None
+    """Run-to-run sd of the number of critical failures."""
+    components: NoiseComponents | None = None
+    """Where the noise comes from; None when no recipe was run twice with scores per item."""
+    advice: NoiseAdvice | None = None
+    fault: str | None = None
+    """Why these replicates measure nothing, such as equal scores from different train seeds; None: they do."""
 
 
 class EarlierNoise(Frozen):
@@ -50,6 +104,21 @@ class EarlierNoise(Frozen):
     """Replicates beyond the first of each recipe, over all those nights."""
     metric_sd: dict[str, float]
     """Category, or `overall` → pooled within-recipe sd of one probe, in points."""
+
+
+class CompanionUse(Frozen):
+    """What the cheap signals beside the scores did for the fit of one metric."""
+
+    name: str | None = None
+    """The companion used; None: none was worth it."""
+    correlation: float | None = None
+    """Of its noise with the metric's, as measured."""
+    interval: Interval = Interval(low=None, high=None)
+    """90 % interval of the correlation."""
+    variance_saved: float = 0.0
+    """Share of a change's sampling variance that it takes away, mean over changes."""
+    left_out: dict[str, str] = {}
+    """Companion → why it could not be used."""
 
 
 class CategoryPower(Frozen):
@@ -65,6 +134,12 @@ class CategoryPower(Frozen):
     """Smallest true difference seen with 80 % power in the confirmation, one-sided at the confirm level."""
     pass_probability: float | None
     """Chance that this guard passes the confirmation when nothing changed."""
+    sd_search: float | None = None
+    """Run-to-run sd of one probe on the search items."""
+    sd_held_out: float | None = None
+    """The same on the held-out items."""
+    directional: bool = False
+    """It decides something on fewer than 7 items on either side: a direction, no ground for a claim."""
 
 
 class PowerTable(Frozen):
@@ -78,6 +153,8 @@ class PowerTable(Frozen):
     """Chance that all guards pass the confirmation when nothing changed."""
     sentence: str
     """The table in one sentence."""
+    noise_words: str = ""
+    """Where the noise comes from, in one sentence."""
 
 
 class GuardReading(Frozen):

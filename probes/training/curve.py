@@ -17,11 +17,19 @@ WINDOWS = 20
 """Points a finished curve has, so that a ledger line stays short at any number of steps."""
 
 
-class TrainingDiverged(Exception):
-    """The loss left the ground; the probe ends as `diverged`."""
+class TrainingEnded(Exception):
+    """A training that was ended for what its curve showed."""
 
     summary: TrainingSummary | None = None
     """How far it came."""
+
+
+class TrainingDiverged(TrainingEnded):
+    """The loss left the ground; the probe ends as `diverged`."""
+
+
+class TrainingHopeless(TrainingEnded):
+    """The request's stop rule ended it; the probe ends as `stopped_early`."""
 
 
 class Curve:
@@ -37,6 +45,11 @@ class Curve:
     def points(self) -> tuple[TrainingPoint, ...]:
         """The averaged points so far, the unfinished window last."""
         return (*self._points, *([_average(self._open)] if self._open else []))
+
+    @property
+    def complete(self) -> tuple[TrainingPoint, ...]:
+        """The points of finished windows, as a finished training would show them."""
+        return tuple(self._points)
 
     def add(self, step: int, values: dict[str, float | None]) -> None:
         """Take one logged step; `values` are `loss`, `learning_rate`, `reward_margin` and `grad_norm`.

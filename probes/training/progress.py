@@ -1,4 +1,4 @@
-"""Follows a running training: each optimizer step into the log and the curve, which ends a training that diverges."""
+"""Follows a running training: each step into the log and the curve, and the end of one that diverges or is hopeless."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from probes.training.curve import Curve
+from probes.statistics.early_stop import StopRule
+from probes.training.curve import Curve, TrainingHopeless
 from probes.training.log import TrainingLog
 
 _TRAINER_NAMES = {
@@ -21,10 +22,11 @@ _TRAINER_NAMES = {
 class Progress(TrainerCallback):
     """Takes what the trainer logs at every step; lets `TrainingDiverged` of the curve pass."""
 
-    def __init__(self, log: TrainingLog, curve: Curve) -> None:
-        """Follow a training into `log` and `curve`."""
+    def __init__(self, log: TrainingLog, curve: Curve, beta: float, stop_rule: StopRule | None = None) -> None:
+        """Follow a training with the preference weight `beta` into `log` and `curve`; `stop_rule` may end it."""
         self.log = log
         self.curve = curve
+        self._beta, self._stop_rule = beta, stop_rule
         self.steps_done = 0
         self.seconds = 0.0
         """From the first batch to the last logged step."""
@@ -44,7 +46,12 @@ class Progress(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Take one step."""
+        """Take one step.
+
+        Raises:
+            TrainingDiverged: by the curve's rule.
+            TrainingHopeless: by the stop rule.
+        """
         if logs is None or "loss" not in logs:
             return  # the trainer's closing summary
         self.steps_done = state.global_step
@@ -52,6 +59,10 @@ class Progress(TrainerCallback):
         values = {name: _number(logs.get(key)) for name, key in _TRAINER_NAMES.items()}
         self.log.add(self.steps_done, self.seconds, values)
         self.curve.add(self.steps_done, values)
+        if self._stop_rule is not None:
+            reason = self._stop_rule.stops(self.curve.complete, self._beta)
+            if reason is not None:
+                raise TrainingHopeless(reason)
 
 
 def _number(value: Any) -> float | None:

@@ -19,8 +19,9 @@ from probes.data.rows import Row
 from probes.outcome import AdapterFacts, TrainingSummary
 from probes.recipe import Recipe, steps_for
 from probes.rendering import Rendering, rendering_for
+from probes.statistics.early_stop import StopRule
 from probes.training.adapter import borrowed, load_test, save_adapter
-from probes.training.curve import Curve, TrainingDiverged
+from probes.training.curve import Curve, TrainingDiverged, TrainingEnded
 from probes.training.log import TrainingLog
 from probes.training.objectives import build_trainer, trainer_arguments
 from probes.training.precision import fast_products
@@ -52,9 +53,19 @@ def train(model: Any, tokenizer: Any, rows: Sequence[Row], recipe: Recipe, seed:
 
 @contextmanager
 def trained(
-    model: Any, tokenizer: Any, rows: Sequence[Row], recipe: Recipe, seed: int, folder: Path
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Row],
+    recipe: Recipe,
+    seed: int,
+    folder: Path,
+    stop_rule: StopRule | None = None,
 ) -> Generator[Trained]:
-    """As `train`, but hand over the adapted model before the adapter is taken off again."""
+    """As `train`, but hand over the adapted model before the adapter is taken off again.
+
+    Raises:
+        TrainingHopeless: `stop_rule` ended the training.
+    """
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     mixed = apply_mix(rows, recipe.mix, seed)
@@ -63,7 +74,7 @@ def trained(
     rendering = rendering_for(tokenizer, recipe.chat_template, recipe.system_prompt)
     dataset = prepared(tokenize(ordered, rendering, recipe.max_length), recipe.objective)
     log = TrainingLog(folder, steps, len(mixed), composition(mixed))
-    progress = Progress(log, Curve(steps))
+    progress = Progress(log, Curve(steps), recipe.beta, stop_rule)
     with closing(log), borrowed(model):
         arguments = trainer_arguments(recipe, steps, seed, folder)
         trainer = build_trainer(model, tokenizer, dataset, recipe, arguments, progress)
@@ -72,7 +83,7 @@ def trained(
                 trainer.train()
             adapted = cast("Any", trainer).model
             _check_finite(adapted)
-        except TrainingDiverged as error:
+        except TrainingEnded as error:
             error.summary = _summarize(mixed, steps, progress, started)
             raise
         adapted.eval()

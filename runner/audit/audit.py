@@ -22,12 +22,17 @@ from probes.statistics.audit import (
 )
 from runner.audit.columns import find_columns
 from runner.audit.faults import Fault, find_faults
-from runner.audit.nights import ledger_of, night_trials, read_night
+from runner.audit.nights import block_wins, ledger_of, night_trials, read_night
 from runner.audit.sentence import audit_sentence, noise_words
 from runner.audit.table import Table, read_table, table_of
 from runner.audit.trials import read_trials, scores
 from runner.audit.words import plain
-from tracking.figures import show
+from tracking.figures import show, show_count
+
+_OUR_PARAM = "params.recipe.fingerprint"
+_OUR_COLUMNS = {"probe", "arm", "phase", "split", "constraint_ok", "key"}
+LEAST_RUNS = 2
+"""Fewer scored runs compare nothing."""
 
 
 class Audit(Frozen):
@@ -73,21 +78,25 @@ def audit_path(path: Path, metric: str | None, direction: Direction | None) -> A
     return audit_table(read_table(path), metric, direction)
 
 
-def audit_table(table: Table, metric: str | None, direction: Direction | None) -> Audit:
-    """Audit a table of runs; raises as `audit_path`."""
+def audit_table(table: Table, metric: str | None, direction: Direction | None, remarks: Sequence[str] = ()) -> Audit:
+    """Audit a table of runs; `remarks` join its notes; raises as `audit_path`."""
     columns = find_columns(table, metric, direction)
     reading = read_trials(table, columns)
     values, zeros = scores(table, columns.metric)
-    notes: list[str] = []
+    notes = list(remarks)
+    if set(table.columns) >= _OUR_COLUMNS:
+        notes.append("A results table of nightlab: its ledger tells more; audit the session's folder.")
     if columns.status is None:
-        notes.append("No column says what was kept: every configuration with a better mean than the first is a win.")
-    if reading.seed_only:
-        notes.append(f"{reading.seed_only} row(s) say that only the seed changed: repeats of the recipe then kept.")
-    if reading.moved_repeats:
+        same = " of the same conditions" if columns.conditions else ""
         notes.append(
-            f"{reading.moved_repeats} row(s) repeat an earlier description on another working recipe: not counted as "
-            "repeats of it."
+            f"No column says what was kept: every configuration with a better mean than the first{same} is a win."
         )
+    if reading.seed_only:
+        rows = f"{show_count(reading.seed_only, 'row')} say{'s' if reading.seed_only == 1 else ''}"
+        notes.append(f"{rows} that only the seed changed: taken as repeats of the recipe then kept.")
+    if reading.moved_repeats:
+        rows = f"{show_count(reading.moved_repeats, 'row')} repeat{'s' if reading.moved_repeats == 1 else ''}"
+        notes.append(f"{rows} an earlier description on another working recipe: not counted as repeats of it.")
     faults = find_faults(table, columns, values, zeros)
     cells = table.values(columns.metric)
     digits = min(6, max(2, *(len(cell.partition(".")[2]) for cell in cells if "e" not in cell.lower()), 0))
@@ -102,10 +111,15 @@ def audit_night(ledger: Path, metric: str | None, direction: Direction | None) -
         raise ConfigError(f"`{ledger}`: scores of nightlab are points, higher is better; leave out `--direction min`")
     night = read_night(ledger)
     name = metric or night.target
-    trials = night_trials(night, name)
-    return _audit(
-        ledger.resolve().parent.name, name, "max", "points, higher is better", 2, trials, (), ["A ledger of nightlab."]
-    )
+    trials, notes = night_trials(night, name), ["A ledger of nightlab."]
+    in_blocks = sum(len(block.factors) for block in night.blocks)
+    together = block_wins(night, name, repeat_noise(trials), in_blocks + len(comparisons(trials)))
+    if together:
+        notes.append(
+            "Changes of a block were run several at once: the probes with each are held against the probes without it."
+        )
+    why = "scores are points"
+    return _audit(ledger.resolve().parent.name, name, "max", why, 2, trials, (), notes, together, in_blocks)
 
 
 def audit_mlflow(uri: str, experiment: str, metric: str | None, direction: Direction | None) -> Audit:
@@ -117,10 +131,15 @@ def audit_mlflow(uri: str, experiment: str, metric: str | None, direction: Direc
     """
     from tracking.mlflow_mirror import read_runs
 
+    place = _local_place(uri)
+    if place is not None and not place.exists():
+        raise ConfigError(f"MLflow store `{uri}`: there is no `{place}`; mend `--mlflow-uri`")
     rows = read_runs(uri, experiment)
     if not rows:
         raise ConfigError(f"MLflow experiment `{experiment}` has no runs; name another with `--experiment`")
-    return audit_table(table_of(f"MLflow experiment {experiment}", rows), metric, direction)
+    table = table_of(f"MLflow experiment {experiment}", rows)
+    ours = ("Runs of nightlab: their ledger tells more; audit the session's folder.",)
+    return audit_table(table, metric, direction, ours if _OUR_PARAM in table.columns else ())
 
 
 def _audit(
@@ -132,10 +151,16 @@ def _audit(
     trials: Sequence[Trial],
     faults: tuple[Fault, ...],
     notes: list[str],
+    together: tuple[Win, ...] = (),
+    in_blocks: int = 0,
 ) -> Audit:
+    if sum(trial.value is not None for trial in trials) < LEAST_RUNS:
+        raise ConfigError(
+            f"`{source}` has one scored run: there is nothing to hold it against; an audit needs at least {LEAST_RUNS}"
+        )
     noise = repeat_noise(trials)
-    wins = judge_wins(trials, noise, direction)
-    tries = len(comparisons(trials))
+    wins = (*together, *judge_wins(trials, noise, direction))
+    tries = len(comparisons(trials)) + in_blocks
     in_all = _in_all(trials, noise, direction)
     cannot = not any(trial.kept for trial in trials) and any(fault.blocks for fault in faults)
     better = "lower" if direction == "min" else "higher"
@@ -144,14 +169,20 @@ def _audit(
     if noise.sd is not None and tries > 1:
         notes.append(
             f"Each win is judged by itself at one-sided {show(LEVEL, 'share')}: of {tries:,} tries, about "
-            f"{LEVEL * tries:.2g} would survive if none did anything. Gains that were selected are rather too large, "
-            "so the runs a side are a least."
+            f"{LEVEL * tries:.2g} would survive if none did anything."
+        )
+    if any(win.runs_a_side is not None for win in wins):
+        notes.append(
+            "Runs a side to know: of each of the two recipes, for a true effect of that size to be seen four times in "
+            "five; in brackets at the ends of the noise's interval. Gains that were selected are rather too large, so "
+            "the counts are a least."
         )
     if len(wins) >= 3 and all(win.gain is not None and win.gain < 0 for win in wins):
         notes.append("Every kept row is worse than what it was held against: is `--direction` the right way round?")
     undecided = undecided_discards(trials, noise)
     if undecided:
-        notes.append(f"{undecided} discarded change(s) are within noise too: not shown to be worse.")
+        are = f"{show_count(undecided, 'discarded change')} {'is' if undecided == 1 else 'are'}"
+        notes.append(f"{are} within noise too: not shown to be worse.")
     clean = tuple(win.model_copy(update={"label": plain(win.label)}) for win in wins)
     return Audit(
         source=plain(source),
@@ -172,6 +203,16 @@ def _audit(
         notes=tuple(plain(note, 400) for note in notes),
         sentence=audit_sentence(plain(source), noise, clean, in_all, tries, faults if cannot else ()),
     )
+
+
+def _local_place(uri: str) -> Path | None:
+    """Return the file or folder that a store on this machine lies in: reading must not make a new one."""
+    scheme, found, rest = uri.partition(":")
+    if scheme == "sqlite":
+        return Path(rest.partition("?")[0].removeprefix("///"))
+    if scheme == "file":
+        return Path(rest.removeprefix("//"))
+    return Path(uri) if not found and "/" in uri else None
 
 
 def _in_all(trials: Sequence[Trial], noise: RepeatNoise, direction: Direction) -> Win | None:

@@ -37,6 +37,11 @@ class Fault(Frozen):
     blocks: bool = False
     """Whether it alone keeps every run from being accepted."""
 
+    @property
+    def explains(self) -> bool:
+        """Whether it is a reason why nothing was accepted, alone or with others; a crash taken as a score is none."""
+        return self.kind != "crash as score"
+
 
 def find_faults(
     table: Table, columns: Columns, values: Sequence[float | None], zeros: Sequence[int]
@@ -58,7 +63,7 @@ def find_faults(
                 kind="crash as score",
                 text=f"`{columns.metric}` is exactly 0 on line {listed([str(line) for line in zeros])}, far from every "
                 "other score: a crash logged as a score, taken as missing here",
-                short=f"{show_count(len(zeros), 'crash', 'crashes')} logged as a score of 0",
+                short=f"{show_count(len(zeros), 'crash was', 'crashes were')} logged as a score of 0",
             )
         )
     return tuple(sorted(found, key=lambda fault: not fault.blocks))

@@ -8,9 +8,9 @@ from pathlib import Path
 from probes.comparability import differences, not_comparable
 from probes.errors import ComparabilityError, ConfigError, DataError, LedgerError
 from probes.request import ProbeRequest
-from probes.statistics.audit import Trial
+from probes.statistics.audit import LEVEL, RepeatNoise, Trial, Win, judge
 from tracking.events import ProbeStarted
-from tracking.headline import change_in_words
+from tracking.headline import change_in_words, probe_in_words
 from tracking.ledger import iterate_events, read_events
 from tracking.night import FinishedProbe, NightRecord
 
@@ -48,35 +48,34 @@ def read_night(ledger: Path) -> NightRecord:
 
 
 def night_trials(night: NightRecord, metric: str) -> list[Trial]:
-    """Return the probes of a night as trials.
+    """Return the whole probes of a night as trials; smoke runs train too short to be any.
 
     A candidate is held against the recipe without it; where that was never run alone, it cannot be judged. The final
-    recipe is held against the confirmation's baseline. Search and held-out items are not comparable, and neither are
-    smoke runs, which are left out.
+    recipe is held against the confirmation's baseline, and only there: on the search items it was selected. Search and
+    held-out items are not comparable. Rows of a block are held against nothing, see `block_wins`.
 
     Raises:
         ConfigError: the night has no completed probe with `metric`.
     """
     baseline = night.started.baseline.fingerprint if night.started else ""
-    probes = [probe for probe in night.probes if probe.plan.phase != "smoke"]
-    recipes = {frozenset(probe.plan.changes): probe.plan.request.recipe.fingerprint for probe in probes}
+    whole = [probe for probe in night.probes if probe.plan.phase != "smoke"]
+    recipes = {frozenset(probe.plan.changes): probe.plan.request.recipe.fingerprint for probe in whole}
+    is_confirmed = night.claim is not None and night.claim.confirmed
     trials: list[Trial] = []
-    for probe in probes:
-        recipe, split = probe.plan.request.recipe.fingerprint, probe.plan.request.split
-        candidate = night.candidates.get(probe.plan.candidate or "")
-        without = frozenset(probe.plan.changes[:-1] if candidate is not None else ())
+    for probe in whole:
+        plan = probe.plan
+        recipe = plan.request.recipe.fingerprint
+        without = frozenset(plan.changes[:-1] if plan.candidate else ())
         against = recipes.get(without, "never run") if without else baseline
-        reference = None if recipe == baseline else _config(against, probe)
-        is_confirmed = night.claim is not None and night.claim.confirmed
+        is_held = recipe != baseline and (plan.candidate is not None or plan.phase == "confirm")
+        is_kept = plan.candidate in night.accepted if plan.candidate else plan.arm == "final" and is_confirmed
         trials.append(
             Trial(
-                label=f"{candidate.id} {change_in_words(candidate.change)}"
-                if candidate
-                else f"{probe.plan.arm} ({split})",
+                label=_label(night, probe, without),
                 config=_config(recipe, probe),
-                value=probe.metric(metric) if probe.is_completed else None,
-                reference=reference,
-                kept=candidate.id in night.accepted if candidate else probe.plan.arm == "final" and is_confirmed,
+                value=_value(probe, metric),
+                reference=_config(against, probe) if is_held else None,
+                kept=is_kept,
                 conditions=probe.conditions,
             )
         )
@@ -118,6 +117,47 @@ def _first_request(ledger: Path) -> ProbeRequest | None:
     except LedgerError as error:
         raise DataError(str(error)) from error
     return None
+
+
+def block_wins(night: NightRecord, metric: str, noise: RepeatNoise, tries: int) -> tuple[Win, ...]:
+    """Judge the accepted changes of every block: the probes with a change against the probes without it.
+
+    The other changes are on in as many rows of either side (the design is balanced), so that they drop out of the
+    difference unless they interact or a row failed. Method and assumptions as in `probes.statistics.audit.judge`.
+
+    Args:
+        night: The night.
+        metric: Category, or `overall`.
+        noise: Its run-to-run noise.
+        tries: Changes compared in the whole night.
+    """
+    wins: list[Win] = []
+    for block in night.blocks:
+        rows = [probe for probe in night.probes if probe.plan.block == block.number]
+        for name in block.factors:
+            if name not in night.accepted:
+                continue
+            label = f"{name} {change_in_words(night.candidates[name].change)} (block {block.number})"
+            sides = {"on": list[Trial](), "off": list[Trial]()}
+            for probe in rows:
+                side = "on" if name in probe.plan.changes else "off"
+                sides[side].append(Trial(label, side, _value(probe, metric), None))
+            wins.append(judge(label, "on", "off", sides, noise, "max", LEVEL, tries))
+    return tuple(wins)
+
+
+def _label(night: NightRecord, probe: FinishedProbe, without: frozenset[str]) -> str:
+    plan = probe.plan
+    candidate = night.candidates.get(plan.candidate or "")
+    if candidate is None:
+        items = "held-out items" if plan.request.split == "held_out" else "search items"
+        return f"{probe_in_words(night, plan)} ({items})"
+    on_top = f" (on {' + '.join(sorted(without))})" if without else ""
+    return f"{candidate.id} {change_in_words(candidate.change)}{on_top}"
+
+
+def _value(probe: FinishedProbe, metric: str) -> float | None:
+    return probe.metric(metric) if probe.is_completed else None
 
 
 def _config(recipe: str, probe: FinishedProbe) -> str:

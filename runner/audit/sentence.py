@@ -19,7 +19,7 @@ def audit_sentence(
     wins: Sequence[Win],
     in_all: Win | None,
     tries: int,
-    blocking: Sequence[Fault],
+    faults: Sequence[Fault],
 ) -> str:
     """Return what the audit comes to.
 
@@ -29,17 +29,20 @@ def audit_sentence(
         wins: Its kept wins, judged.
         in_all: First against last.
         tries: How many changes were compared.
-        blocking: The faults of a rule that could not have accepted anything; empty otherwise.
+        faults: The faults of a rule that could not have accepted anything; empty otherwise.
     """
-    if blocking:
-        why = "; ".join(fault.short for fault in blocking)
-        return f"{source}: its own rule could not have accepted anything, because {why}. {_noise_state(noise)}"
+    if faults:
+        why = "; ".join(fault.short for fault in faults if fault.explains)
+        besides = " and ".join(fault.short for fault in faults if not fault.explains)
+        also = f" Besides, {besides}." if besides else ""
+        return f"{source}: its own rule could not have accepted anything, because {why}.{also} {_noise_state(noise)}"
     if not wins:
-        return f"{source}: nothing was kept that could be held against another run of it. {_noise_state(noise)}"
+        return f"{source}: nothing was kept that can be held against another of its runs. {_noise_state(noise)}"
     kept = show_count(len(wins), "kept win")
     if noise.sd is None:
+        none = "its one kept win cannot" if len(wins) == 1 else f"none of its {kept} can"
         return (
-            f"{source}: none of its {kept} can be told from noise, because its noise is unknown: {noise.reason}; "
+            f"{source}: {none} be told from noise, because its noise is unknown: {noise.reason}; "
             f"{SEED_RUNS} runs of one recipe on fresh seeds would tell."
         )
     count = {name: sum(win.verdict == name for win in wins) for name in ("survives", "within noise", "not comparable")}

@@ -15,6 +15,7 @@ from runner.audit.words import plain
 LARGEST_BYTES = 256 * 1024 * 1024
 LONGEST_NAME = 200
 JSON_LINES = {".jsonl", ".ndjson"}
+_SQLITE = b"SQLite format 3"
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,18 @@ def read_table(path: Path) -> Table:
     except OSError as error:
         raise DataError(f"`{path}` cannot be read: {error.strerror}; name a results file or session folder") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"`{path}` is not UTF-8 text (byte {error.start}); name a TSV or JSON lines file") from error
+        cure = "name a TSV, CSV or JSON lines file"
+        if _starts_with(path, _SQLITE):
+            cure = f"an MLflow store is read with `--mlflow-uri sqlite:///{path}` and `--experiment`"
+        raise DataError(f"`{path}` is not UTF-8 text (byte {error.start}); {cure}") from error
     if path.suffix.lower() in JSON_LINES:
         return _json_lines(path, text)
     return _separated(path, text, "," if path.suffix.lower() == ".csv" else "\t")
+
+
+def _starts_with(path: Path, signs: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(signs)) == signs
 
 
 def table_of(name: str, rows: list[dict[str, str]]) -> Table:

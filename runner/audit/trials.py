@@ -92,8 +92,20 @@ def read_trials(table: Table, columns: Columns) -> Reading:
         working = config if kept or starts else working
     if columns.status is None:
         trials = best_of(trials, columns.direction)
+    trials = _told_apart(trials)
     missing = sum(value is None for value in values)
     return Reading(tuple(trials), missing, zeros, seed_only, names.moved)
+
+
+def _told_apart(trials: Sequence[Trial]) -> list[Trial]:
+    """Return trials with their conditions in the label where equal labels stand for different conditions."""
+    conditions: dict[str, set[str]] = {}
+    for trial in trials:
+        conditions.setdefault(trial.label, set()).add(trial.conditions)
+    return [
+        replace(trial, label=f"{trial.label} ({trial.conditions})") if len(conditions[trial.label]) > 1 else trial
+        for trial in trials
+    ]
 
 
 def best_of(trials: Sequence[Trial], direction: Direction) -> list[Trial]:

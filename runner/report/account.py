@@ -16,20 +16,25 @@ from runner.report.blocks import (
     Table,
     foreign_cell,
     number_columns,
-    text_cell,
     text_columns,
 )
-from tracking.events import Phase
+from tracking.events import Arm, Phase, ProbePlan
 from tracking.figures import show, show_count
 from tracking.night import FinishedProbe, NightRecord
 from tracking.probe_table import time_split
 from tracking.summary import spend
 
-PHASES: tuple[tuple[Phase, str], ...] = (
-    ("calibrate", "calibration"),
-    ("search", "search"),
-    ("confirm", "confirmation"),
+PARTS: tuple[tuple[str, Phase, tuple[Arm, ...]], ...] = (
+    ("calibration", "calibrate", ("baseline",)),
+    ("smoke runs", "smoke", ("baseline", "candidate")),
+    ("blocks", "search", ("block",)),
+    ("search", "search", ("candidate", "baseline")),
+    ("rehearsal", "search", ("final",)),
+    ("confirmation", "confirm", ("baseline", "final")),
 )
+"""Purposes of probes: title, phase, arms; together they hold every probe once."""
+ALWAYS = ("calibration", "search", "confirmation")
+"""Parts that are named also when they had no probe."""
 TIMES = ("train_s", "evaluate_s", "other_s", "seconds")
 
 
@@ -37,7 +42,16 @@ def cost_section(night: NightRecord) -> Section | None:
     """Return probes and seconds by phase and purpose; the rows sum to the last one."""
     if not night.probes:
         return None
-    rows = [_cost_row(title, [probe for probe in night.probes if probe.plan.phase == phase]) for phase, title in PHASES]
+    parts = {
+        title: [probe for probe in night.probes if probe.plan.phase == phase and probe.plan.arm in arms]
+        for title, phase, arms in PARTS
+    }
+    one_by_one = "race" if night.blocks else "search"
+    rows = [
+        _cost_row(one_by_one if title == "search" else title, probes)
+        for title, probes in parts.items()
+        if probes or title in ALWAYS
+    ]
     rows.append(_cost_row("all", night.probes))
     columns = (Column("Phase"), *number_columns("Probes", "Training", "Evaluation", "Other", "Together"))
     note = f"Wall time {show(spend(night)['wall_s'], 'duration')}; probes that run side by side overlap."
@@ -61,7 +75,7 @@ def trouble_section(night: NightRecord) -> Section | None:
     failed = [_failed_row(probe) for probe in night.probes if not probe.is_completed]
     for plan in night.open_plans.values():
         cells = (Cell("interrupted", "open"), Cell("–"), Cell("–"), Cell("started, never ended"))
-        failed.append((Cell(f"#{plan.number}"), text_cell(plan.candidate or plan.arm), *cells))
+        failed.append((Cell(f"#{plan.number}"), _of(plan), *cells))
     if failed:
         columns = (*text_columns("Probe", "Of", "Status"), *number_columns("Steps", "Done"), Column("What happened"))
         note = "A failed probe has no score; it never counts as zero."
@@ -69,12 +83,19 @@ def trouble_section(night: NightRecord) -> Section | None:
     return Section("trouble", "Warnings and failures", tuple(blocks)) if blocks else None
 
 
+def _of(plan: ProbePlan) -> Cell:
+    """Return in a word or two whose probe it was: `c03`, `c03 smoke`, `block 1 row 5`, `baseline`."""
+    if plan.arm == "block":
+        return Cell(f"block {plan.block} row {plan.replicate + 1}")
+    return Cell((plan.candidate or plan.arm) + (" smoke" if plan.phase == "smoke" else ""))
+
+
 def _failed_row(probe: FinishedProbe) -> tuple[Cell, ...]:
     training = probe.outcome.training
     steps = f"{show(training.steps_done, 'count')} of {show(training.steps_planned, 'count')}" if training else "–"
     return (
         Cell(f"#{probe.plan.number}"),
-        text_cell(probe.plan.candidate or probe.plan.arm),
+        _of(probe.plan),
         Cell(probe.outcome.status.value.replace("_", " "), "bad"),
         Cell(steps),
         Cell(show(training.completion if training else None, "share")),
@@ -129,11 +150,15 @@ def artifacts_section(night: NightRecord, files: Sequence[tuple[str, float, str]
         rows = tuple((Cell(name), Cell(show(size, "size_mib")), Cell(digest, "muted")) for name, size, digest in files)
         columns = (Column("File"), *number_columns("Size"), Column("SHA-256, first 16 digits"))
         blocks.append(Table("Files", columns, rows))
-    rows = tuple(_adapter_row(probe) for probe in night.probes if probe.plan.arm == "final" and probe.outcome.adapter)
+    rows = tuple(_adapter_row(probe) for probe in night.probes if _is_final(probe))
     if rows:
         columns = (*text_columns("Probe", "Folder"), *number_columns("Rank", "Size"), Column("SHA-256"))
         blocks.append(Table("Adapters of the final recipe", columns, rows))
     return Section("artifacts", "Artifacts", tuple(blocks)) if blocks else None
+
+
+def _is_final(probe: FinishedProbe) -> bool:
+    return probe.plan.arm == "final" and probe.plan.phase == "confirm" and probe.outcome.adapter is not None
 
 
 def _adapter_row(probe: FinishedProbe) -> tuple[Cell, ...]:

@@ -5,6 +5,7 @@ Every text here is plain: the writers escape it. Every number in it has already 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -97,8 +98,8 @@ class ScoreChart:
 
     caption: str
     points: tuple[ScorePoint, ...]
-    levels: tuple[tuple[int, float], ...]
-    """Probe number from which on the working recipe had this mean."""
+    levels: tuple[tuple[int, float | None], ...]
+    """Probe number from which on the working recipe had this mean; None: it was never trained by itself."""
     band: tuple[float, float] | None
     """Baseline mean plus and minus two standard deviations."""
 
@@ -144,6 +145,11 @@ def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
     if len(text) <= longest:
         return plain
     return f"{plain[:longest].rstrip()}… ({len(text):,} characters)"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return `a`, `a and b`, `a, b and c`."""
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def number_columns(*titles: str) -> tuple[Column, ...]:

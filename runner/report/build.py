@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from runner.report.content import build_report
+from runner.report.fragile import fragile_summary
 from runner.report.html import to_html
 from runner.report.markdown import to_markdown
 from tracking.atomic import replace_text
@@ -30,7 +31,8 @@ def write_report(folder: Path, clock: Clock | None = None) -> Path:
     """
     night = NightRecord.replay(read_events(folder / "ledger.jsonl"))
     write_results(folder / "results.tsv", night)
-    replace_text(folder / "summary.json", json.dumps(summary(night), indent=2, ensure_ascii=False) + "\n")
+    page_of_figures = {**summary(night), "fragile": fragile_summary(night)}
+    replace_text(folder / "summary.json", json.dumps(page_of_figures, indent=2, ensure_ascii=False) + "\n")
     report = build_report(night, _index(folder))
     generated = f"Generated {(clock or SystemClock()).now()[:19].replace('T', ' ')} UTC from ledger.jsonl by nightlab."
     replace_text(folder / "report.md", to_markdown(report, generated))

@@ -17,6 +17,7 @@ from tracking.figures import show
 ROW_HEIGHT = 22
 PLOT_HEIGHT = 260
 TOP, BOTTOM = 14, 26
+ARMS = {"baseline": "baseline", "candidate": "candidate", "block": "row of a block", "final": "final recipe"}
 EDGE = 2.0
 """Percent of the width left free on both sides."""
 
@@ -64,7 +65,7 @@ def forest_axis(x: Scale) -> Markup:
 def score_svg(chart: ScoreChart) -> Markup:
     """Return the score chart: a point per probe, the level of the working recipe, the band of noise."""
     known = [point.score for point in chart.points if point.score is not None]
-    values = [*known, *(chart.band or ()), *(level for _, level in chart.levels)]
+    values = [*known, *(chart.band or ()), *(level for _, level in chart.levels if level is not None)]
     y = Scale(*_rounded(min(values), max(values)), PLOT_HEIGHT - BOTTOM, TOP)
     first, last = chart.points[0].number, max(point.number for point in chart.points)
     x = Scale(first - 0.5, last + 0.5, EDGE, 100 - EDGE)
@@ -80,6 +81,13 @@ def score_svg(chart: ScoreChart) -> Markup:
     return Markup(
         f'<svg class="scores" width="100%" height="{PLOT_HEIGHT}" role="img" aria-label="{label}">{body}</svg>'
     )
+
+
+def score_legend(chart: ScoreChart) -> list[tuple[str, str]]:
+    """Return class and words of every kind of mark in the chart."""
+    shown: dict[str, str] = {point.arm: ARMS[point.arm] for point in chart.points if point.score is not None}
+    lost = [("cross", "× without result")] if any(point.score is None for point in chart.points) else []
+    return [*((arm, words) for arm, words in ARMS.items() if arm in shown), *lost]
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
@@ -135,12 +143,14 @@ def _levels(chart: ScoreChart, x: Scale, y: Scale, last: int) -> list[str]:
     search = [point.number for point in chart.points if not point.is_confirmation]
     ends.append(max(search, default=last) + 1)
     lines: list[str] = []
-    for index, ((start, level), end) in enumerate(zip(chart.levels, ends, strict=True)):
-        left, right, height = x(start - 0.5), x(end - 0.5), y(level)
-        lines.append(f'<line class="level" x1="{left}%" x2="{right}%" y1="{height}" y2="{height}"/>')
-        if index:
-            before = y(chart.levels[index - 1][1])
-            lines.append(f'<line class="level" x1="{left}%" x2="{left}%" y1="{before}" y2="{height}"/>')
+    before: float | None = None
+    for (start, level), end in zip(chart.levels, ends, strict=True):
+        if level is not None:
+            left, right, height = x(start - 0.5), x(end - 0.5), y(level)
+            lines.append(f'<line class="level" x1="{left}%" x2="{right}%" y1="{height}" y2="{height}"/>')
+            if before is not None:
+                lines.append(f'<line class="level" x1="{left}%" x2="{left}%" y1="{y(before)}" y2="{height}"/>')
+        before = level
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Under which conditions the night searched: its noise and power, the space, the data and the suite."""
+"""Under which conditions the night searched: the space, the data and the suite; noise and power are in `noise`."""
 
 from __future__ import annotations
 
@@ -19,64 +19,8 @@ from runner.report.blocks import (
     text_columns,
 )
 from runner.report.scores import completed_probes
-from tracking.figures import show, show_count, show_interval
+from tracking.figures import show, show_count
 from tracking.night import NightRecord
-
-ROOT_TWO = 2**0.5
-
-
-def noise_section(night: NightRecord) -> Section | None:
-    """Return how far equal runs fall apart, and what that lets a night see."""
-    blocks: list[Block] = []
-    noise = night.noise
-    if noise is not None and noise.target_sd is not None:
-        single = 1.96 * ROOT_TWO * noise.target_sd
-        blocks.append(
-            Paragraph(
-                f"The same recipe with another seed moves {night.target} by {show(noise.target_sd, 'score')} points "
-                f"(sd; 90 % interval {show_interval(noise.target_interval, 'score')}; from "
-                f"{show_count(noise.runs, 'run')}). Two single probes must differ by {show(single, 'margin')} before "
-                "the difference is more than noise."
-            )
-        )
-        parts = (
-            ("run to run, target", noise.target_sd),
-            *((f"run to run, {name}", sd) for name, sd in noise.category_sd.items() if name != night.target),
-            ("one item between runs", noise.seed_item_sd),
-            ("one answer within a run", noise.sampling_sd),
-        )
-        rows = tuple((Cell(name), Cell(show(sd, "score"))) for name, sd in parts)
-        blocks.append(Table("Noise by source", (Column("Source"), *number_columns("sd, points")), rows))
-    if night.power is not None:
-        blocks += _power_blocks(night)
-    return Section("noise", "Noise, and what could be seen", tuple(blocks)) if blocks else None
-
-
-def _power_blocks(night: NightRecord) -> list[Block]:
-    power = night.power
-    assert power is not None
-    rows = tuple(
-        (
-            Cell(row.category),
-            Cell(row.role),
-            Cell(show(row.items_search, "count")),
-            Cell(show(row.items_held_out, "count")),
-            Cell(show(row.margin, "margin")),
-            Cell(show(row.resolvable, "margin")),
-            Cell(show(row.pass_probability, "share")),
-        )
-        for row in power.categories
-    )
-    columns = (
-        *text_columns("Category", "Role"),
-        *number_columns("Search items", "Held-out items", "Margin", "Smallest visible effect", "Passes when unchanged"),
-    )
-    floor, chance = show(power.target_resolvable, "margin"), show(power.guards_pass_probability, "share")
-    text = (
-        f"With {power.noise_source} noise, a true gain of {floor} points in {night.target} is confirmed four times in "
-        f"five, a smaller one less often. When nothing changed, all guards pass {chance} of the time."
-    )
-    return [Paragraph(text), Table("Power by category", columns, rows)]
 
 
 def space_section(night: NightRecord) -> Section | None:

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 from runner.report.account import artifacts_section, cost_section, reproduction_section, trouble_section
 from runner.report.blocks import Report, Section
-from runner.report.conditions import data_section, noise_section, space_section
+from runner.report.conditions import data_section, space_section
+from runner.report.design import design_section
 from runner.report.earlier import earlier_section
 from runner.report.findings import candidates_section, claim_section
+from runner.report.fragile import fragile_section
+from runner.report.noise import noise_section
 from runner.report.scores import scores_section
 from tracking.events import SessionStarted
-from tracking.figures import MISSING, show
-from tracking.headline import headline
+from tracking.figures import MISSING, show, show_count
+from tracking.headline import design_in_words, headline
 from tracking.night import NightRecord
-from tracking.summary import probe_counts, spend
+from tracking.summary import spend
 
 
 def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = ()) -> Report:
@@ -27,6 +30,8 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
     sections: list[Section | None] = [
         claim_section(night),
         candidates_section(night),
+        fragile_section(night),
+        design_section(night),
         scores_section(night),
         noise_section(night),
         earlier_section(night),
@@ -53,15 +58,20 @@ def session_name(started: SessionStarted | None) -> str:
 
 
 def _facts(night: NightRecord) -> list[tuple[str, str]]:
-    counts, cost = probe_counts(night), spend(night)
-    lost = counts["total"] - counts["completed"]
-    probes = f"{show(counts['completed'], 'count')} scored" + (f", {show(lost, 'count')} not" if lost else "")
+    cost = spend(night)
+    whole = [probe for probe in night.probes if probe.plan.phase != "smoke"]
+    scored = sum(probe.is_completed for probe in whole)
+    lost, smoke = len(whole) - scored + len(night.open_plans), len(night.probes) - len(whole)
+    probes = f"{show(scored, 'count')} scored" + (f", {show(lost, 'count')} not" if lost else "")
+    probes += f"; {show_count(smoke, 'smoke run')}" if smoke else ""
     reason = night.stopped.stop_reason if night.stopped else "not ended"
     facts = [("Target", night.target), ("Probes", probes), ("Wall time", show(cost["wall_s"], "duration"))]
     if night.power is not None:
         facts.append(("Smallest visible gain", f"{show(night.power.target_resolvable, 'margin')} points"))
     accepted = show(len(night.accepted), "count")
     facts.append(("Candidates", f"{show(len(night.candidates), 'count')} tried, {accepted} accepted"))
+    design = design_in_words(night)
+    facts += [("Design", design)] if design else []
     facts.append(("Started", f"{night.first_at[:16].replace('T', ' ')} UTC" if night.first_at else MISSING))
     facts.append(("Ended", reason))
     return facts

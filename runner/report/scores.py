@@ -17,7 +17,7 @@ from runner.report.blocks import (
 )
 from tracking.events import Arm
 from tracking.figures import MISSING, show
-from tracking.headline import change_in_words
+from tracking.headline import probe_in_words
 from tracking.night import FinishedProbe, NightRecord
 
 RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("search", "baseline search"))
@@ -25,13 +25,15 @@ RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("se
 
 def scores_section(night: NightRecord) -> Section | None:
     """Return the scores by category before and after, and the target by probe."""
-    done = [probe for probe in night.probes if probe.is_completed]
-    if not done:
+    whole = [probe for probe in night.probes if probe.plan.phase != "smoke"]
+    if not any(probe.is_completed for probe in whole):
         return None
-    scores = _scores_by_recipe(night)
+    scores = _scores_by_recipe(whole, night.target)
+    left_out = " Smoke runs, which train for less, are left out." if len(whole) < len(night.probes) else ""
     chart = ScoreChart(
-        f"{night.target} by probe. Line: mean of the working recipe. Band: where the baseline falls 95 % of the time.",
-        tuple(_point(night, probe) for probe in night.probes),
+        f"{night.target} by probe. Line: mean of the working recipe. Band: where the baseline falls 95 % of the time."
+        + left_out,
+        tuple(_point(night, probe) for probe in whole),
         tuple(_levels(night, scores)),
         _band(night, scores.get(frozenset(), ())),
     )
@@ -39,28 +41,28 @@ def scores_section(night: NightRecord) -> Section | None:
 
 
 def completed_probes(night: NightRecord, arm: Arm, in_confirmation: bool) -> list[FinishedProbe]:
-    """Return the probes of an arm that have scores, on the search items or on the held-out ones."""
-    of_arm = (probe for probe in night.probes if probe.plan.arm == arm and probe.is_completed)
-    return [probe for probe in of_arm if (probe.plan.phase == "confirm") is in_confirmation]
+    """Return the whole probes of an arm that have scores, on the search items or on the held-out ones."""
+    phases = ("confirm",) if in_confirmation else ("calibrate", "search")
+    return [p for p in night.probes if p.plan.arm == arm and p.plan.phase in phases and p.is_completed]
 
 
 def _point(night: NightRecord, probe: FinishedProbe) -> ScorePoint:
     plan, score = probe.plan, probe.metric(night.target)
-    candidate = night.candidates.get(plan.candidate or "")
-    what = one_line(change_in_words(candidate.change), 80) if candidate else plan.arm
-    label = f"#{plan.number} {what}: {show(score, 'score') if score is not None else probe.outcome.status.value}"
+    result = show(score, "score") if score is not None else probe.outcome.status.value
+    label = f"#{plan.number} {one_line(probe_in_words(night, plan), 80)}: {result}"
     return ScorePoint(plan.number, score, plan.arm, plan.phase == "confirm", label)
 
 
-def _levels(night: NightRecord, scores: Mapping[frozenset[str], Sequence[float]]) -> list[tuple[int, float]]:
-    moves = [(0, ()), *night.moves]
-    return [(done + 1, fmean(scores[frozenset(ids)])) for done, ids in moves if frozenset(ids) in scores]
+def _levels(night: NightRecord, scores: Mapping[frozenset[str], Sequence[float]]) -> list[tuple[int, float | None]]:
+    """Return from which probe on the working recipe had which mean; None where it was never trained by itself."""
+    moves = [(frozenset(ids), done + 1) for done, ids in [(0, ()), *night.moves]]
+    return [(first, fmean(scores[ids]) if ids in scores else None) for ids, first in moves]
 
 
-def _scores_by_recipe(night: NightRecord) -> dict[frozenset[str], list[float]]:
+def _scores_by_recipe(probes: Sequence[FinishedProbe], target: str) -> dict[frozenset[str], list[float]]:
     scores: dict[frozenset[str], list[float]] = {}
-    for probe in night.probes:
-        score = probe.metric(night.target)
+    for probe in probes:
+        score = probe.metric(target)
         if probe.plan.phase != "confirm" and score is not None:
             scores.setdefault(frozenset(probe.plan.changes), []).append(score)
     return scores

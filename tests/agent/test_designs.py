@@ -178,10 +178,10 @@ def test_what_the_search_leaves_goes_to_the_confirmation(tmp_path: Path) -> None
     context = make_night(tmp_path, SimulatedLauncher(faster_helps), probes=100)
     run_night(context)
     confirmed = [p for p in context.night.probes if p.plan.phase == "confirm"]
-    assert len(confirmed) == context.night.confirm_probes == 32
+    assert 32 >= len(confirmed) == context.night.confirm_probes > 16
     assert probes_used(context.night) <= 100
     assert context.night.claim is not None
-    assert context.night.claim.runs_per_arm == 16
+    assert context.night.claim.runs_per_arm == len(confirmed) // 2
 
 
 def test_a_parked_candidate_is_taken_up_again_when_nothing_new_is_left(tmp_path: Path) -> None:

@@ -169,6 +169,6 @@ def test_histories_name_the_fragile_knob_first() -> None:
         Tried(change=beta, decision="reject", effect=-1.5),
     ]
     first, second = knob_histories(tried)
-    assert first.sentence == "`beta`: 1 tried, 0 accepted, 1 rejected; worst beta 0.1 → 0.11 at -1.50"
+    assert first.sentence == "`beta`: 1 tried, 0 accepted, 1 rejected; worst beta 0.1 → 0.11 at −1.50"
     assert second.sentence == "`learning_rate`: 2 tried, 1 accepted, 0 rejected"
     assert (second.failed, second.best_effect) == (0, 0.4)

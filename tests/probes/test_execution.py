@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tiny_base import tiny_base as tiny_base
 from probes.execution import run_request, tail, write_atomically
 from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.recipe import Precision
+from probes.statistics.early_stop import Checkpoint, StopRule
 from probes.warm_base import LoadedBase, WarmBase, load_base
 
 pytestmark = [pytest.mark.filterwarnings(text) for text in QUIET]
@@ -82,3 +84,35 @@ def test_a_tail_is_the_last_lines_and_empty_without_a_log(tmp_path: Path) -> Non
     path.write_bytes(b"\n".join(str(n).encode() for n in range(100)) + b"\n\xff")
     assert tail(path, 3) == "98\n99\n�"
     assert tail(tmp_path / "none") == ""
+
+
+def test_a_hopeless_training_is_stopped_and_a_usual_one_is_the_same_with_and_without_the_rule(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    warm = WarmBase()
+    plain = run_request(tiny_request(tiny_base, tmp_path / "plain"), warm)
+    outcomes: list[ProbeOutcome] = []
+    for name, most_loss in (("usual", 100.0), ("hopeless", 0.0)):
+        look = Checkpoint(points=2, step=2, most_loss=most_loss)
+        rule = StopRule(rate=0.1, floor=4.0, recipes=18, checkpoints=(look,))
+        outcomes.append(run_request(tiny_request(tiny_base, tmp_path / name, stop_rule=rule), warm))
+    usual, hopeless = outcomes
+    assert (usual.items, usual.adapter, usual.companions) == (plain.items, plain.adapter, plain.companions)
+    assert (hopeless.status, hopeless.items, hopeless.companions) == (ProbeStatus.STOPPED_EARLY, (), {})
+    assert hopeless.key == plain.key
+    assert hopeless.message.startswith("at step 2 its loss was ")
+    assert hopeless.training is not None
+    assert (hopeless.training.steps_done, hopeless.training.steps_planned) == (2, 4)
+    assert hopeless.log_tail == ""
+    assert not (tmp_path / "hopeless" / "adapter").exists()
+
+
+def test_a_probe_measures_its_companions(tiny_base: Path, tmp_path: Path) -> None:
+    request = tiny_request(tiny_base, tmp_path / "probe")
+    suite = Path(request.suite.path)
+    rows = [json.loads(line) for line in suite.read_text().splitlines()]
+    suite.write_text("".join(json.dumps({**row, "chosen": "Low."}) + "\n" for row in rows if row["category"] == "tide"))
+    outcome = run_request(request, WarmBase())
+    assert sorted(outcome.companions) == ["likelihood/tide", "reward_margin"]
+    assert outcome.companion_seconds is not None
+    assert 0.0 < outcome.companion_seconds < outcome.seconds

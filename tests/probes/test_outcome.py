@@ -5,6 +5,7 @@ import pytest
 from probes.outcome import GenerationConfig, ItemScores, ProbeOutcome, ProbeStatus
 from probes.recipe import Recipe
 from probes.request import FileRef, ProbeRequest
+from probes.statistics.early_stop import Checkpoint, StopRule
 
 
 def outcome(*items: tuple[str, str, tuple[float | None, ...], int]) -> ProbeOutcome:
@@ -60,6 +61,13 @@ def test_equal_measurements_have_equal_keys_wherever_their_files_lie() -> None:
         deadline_s=90.0,
     )
     assert moved.key == request().key
+
+
+def test_a_stop_rule_is_no_part_of_the_measurement() -> None:
+    look = Checkpoint(points=5, step=2, most_loss=2.0)
+    ruled = request(stop_rule=StopRule(rate=0.1, floor=1.0, recipes=18, checkpoints=(look,)))
+    assert ruled.key == request().key
+    assert ProbeRequest.model_validate_json(ruled.model_dump_json()) == ruled
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,8 @@ def test_the_plan_takes_over_noise_priors_level_and_seeds_of_the_ledger(
     informed = with_earlier(plan, earlier)
     assert (informed.earlier_noise, informed.claim_level, informed.series) == (noise, 0.02, 2)
     assert {lane: (p.mean, p.sd, p.tail_df) for lane, p in informed.priors.items()} == {"curriculum": (-0.4, 0.6, 3.0)}
-    assert with_earlier(plan, earlier, noise_dropped=True).earlier_noise is None
+    dropped = with_earlier(plan, earlier.model_copy(update={"confirm_noise": noise}), noise_dropped=True)
+    assert (dropped.earlier_noise, dropped.earlier_confirm_noise) == (None, None)
     assert with_earlier(plan, None) == plan
     assert with_earlier(replace(plan, target="ground_truth"), earlier).priors == {}
     assert informed.search_seed(0) != plan.search_seed(0)

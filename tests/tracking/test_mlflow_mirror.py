@@ -256,7 +256,7 @@ def test_metric_names_are_ones_that_mlflow_takes(key: str, clean: str) -> None:
 def test_runs_of_the_baseline_are_named_by_their_arm() -> None:
     night = NightRecord.replay(make_night("claim", candidates=2))
     assert probe_name(night, night.probes[0].plan) == "#1 calibrate baseline seed 0"
-    assert probe_name(night, night.probes[-1].plan) == "#18 confirm final seed 2503"
+    assert probe_name(night, night.probes[-1].plan) == "#18 confirm final recipe seed 2503"
 
 
 def test_the_store_is_the_sessions_then_the_environments_then_sqlite(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ class EarlierNights(Frozen):
     nights: tuple[EarlierNight, ...] = ()
     """The sessions found beside this one, oldest first."""
     noise: EarlierNoise | None = None
+    """Of one probe on the search items."""
+    confirm_noise: EarlierNoise | None = None
+    """Of one probe on the held-out items."""
     baselines: tuple[BaselineLevel, ...] = ()
     """Nights with tonight's baseline recipe, data and conditions: checked against, never carried over."""
     priors: tuple[LanePrior, ...] = ()

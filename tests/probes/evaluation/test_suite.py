@@ -29,6 +29,14 @@ def test_items_are_read_with_defaults_and_other_columns_as_tags(tmp_path: Path) 
     assert (second.difficulty, len(second.messages), second.tags) == ("hard", 2, {"era": "1843"})
 
 
+def test_references_are_a_text_several_texts_or_an_assistant_turn(tmp_path: Path) -> None:
+    turn = [{"role": "assistant", "content": "I."}]
+    rows = [row(chosen="I.", rejected=["You.", "He."]), row(id="b", chosen=turn), row(id="c", chosen=[], rejected=None)]
+    first, second, third = read_suite([write(tmp_path / "s.jsonl", *rows)])
+    assert (first.chosen, first.rejected, first.tags) == (("I.",), ("You.", "He."), {})
+    assert (second.chosen, third.chosen, third.rejected) == (("I.",), (), ())
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
@@ -58,6 +66,9 @@ def test_items_are_read_with_defaults_and_other_columns_as_tags(tmp_path: Path) 
         (row(id=7), "line 2: `id` must be a valid string, got 7"),
         (row(id="b", scorer={"components": [{"kind": "opening", "weight": 2, "any": ["a"]}]}), "weight` .*got 2"),
         (row(id="b", scorer={"components": [{"kind": "opening", "weight": 0.5, "any": ["a"]}]}), "must sum to 1"),
+        (row(id="b", chosen=["fine", " "]), "line 2: `chosen` must be an answer or a list of answers as text, got"),
+        (row(id="b", chosen=[{"role": "user", "content": "x"}]), "line 2: `chosen` must be an answer"),
+        (row(id="b", rejected="bad"), "line 2: `rejected` has no `chosen` answer to be held against"),
         (row(), "line 2: `id` must be unique, `a` is also in suite file .*line 1"),
     ],
 )

@@ -71,6 +71,13 @@ def test_good_answers_reach_full_marks() -> None:
         assert max(score_of(subject.components, answer) for answer in subject.good) > 9.99, subject.key
 
 
+def test_references_of_items_are_scored_as_what_they_are() -> None:
+    for item in (*SEARCH, *HELD_OUT):
+        scores = [score_of(item.scorer["components"], answer) for answer in item.chosen]
+        assert max(scores) > 9.99, item.id
+        assert min(scores) > max(score_of(item.scorer["components"], answer) for answer in item.rejected), item.id
+
+
 def test_chosen_answers_of_scribes_score_higher_than_rejected_ones() -> None:
     owner: dict[str, Subject] = {prompt: subject for subject in SUBJECTS for prompt in subject.prompts}
     for pair in PAIRS:

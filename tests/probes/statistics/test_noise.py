@@ -3,8 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.statistics.noise import estimate_noise, paired_correlation, pooled_sd, regularised_sd, sd_interval
+from probes.statistics.advice import ProbeCosts
+from probes.statistics.noise import (
+    estimate_noise,
+    measurement_fault,
+    paired_correlation,
+    pooled_sd,
+    regularised_sd,
+    sd_interval,
+)
 from probes.statistics.runs import Run
+from probes.statistics.verdicts import Noise
 
 BASE: frozenset[str] = frozenset()
 
@@ -81,3 +90,51 @@ def test_sampling_noise_is_told_apart_from_the_seed() -> None:
     noise = estimate_noise(runs, "a")
     assert noise.sampling_sd == pytest.approx(2.0, rel=0.1)
     assert noise.seed_item_sd == pytest.approx(1.5, rel=0.15)
+
+
+def answers(seed: int, recipe: str = "", level: float = 5.0) -> Run:
+    """A run whose items' scores depend on the level alone."""
+    items = {"x": (level, level + 1), "y": (level - 1, level)}
+    return Run(frozenset({recipe} - {""}), seed, {"a": level}, items)
+
+
+def test_equal_scores_from_different_seeds_are_a_measurement_fault() -> None:
+    fault = estimate_noise([answers(seed) for seed in range(3)], "a").fault
+    assert fault is not None
+    assert "3 replicates with different train seeds gave identical scores" in fault
+    assert measurement_fault([run(4.2, seed) for seed in range(3)]) is not None
+
+
+def test_scorers_that_give_one_score_to_everything_are_named_as_such() -> None:
+    flat = [Run(frozenset(), seed, {"a": 0.0}, {"x": (0.0, 0.0), "y": (0.0,)}) for seed in range(3)]
+    assert "every answer of 3 replicates scored 0" in str(measurement_fault(flat))
+
+
+def test_one_answer_that_differs_is_no_fault() -> None:
+    runs = [answers(0), answers(1), answers(2, level=5.1)]
+    assert measurement_fault(runs) is None
+    assert measurement_fault([answers(0), answers(1), answers(0, "c"), answers(1, "c", 5.5)]) is None
+
+
+def test_nothing_is_said_of_recipes_that_ran_once_or_with_one_seed() -> None:
+    assert measurement_fault([]) is None
+    assert measurement_fault([answers(0), answers(1, "c")]) is None
+    assert measurement_fault([answers(7), answers(7)]) is None
+
+
+def test_noise_is_split_and_advised_on_where_items_have_categories() -> None:
+    rng = np.random.default_rng(3)
+    runs = [
+        run(5.0 + rng.normal(), seed, items={f"i{i}": tuple(float(x) for x in rng.normal(5, 2, 3)) for i in range(8)})
+        for seed in range(6)
+    ]
+    category = {f"i{i}": "ab"[i % 2] for i in range(8)}
+    noise = estimate_noise(runs, "a", category, 3, ProbeCosts(30.0, 1.0))
+    assert noise.components is not None
+    assert noise.components.sampling.sd == noise.sampling_sd
+    assert noise.advice is not None
+    assert noise.advice.cost_ratio == 30.0
+    assert noise.fault is None
+    bare = estimate_noise(runs, "a")
+    assert bare.components is bare.advice is None
+    assert Noise.model_validate(noise.model_dump(mode="json")) == noise

@@ -152,3 +152,25 @@ def test_the_tail_iteration_may_end_once_it_has_settled() -> None:
         precision[1:] = (4.0 / (3.0 * 0.16 + (mean - centre) ** 2 + np.diag(covariance)))[1:]
     assert fitted.mean == pytest.approx(mean, abs=1e-4)
     assert fitted.covariance == pytest.approx(covariance, abs=1e-4)
+
+
+def test_each_change_may_have_the_prior_of_its_lane() -> None:
+    def of_lane(name: str) -> EffectPrior:
+        return EffectPrior(0.3, 0.1) if name == "tame" else PRIOR
+
+    runs = [run(5.0), run(5.2), run(6.0, "tame"), run(6.0, "wild")]
+    lanes, one = fit_effects(runs, "t", of_lane, 0.5), fit_effects(runs, "t", PRIOR, 0.5)
+    assert lanes.of("tame").mean == pytest.approx(0.3, abs=0.06)
+    assert lanes.of("tame").sd < 0.1
+    assert lanes.of("wild").mean == pytest.approx(one.of("wild").mean, abs=0.05)
+
+
+def test_what_earlier_runs_left_is_as_good_as_the_runs() -> None:
+    first = [run(5.0), run(5.3), run(6.0, "c"), run(5.9, "c", "d"), run(5.1, "e")]
+    second = [run(5.2), run(6.3, "c"), run(5.5, "f")]
+    whole = fit_effects([*first, *second], "t", PRIOR, 0.5)
+    left = fit_effects(first, "t", PRIOR, 0.5).keep(["c", "d", "e"])
+    parts = fit_effects(second, "t", PRIOR, 0.5, start=fit_effects(first, "t", PRIOR, 0.5).keep(["c"]))
+    assert (parts.of("c").mean, parts.of("f").sd) == pytest.approx((whole.of("c").mean, whole.of("f").sd))
+    assert parts.settled["d"] == left.of("d")
+    assert parts.total(["c", "e"]).mean == pytest.approx(whole.of("c").mean + left.of("e").mean)

@@ -18,7 +18,7 @@ def test_a_likely_gain_with_safe_guards_is_accepted() -> None:
 def test_a_guard_breach_blocks_a_gain_and_is_named_as_a_trade_off() -> None:
     reading = read_candidate(Posterior(2.0, 0.3), {"g": BROKEN}, 1, RULES)
     assert reading.decision == "reject"
-    assert "helps the target but breaks g" in reading.reason
+    assert reading.reason == "helps the target but breaks g (−2.50, margin 1.50)"
 
 
 def test_an_unresolved_guard_buys_another_replicate_then_parks() -> None:

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 from pathlib import Path
+from statistics import fmean
 
 import pytest
+from fakes_blocks import block_night
 from fakes_night import make_night
+from rich.console import Console
 
 from probes.errors import ComparabilityError, ConfigError, DataError
 from runner.audit.audit import Audit, audit_path
 from runner.audit.nights import require_comparable_nights
 from runner.audit.trials import is_seed_only
+from runner.audit.view import audit_view
 from runner.cli import main
+from tracking.night import NightRecord
+from tracking.results_tsv import write_results
 
 HEADER = "commit\tval_loss\tmemory_gb\tstatus\tdescription"
 RATCHET = [
@@ -59,7 +66,7 @@ def test_a_ratchet_is_judged_by_its_one_seed_only_row(tmp_path: Path) -> None:
 def test_equal_words_on_another_working_recipe_are_no_repeat(tmp_path: Path) -> None:
     audit = audit_of(tmp_path, [HEADER, *RATCHET])
     assert audit.noise.repeated_configs == 1
-    assert any("repeat an earlier description on another working recipe" in note for note in audit.notes)
+    assert any("repeats an earlier description on another working recipe" in note for note in audit.notes)
     together = [HEADER, *RATCHET[:6], "c6\t1.720\t40\tdiscard\trate .04 to .05"]
     assert audit_of(tmp_path, together).noise.repeated_configs == 2
 
@@ -145,6 +152,37 @@ def test_equal_configs_in_json_lines_are_repeats_whatever_the_seed(tmp_path: Pat
     assert [(win.label, win.verdict) for win in audit.wins] == [("rank=16", "survives"), ("rank=4", "within noise")]
 
 
+def test_changes_of_a_block_are_judged_by_the_probes_with_and_without_them(tmp_path: Path) -> None:
+    write(tmp_path / "ledger.jsonl", [event.model_dump_json() for event in block_night()])
+    audit = audit_path(tmp_path, None, None)
+    night = NightRecord.replay(block_night())
+    scored = [(p.plan.changes, s) for p in night.probes if p.plan.block and (s := p.metric(night.target)) is not None]
+    gain = fmean(s for c, s in scored if "c01" in c) - fmean(s for c, s in scored if "c01" not in c)
+    first, second = audit.wins[:2]
+    assert (first.label, second.label) == (
+        "c01 learning_rate 0.005 → 0.01 (block 1)",
+        "c03 rank 16 → 64 (block 1)",
+    )
+    assert first.gain == pytest.approx(gain)
+    assert (first.runs, first.reference_runs) == (6, 5), "the row without a result counts on neither side"
+    assert second.runs_a_side is not None
+    assert audit.tries == 7 + 1 + 1, "the changes of the block, the one raced afterwards, the final recipe"
+
+
+def test_our_results_table_without_its_ledger_says_that_the_ledger_tells_more(tmp_path: Path) -> None:
+    write_results(tmp_path / "copied.tsv", NightRecord.replay(block_night()))
+    audit = audit_path(tmp_path / "copied.tsv", "target", "max")
+    assert any("audit the session's folder" in note for note in audit.notes)
+    assert not any("audit the session's folder" in note for note in audit_of(tmp_path, [HEADER, *RATCHET]).notes)
+
+
+def test_smoke_runs_and_rehearsals_are_no_wins(tmp_path: Path) -> None:
+    write(tmp_path / "ledger.jsonl", [event.model_dump_json() for event in block_night()])
+    audit = audit_path(tmp_path, None, None)
+    assert audit.rows == sum(probe.plan.phase != "smoke" for probe in NightRecord.replay(block_night()).probes)
+    assert [win.label for win in audit.wins[2:]] == ["final recipe (held-out items)"]
+
+
 def test_a_night_of_ours_is_read_from_its_folder_or_ledger(tmp_path: Path) -> None:
     lines = [event.model_dump_json() for event in make_night("claim")]
     ledger = write(tmp_path / "ledger.jsonl", lines)
@@ -153,7 +191,7 @@ def test_a_night_of_ours_is_read_from_its_folder_or_ledger(tmp_path: Path) -> No
     assert len({audit.sentence for audit in audits}) == 1
     assert audits[0].direction == "max"
     assert audits[0].noise.degrees_of_freedom > 3
-    final = [win for win in audits[0].wins if win.label == "final (held_out)"]
+    final = [win for win in audits[0].wins if win.label == "final recipe (held-out items)"]
     assert [win.verdict for win in final] == ["survives"]
     with pytest.raises(ConfigError, match="leave out `--direction min`"):
         audit_path(ledger, None, "min")
@@ -205,6 +243,9 @@ def test_only_rows_that_say_nothing_but_seed_are_seed_only(description: str, is_
         (["just text", "more"], {}, "no header of distinct column names"),
         (['{"a": '], {"name": "x.jsonl"}, "line 1 is not JSON"),
         (["[1]"], {"name": "x.jsonl"}, "not a JSON object"),
+        ([HEADER, RATCHET[0]], {}, "has one scored run: there is nothing to hold it against"),
+        ([HEADER, RATCHET[0], RATCHET[3]], {}, "has one scored run"),
+        ([HEADER, *(row.replace("2.000", "nan") for row in RATCHET[:1])], {}, "no scored row"),
     ],
 )
 def test_bad_input_names_the_cure(tmp_path: Path, lines: list[str], options: dict[str, str], words: str) -> None:
@@ -212,6 +253,21 @@ def test_bad_input_names_the_cure(tmp_path: Path, lines: list[str], options: dic
         audit_of(tmp_path, lines, **options)
     assert words in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "has no rows"),
+        (b"\x89PNG\r\n\x1a\n", "is not UTF-8 text (byte 0); name a TSV, CSV or JSON lines file"),
+        (b"SQLite format 3\x00\xff", "an MLflow store is read with `--mlflow-uri sqlite:///"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused_with_the_cure(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "results.tsv").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        audit_path(tmp_path / "results.tsv", None, None)
+    assert words in str(caught.value)
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str, str]:
@@ -229,6 +285,64 @@ def test_the_command_prints_table_and_sentence_and_json(tmp_path: Path, capsys: 
     code, printed, _ = run(capsys, file, file, "--json")
     assert code == 0
     assert [audit["wins"][0]["verdict"] for audit in json.loads(printed)] == ["survives", "survives"]
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a real MLflow store with somebody's experiment: three recipes, one of them run five times, a crash."""
+    from tracking.mlflow_mirror import QUIET
+
+    os.environ.update(QUIET)  # MLflow reads them when it is imported
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+    client = MlflowClient(uri)
+    experiment = client.create_experiment("theirs")
+    runs = [(1e-4, seed, score) for seed, score in enumerate((0.50, 0.52, 0.48, 0.51, 0.49))]
+    runs += [(2e-4, 0, 0.58), (2e-4, 1, 0.60), (3e-4, 0, 0.515), (9e-4, 0, None)]
+    for at, (rate, seed, score) in enumerate(runs):
+        run_id = client.create_run(experiment, run_name=f"try {at}", start_time=at + 1).info.run_id
+        client.log_param(run_id, "learning_rate", rate)
+        client.log_param(run_id, "seed", seed)
+        if score is not None:
+            client.log_metric(run_id, "accuracy", score)
+        client.set_terminated(run_id, "FINISHED" if score is not None else "FAILED")
+    return uri
+
+
+@pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy is deprecated")  # MLflow's own tables
+def test_an_mlflow_experiment_is_audited_by_its_own_repeats(theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, printed, _ = run(capsys, "--mlflow-uri", theirs, "--experiment", "theirs", "--json")
+    assert code == 0
+    (audit,) = json.loads(printed)
+    assert (audit["metric"], audit["direction"], audit["missing"]) == ("metrics.accuracy", "max", 1)
+    assert audit["noise"]["degrees_of_freedom"] == 5
+    assert [(win["verdict"], win["runs"]) for win in audit["wins"]] == [("survives", 2), ("within noise", 1)]
+    assert audit["wins"][1]["runs_a_side"] >= 2
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = tmp_path / "gone.db"
+    code, _, said = run(capsys, "--mlflow-uri", f"sqlite:///{store}", "--experiment", "theirs")
+    assert code == 2
+    assert f"there is no `{store}`" in said
+    assert not store.exists()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_figure_is_cut_on_a_narrow_terminal(tmp_path: Path, width: int) -> None:
+    audit = audit_of(tmp_path, [HEADER, *(row.replace("wider layers", "wider layers " * 8) for row in RATCHET)])
+    console = Console(file=io.StringIO(), width=width, highlight=False)
+    for part in audit_view(audit):
+        console.print(part, soft_wrap=isinstance(part, str))
+    assert isinstance(console.file, io.StringIO)
+    rows = [line for line in console.file.getvalue().splitlines() if line.rstrip().endswith(("survives", "noise"))][:3]
+    assert len(rows) == 3
+    for row, win in zip(rows, audit.wins, strict=False):
+        assert len(row) <= width
+        assert f"{win.gain:+.3f}" in row
+        assert f"  {win.runs_a_side}" in row
+    assert ("90 % interval  " in console.file.getvalue()) == (width == 120)
 
 
 def test_the_command_ends_with_2_and_no_traceback_on_bad_input(

@@ -1,0 +1,63 @@
+"""How every number of a night is written: one function, so that two places can never disagree.
+
+Used by the referee's reasons, the report, the MLflow description and the live display. Missing is an en dash, minus a
+real minus sign.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Kind = Literal[
+    "score", "effect", "margin", "probability", "p_value", "share", "count", "duration", "size_mib", "size_gib"
+]
+MISSING = "–"
+
+
+def show(value: float | int | None, kind: Kind) -> str:
+    """Return `value` as it is written everywhere.
+
+    Args:
+        value: None is missing.
+        kind: `score` and `margin` in points (6.31), `effect` a signed difference in points (+0.42), `probability`
+            (0.93, never a rounded 0 or 1), `p_value` (three digits), `share` of 1 (17 %), `count` (1,273),
+            `duration` in seconds (2 h 05 min), `size_mib` (3.4 MiB, 12 KiB), `size_gib` (23.5 GiB).
+    """
+    if value is None:
+        return MISSING
+    match kind:
+        case "score" | "margin":
+            return _signed(f"{value:.2f}")
+        case "effect":
+            text = f"{value:+.2f}"
+            return "0.00" if text in {"+0.00", "-0.00"} else _signed(text)
+        case "probability":
+            return ">0.99" if value > 0.99 and value < 1 else "<0.01" if 0 < value < 0.01 else f"{value:.2f}"
+        case "p_value":
+            return "<0.001" if value < 0.001 else f"{value:.3f}"
+        case "share":
+            return "<1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
+        case "count":
+            return f"{value:,.0f}"
+        case "duration":
+            return _duration(value)
+        case "size_mib":
+            return f"{value:.1f} MiB" if value >= 0.95 else f"{max(1, round(1024 * value))} KiB"
+        case "size_gib":
+            return f"{value:.1f} GiB"
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"

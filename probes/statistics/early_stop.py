@@ -1,0 +1,262 @@
+"""Early stopping of hopeless probes at a stated false-stop rate. Pure, standard library only.
+
+A probe is stopped when its training curve lies outside what finished probes showed that were *not* hopeless. The rule
+knows nothing of what a good curve looks like, so a change that trains unlike anything before it (another order of the
+rows, another mix) may be stopped although it is good: that is what the rate counts, and what `false_stops` and
+`replayed` check on a ledger before anybody switches the rule on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+from statistics import NormalDist, fmean, median
+from typing import Literal
+
+from pydantic import Field
+
+from probes.frozen import Frozen
+from probes.outcome import TrainingPoint
+from probes.statistics.verdicts import Interval
+
+Signal = Literal["loss", "reward_margin"]
+
+CHECKPOINTS = (0.25, 0.5, 0.75)
+"""Shares of the training after which a probe is looked at."""
+SMOOTHING = 0.25
+"""Share of the training so far that a look averages over."""
+
+
+@dataclass(frozen=True)
+class FinishedCurve:
+    """A completed probe, as far as the rule needs it."""
+
+    recipe: str
+    """Equal for replicates: probes of one recipe are not independent, so the recipe is the unit."""
+    points: tuple[TrainingPoint, ...]
+    beta: float
+    """Weight of the preference term: reward margins are told in its unit and divided by it."""
+    score: float
+    """The target's mean, 0 … 10."""
+
+
+class Checkpoint(Frozen):
+    """One look at a training."""
+
+    points: int
+    """Points of the curve that are complete then."""
+    step: int
+    most_loss: float | None = None
+    """Stop above this."""
+    least_reward_margin: float | None = None
+    """Stop below this, in log-probability per token (divided by beta); None under `sft`."""
+
+
+class StopRule(Frozen):
+    """When a training is hopeless; travels in the request and is no part of a probe's identity."""
+
+    rate: float = Field(gt=0.0, le=0.2)
+    """Stated chance that a probe which is not hopeless is stopped, over all looks together."""
+    floor: float
+    """Probes that scored below it were hopeless."""
+    recipes: int
+    """Recipes with a probe above the floor that the bounds come from."""
+    checkpoints: tuple[Checkpoint, ...]
+
+    def stops(self, points: Sequence[TrainingPoint], beta: float) -> str | None:
+        """Return why a training is stopped whose complete points so far are `points`; None: go on."""
+        for look in self.checkpoints:
+            if look.points == len(points):
+                crossing = _crossing(look, _signals(points, look.points, beta))
+                rate = f"{self.rate:.0%}"
+                return crossing and f"{crossing}, outside what earlier probes showed (false-stop rate {rate})"
+        return None
+
+
+class FalseStops(Frozen):
+    """What a rule did, or would have done, to finished probes."""
+
+    good: int
+    """Recipes that met a rule and are not hopeless; a recipe counts by its first probe."""
+    good_stopped: int
+    """The false stops among them."""
+    interval: Interval
+    """Wilson interval of the share of false stops; None bounds without a recipe to try."""
+    hopeless: int
+    hopeless_stopped: int
+    steps: int
+    """Training steps of all first probes."""
+    steps_saved: int
+    """Steps that stopping saved."""
+
+
+def stop_rule(finished: Iterable[FinishedCurve], rate: float, floor: float) -> StopRule | None:
+    """Return the rule of a night at false-stop `rate`; None while it has too few finished probes for that rate.
+
+    Method: split conformal prediction (Lei et al. 2018) over recipes that are not hopeless, each by its first probe.
+    Every other one gives centre and scale of each signal at each look, the others one score each: their worst
+    standardised signal over all looks, so that the rate holds for all of them together. With k = ceil(1 / rate) - 1
+    such scores the bound is their largest, which the next good recipe exceeds with probability 1 / (k + 1) <= rate.
+    Assumes that it is exchangeable with these. The rate holds over nights; within one, where the bound is fixed, it
+    varies around it with an sd as large as itself. None with fewer than 2 k good recipes.
+
+    Only the first 2 k are used, however long the night: a bound that learned from survivors, or was frozen when it
+    happened to stop something, would tighten by itself. Probes whose curve has other steps than the first are left out.
+
+    Args:
+        finished: Completed probes, in the order in which they ran.
+        rate: Stated chance that a probe which is not hopeless is stopped.
+        floor: Score below which a probe is hopeless.
+    """
+    scores = ceil(1 / rate - 1e-9) - 1
+    good = [probe for probe in _first_probes(finished) if probe.score >= floor][: 2 * scores]
+    if len(good) < 2 * scores:
+        return None
+    looks = _looks(good[0].points)
+    values = [_values(probe, looks) for probe in good]
+    centres = _centres(values[::2])
+    width = max(_worst(own, centres) for own in values[1::2])
+    return StopRule(rate=rate, floor=floor, recipes=len(good), checkpoints=_bounds(looks, centres, width))
+
+
+def false_stops(finished: Sequence[FinishedCurve], rule: StopRule) -> FalseStops:
+    """Return what the rule does to each finished recipe when it is built from the others (leave one recipe out).
+
+    Where the others do not support a rule, the recipe is not counted. The Wilson interval assumes independent recipes.
+    """
+    firsts = _first_probes(finished)
+    others = ((probe, (other for other in firsts if other is not probe)) for probe in firsts)
+    return _count([(probe, stop_rule(rest, rule.rate, rule.floor)) for probe, rest in others], rule.floor)
+
+
+def replayed(finished: Sequence[FinishedCurve], rate: float, floor: float) -> FalseStops:
+    """Return what stopping would have done to a ledger: the first probe of each recipe meets the rule of those before.
+
+    Later replicates are left alone, as in a night: a candidate that came through once is not hopeless.
+    """
+    firsts = _first_probes(finished)
+    trials = [(probe, stop_rule(firsts[:index], rate, floor)) for index, probe in enumerate(firsts)]
+    return _count(trials, floor)
+
+
+def wilson(hits: int, count: int, level: float = 0.9) -> Interval:
+    """Return the Wilson score interval of a share (Wilson 1927); None bounds for a count of 0."""
+    if count == 0:
+        return Interval(low=None, high=None, level=level)
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = hits / count
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
+    return Interval(low=max(0.0, centre - half), high=min(1.0, centre + half), level=level)
+
+
+_Look = tuple[int, int]
+"""Complete points at a look, and the step of the last."""
+_Values = dict[tuple[int, Signal], float]
+"""(Points at the look, signal) → its value; higher is worse."""
+_Centres = dict[tuple[int, Signal], tuple[float, float]]
+"""(Points at the look, signal) → median and scale."""
+
+
+def _first_probes(finished: Iterable[FinishedCurve]) -> list[FinishedCurve]:
+    """Return one probe per recipe: replicates are not independent, and the first is what decides about stopping."""
+    firsts: dict[str, FinishedCurve] = {}
+    steps: list[int] = []
+    for probe in finished:
+        own = [point.step for point in probe.points]
+        steps = steps or own
+        if own and own == steps:
+            firsts.setdefault(probe.recipe, probe)
+    return list(firsts.values())
+
+
+def _looks(points: Sequence[TrainingPoint]) -> list[_Look]:
+    counts = sorted({round(share * len(points)) for share in CHECKPOINTS} - {0, len(points)})
+    return [(count, points[count - 1].step) for count in counts]
+
+
+def _signals(points: Sequence[TrainingPoint], count: int, beta: float) -> dict[Signal, float]:
+    """Return the signals of the first `count` points, averaged over the last ones; higher is worse."""
+    window = points[max(0, count - max(1, round(count * SMOOTHING))) : count]
+    values: dict[Signal, float] = {"loss": fmean(point.loss for point in window)}
+    margins = [point.reward_margin for point in window if point.reward_margin is not None]
+    if margins:
+        values["reward_margin"] = -fmean(margins) / beta
+    return values
+
+
+def _values(probe: FinishedCurve, looks: Sequence[_Look]) -> _Values:
+    return {
+        (count, signal): value
+        for count, _ in looks
+        for signal, value in _signals(probe.points, count, probe.beta).items()
+    }
+
+
+def _centres(recipes: Sequence[_Values]) -> _Centres:
+    """Return (median, mean absolute deviation) over recipes; a signal that never varies says nothing: left out."""
+    centres: _Centres = {}
+    for key in recipes[0]:
+        values = [recipe[key] for recipe in recipes if key in recipe]
+        middle = median(values)
+        scale = fmean(abs(value - middle) for value in values)
+        if scale > 0.0:
+            centres[key] = (middle, scale)
+    return centres
+
+
+def _worst(values: _Values, centres: _Centres) -> float:
+    scores = [(values[key] - middle) / scale for key, (middle, scale) in centres.items() if key in values]
+    return max(scores, default=0.0)
+
+
+def _bounds(looks: Sequence[_Look], centres: _Centres, width: float) -> tuple[Checkpoint, ...]:
+    checkpoints: list[Checkpoint] = []
+    for count, step in looks:
+        limits = {
+            signal: middle + width * scale for (points, signal), (middle, scale) in centres.items() if points == count
+        }
+        if limits:
+            margin = limits.get("reward_margin")
+            checkpoints.append(
+                Checkpoint(
+                    points=count,
+                    step=step,
+                    most_loss=limits.get("loss"),
+                    least_reward_margin=None if margin is None else -margin,
+                )
+            )
+    return tuple(checkpoints)
+
+
+def _crossing(look: Checkpoint, values: Mapping[Signal, float]) -> str | None:
+    loss, margin = values["loss"], values.get("reward_margin")
+    if look.most_loss is not None and loss > look.most_loss:
+        return f"at step {look.step} its loss was {loss:.3g}, above {look.most_loss:.3g}"
+    if look.least_reward_margin is not None and margin is not None and -margin < look.least_reward_margin:
+        return f"at step {look.step} its reward margin was {-margin:.3g}, below {look.least_reward_margin:.3g}"
+    return None
+
+
+def _steps_saved(probe: FinishedCurve, rule: StopRule | None) -> int:
+    """Return the steps that the rule would have saved of a finished probe; 0 when it lets it run."""
+    for look in rule.checkpoints if rule else ():
+        if _crossing(look, _signals(probe.points, look.points, probe.beta)) is not None:
+            return probe.points[-1].step - look.step
+    return 0
+
+
+def _count(trials: Sequence[tuple[FinishedCurve, StopRule | None]], floor: float) -> FalseStops:
+    good = [_steps_saved(probe, rule) for probe, rule in trials if rule and probe.score >= floor]
+    hopeless = [_steps_saved(probe, rule) for probe, rule in trials if rule and probe.score < floor]
+    good_stopped = sum(saved > 0 for saved in good)
+    return FalseStops(
+        good=len(good),
+        good_stopped=good_stopped,
+        interval=wilson(good_stopped, len(good)),
+        hopeless=len(hopeless),
+        hopeless_stopped=sum(saved > 0 for saved in hopeless),
+        steps=sum(probe.points[-1].step for probe, _ in trials),
+        steps_saved=sum(good) + sum(hopeless),
+    )

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fakes_session import fake_surroundings, write_session
+
+from runner.cli import main
+
+
+class Shell:
+    """Runs `nightlab simulate` and `check` on a small session."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._folder, self._capsys = folder, capsys
+        self.session = str(write_session(folder))
+
+    def __call__(self, command: str, *arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main([command, self.session, *arguments], fake_surroundings(self._folder))
+        printed, said = self._capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, printed, said
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(tmp_path, capsys)
+
+
+def test_simulate_prints_power_streams_and_one_sentence(shell: Shell) -> None:
+    code, printed, said = shell("simulate", "--nights", "2", "--set", "budget.probes=24")
+    assert code == 0
+    for words in ("resolvable", "rich", "lean", "barren", "null", "claims wrongly", "expect a budget of 24 probes"):
+        assert words in printed
+    assert "simulating 8 nights" in said
+
+
+def test_json_holds_the_same_for_machines_and_repeats(shell: Shell) -> None:
+    arguments = ("--nights", "2", "--set", "budget.probes=24", "--json")
+    code, printed, _ = shell("simulate", *arguments)
+    told = json.loads(printed)
+    assert code == 0
+    assert (told["session"], told["budget"], told["power"]["noise_source"]) == ("small", 24, "assumed")
+    assert [row["stream"] for row in told["streams"]] == ["rich", "lean", "barren", "null"]
+    assert {"shipped", "claim", "false_claim", "found", "missed"} <= set(told["streams"][0])
+    assert shell("simulate", *arguments)[1] == printed
+    assert shell("simulate", *arguments, "--set", "seed=1")[1] != printed
+
+
+@pytest.mark.parametrize("nights", ["0", "-1", "many", "100001"])
+def test_a_number_of_nights_that_makes_no_sense_is_bad_input(shell: Shell, nights: str) -> None:
+    code, printed, said = shell("simulate", "--nights", nights)
+    assert (code, printed) == (2, "")
+    assert "--nights" in said
+
+
+def test_a_session_that_could_not_conclude_is_not_simulated(shell: Shell) -> None:
+    code, printed, said = shell("simulate", "--set", "guards.margin=0.1")
+    assert (code, printed) == (2, "")
+    for words in ("cannot resolve its margin of 0.1", "referee.allow_blind_guards=true"):
+        assert words in said
+    allowed = ("--set", "guards.margin=0.1", "--set", "referee.allow_blind_guards=true", "--set", "budget.probes=24")
+    assert shell("simulate", "--nights", "1", *allowed)[0] == 0
+
+
+def test_few_items_are_called_directional_and_the_outlook_says_it(shell: Shell) -> None:
+    few = ("--set", "suite.held_out=0.3", "--set", "budget.probes=24")
+    code, printed, _ = shell("check", *few)
+    assert code == 0
+    for words in ("11/5*", "directional, no claim may rest on it", "warning: target `private_voice` has 11 search"):
+        assert words in printed
+    assert "the night can show a direction, and claim nothing" in printed
+    assert "the night can conclude" not in printed
+    assert "it claims nothing" in shell("simulate", "--nights", "1", *few)[1]
+
+
+def test_the_users_own_noise_is_named_as_its_source(shell: Shell) -> None:
+    _, printed, _ = shell("check", "--set", "referee.noise_sd=0.3")
+    assert "referee.noise_sd` = 0.3" in printed
+    assert "run-to-run sd of 0.30" in printed
+    assert "sampling 2" in shell("check")[1]
+
+
+def test_ctrl_c_ends_a_simulation_at_once(tmp_path: Path) -> None:
+    tests = Path(__file__).parents[2]
+    script = "import sys; from fakes_session import *; from runner.cli import main; " \
+        "main(['simulate', sys.argv[1], '--nights', '2000'], fake_surroundings(Path(sys.argv[2])))"  # fmt: skip
+    session = str(write_session(tmp_path))
+    running = subprocess.Popen(
+        [sys.executable, "-c", script, session, str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "PYTHONPATH": f"{tests}:{tests.parent}"},
+    )  # fmt: skip
+    assert running.stderr is not None
+    assert "simulating" in running.stderr.readline()
+    time.sleep(0.5)
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.communicate(timeout=30)[1]
+    assert running.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said

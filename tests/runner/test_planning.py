@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from probes.miniature.build import all_subjects
+from probes.miniature.items import make_items
+from probes.request import FileRef
+from probes.statistics.power import LEAST_ITEMS
+from runner.inputs import SessionInputs
+from runner.overrides import load_session
+from runner.planning import Preflight, check_power, plan_night
+
+SESSIONS = sorted((Path(__file__).parents[2] / "runner" / "sessions").glob("*.toml"))
+ANY = FileRef(path="-", digest="-")
+
+
+def check(file: Path, search: dict[str, int], held_out: dict[str, int], *settings: str) -> Preflight:
+    config = load_session(file, settings)
+    inputs = SessionInputs(ANY, (), ANY, ANY, search, held_out, ("items.jsonl",), {}, ())
+    return check_power(plan_night(config, inputs, "s", config.target.category), config)
+
+
+def miniature_items() -> tuple[dict[str, int], dict[str, int]]:
+    search, held_out = (dict(Counter(item.category for item in side)) for side in make_items(all_subjects()))
+    return search, held_out
+
+
+@pytest.mark.parametrize("file", SESSIONS, ids=lambda file: file.stem)
+def test_shipped_sessions_can_conclude_on_every_category_that_decides(file: Path) -> None:
+    found = check(file, *miniature_items())
+    deciding = [row for row in found.power.categories if row.role != "watched"]
+    assert deciding
+    for row in deciding:
+        assert min(row.items_search, row.items_held_out) >= LEAST_ITEMS
+        assert not row.directional
+    assert found.problems == ()
+
+
+def test_a_blind_guard_stops_the_night_with_every_cure_unless_it_is_allowed() -> None:
+    found = check(SESSIONS[0], *miniature_items(), "guards.margins.ground_truth=0.2")
+    assert len(found.problems) == 1
+    for words in ("`ground_truth`", "margin of 0.2", "`[guards.margins]`", "now 16", "items", "guards.categories"):
+        assert words in found.problems[0]
+    cure = found.problems[0].split("--set ")[1].rstrip("`")
+    allowed = check(SESSIONS[0], *miniature_items(), "guards.margins.ground_truth=0.2", cure)
+    assert allowed.problems == ()
+    assert found.problems[0] in allowed.warnings
+
+
+def test_few_items_of_target_or_guard_are_a_warning_that_says_what_they_cannot_bear() -> None:
+    search, held_out = miniature_items()
+    found = check(SESSIONS[0], search, {**held_out, "private_voice": 6, "ground_truth": 5})
+    assert found.problems == ()
+    target, guard = sorted(found.warnings, reverse=True)
+    assert "target `private_voice` has 10 search and 6 held-out items" in target
+    assert "nothing can be claimed of it" in target
+    assert "guard `ground_truth`" in guard
+    assert "no claim may rest on it" in guard
+
+
+def test_more_items_or_answers_make_more_resolvable() -> None:
+    search, held_out = miniature_items()
+    plain = check(SESSIONS[0], search, held_out).power
+    more_items = check(SESSIONS[0], search, {name: 30 for name in held_out}).power
+    more_answers = check(SESSIONS[0], search, held_out, "suite.samples=20").power
+    assert plain.target_resolvable > max(more_items.target_resolvable, more_answers.target_resolvable)
+    assert plain.guards_pass_probability < min(more_items.guards_pass_probability, more_answers.guards_pass_probability)
