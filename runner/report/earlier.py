@@ -90,14 +90,21 @@ def _nights(earlier: EarlierNights) -> list[Block]:
 
 def _taught(earlier: EarlierNights) -> list[Block]:
     blocks: list[Block] = []
-    noise = earlier.noise
+    noise, held_out = earlier.noise, earlier.confirm_noise
     if noise is not None:
-        rows = tuple((Cell(name), Cell(show(sd, "score"))) for name, sd in noise.metric_sd.items())
-        caption = (
-            f"Run-to-run noise in {show_count(noise.nights, 'earlier night')}, "
-            f"{show_count(noise.degrees_of_freedom, 'degree', 'degrees')} of freedom"
+        known = held_out.metric_sd if held_out else {}
+        rows = tuple(
+            (Cell(name), Cell(show(sd, "score")), Cell(show(known.get(name), "score")))
+            for name, sd in noise.metric_sd.items()
         )
-        blocks.append(Table(caption, (Column("Metric"), *number_columns("sd, points")), rows))
+        degrees = show_count(noise.degrees_of_freedom, "degree", "degrees")
+        beside = f" and {show(held_out.degrees_of_freedom, 'count')} on the held-out ones" if held_out else ""
+        caption = (
+            f"Run-to-run noise in {show_count(noise.nights, 'earlier night')}: sd in points, {degrees} of freedom on "
+            f"the search items{beside}"
+        )
+        columns = (Column("Metric"), *number_columns("Search items", "Held-out items"))
+        blocks.append(Table(caption, columns, rows))
     if earlier.priors:
         rows = tuple(
             (
