@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from agent.evidence import SearchEvidence
 from agent.plan import NightPlan
 from agent.ports import Budget, Launcher, RequestBuilder
 from lanes.lane import Lane
@@ -44,6 +45,12 @@ class NightContext:
     checkpoint_path: Path
     proposer: str = "optuna"
     write_report: Callable[[], None] = field(default=_no_report)
+    evidence: SearchEvidence = field(init=False)
+    """The search's fits, so that a look at a long ledger costs what is new in it."""
+
+    def __post_init__(self) -> None:
+        """Start without any look."""
+        self.evidence = SearchEvidence(self.plan)
 
     def record(self, event: Event) -> None:
         """Append an event to the ledger, then to the record: nothing is known that is not written."""

@@ -16,13 +16,14 @@ from probes.statistics.verdicts import EarlierNoise
 from tracking.events import Arm
 from tracking.night import FinishedProbe, NightRecord, comparable
 
+SEARCH_PHASES = ("calibrate", "search")
 EARLIER_NOISE_DF = 20.0
 """Most degrees of freedom that the noise of earlier nights counts: nights differ."""
 
 
 def as_run(probe: FinishedProbe) -> Run | None:
     """Return a completed probe as a run; None when it failed or a category is unscored."""
-    means = probe.outcome.category_means()
+    means = probe.means
     if not probe.is_completed or not means or any(mean is None for mean in means.values()):
         return None
     return Run(
@@ -37,8 +38,53 @@ def as_run(probe: FinishedProbe) -> Run | None:
 
 def search_runs(night: NightRecord) -> list[Run]:
     """Return all scored runs on the search items, by probe number: the order in which they ended changes nothing."""
-    probes = comparable((p for p in night.probes if p.plan.phase in ("calibrate", "search")), "the search's probes")
+    probes = comparable((p for p in night.probes if p.plan.phase in SEARCH_PHASES), "the search's probes")
     return [run for probe in probes if (run := as_run(probe)) is not None]
+
+
+class SearchEvidence:
+    """The search's runs and their fits, kept in step with the record: a look costs what is new since the last one.
+
+    What it holds is a function of the record alone, so that a night taken up again decides as it would have gone on.
+    """
+
+    def __init__(self, plan: NightPlan) -> None:
+        self._plan = plan
+        self._fits: SearchFits | None = None
+        self._runs: list[Run] = []
+        self._taken: list[FinishedProbe] = []
+        """Probes of the record up to the last look, in its order."""
+        self._highest: FinishedProbe | None = None
+        """The probe of the search with the highest number so far."""
+
+    def look(self, night: NightRecord) -> tuple[SearchFits, Sequence[Run]]:
+        """Take in the probes that ended since the last look and return fits and runs.
+
+        Raises:
+            DataError: a probe cannot be compared with the others.
+        """
+        if self._fits is None or not self._goes_on(night):
+            questions = [guard_question(name, self._plan) for name in self._plan.guards]
+            self._fits = SearchFits([night_question(self._plan, night), *questions])
+            self._runs, self._taken, self._highest = [], [], None
+        fresh = night.probes[len(self._taken) :]
+        known = [] if self._highest is None else [self._highest]
+        searched = [*known, *(probe for probe in fresh if probe.plan.phase in SEARCH_PHASES)]
+        ordered = comparable(searched, "the search's probes")
+        runs = [run for probe in ordered[len(known) :] if (run := as_run(probe)) is not None]
+        self._fits.take(runs)
+        self._runs += runs
+        self._taken += fresh
+        self._highest = ordered[-1] if ordered else None
+        return self._fits, self._runs
+
+    def _goes_on(self, night: NightRecord) -> bool:
+        """Whether the record is the one of the last look, and no new probe has a number among those taken in."""
+        count = len(self._taken)
+        if len(night.probes) < count or (count and night.probes[count - 1] is not self._taken[-1]):
+            return False
+        searched = (probe for probe in night.probes[count:] if probe.plan.phase in SEARCH_PHASES)
+        return self._highest is None or all(p.plan.number > self._highest.plan.number for p in searched)
 
 
 def confirmation_runs(night: NightRecord, arm: Arm) -> list[Run]:

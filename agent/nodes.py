@@ -128,7 +128,7 @@ def decide(state: NightState, runtime: Runtime[NightContext]) -> Update:
     context = runtime.context
     night = context.night
     _finish_moves(context)
-    referee = Referee(night, context.plan)
+    referee = Referee(night, context.plan, context.evidence)
     for name in sorted(live_candidates(night), key=lambda n: -referee.effect(n).mean if night.seen[n] else 0.0):
         reading, last = referee.read(name), night.reading(name)
         if reading is None or last == reading or not (is_undecided(night, name) or reading.effect is None):
@@ -136,7 +136,7 @@ def decide(state: NightState, runtime: Runtime[NightContext]) -> Update:
         context.record(ev.CandidateDecided(at=context.clock.now(), candidate=name, reading=reading))
         if reading.decision == "accept":
             move(context, (*night.accepted, name))
-            referee = Referee(night, context.plan)
+            referee = Referee(night, context.plan, context.evidence)
     _let_go(context, referee)
     _withdraw(context)
     return {"step": "search", "next": "propose"}

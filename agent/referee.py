@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from math import erfc, sqrt
 from statistics import fmean
 
-from agent.evidence import guard_question, night_question, pulled_back, search_runs
+from agent.evidence import SearchEvidence, pulled_back
 from agent.plan import NightPlan
 from agent.schedule import RECIPES_FAULT
 from probes.outcome import ProbeStatus
 from probes.statistics.config import RefereeConfig
-from probes.statistics.fits import SearchFits
 from probes.statistics.race import Posterior
 from probes.statistics.referee import GuardEvidence, failed_reading, read_candidate
 from probes.statistics.runs import Run
@@ -26,14 +25,18 @@ LEAST_FAILED_ROWS = 3
 
 
 class Referee:
-    """Effects of all changes on the target and every guard, fitted once per look at the ledger."""
+    """Effects of all changes on the target and every guard, fitted once per look at the ledger.
 
-    def __init__(self, night: NightRecord, plan: NightPlan) -> None:
+    Args:
+        night: The record.
+        plan: The night's plan.
+        evidence: What earlier looks of this night took in; None: everything is read anew, with the same result.
+    """
+
+    def __init__(self, night: NightRecord, plan: NightPlan, evidence: SearchEvidence | None = None) -> None:
         self._night = night
         self._plan = plan
-        self._runs = search_runs(night)
-        self._fits = SearchFits([night_question(plan, night), *(guard_question(name, plan) for name in plan.guards)])
-        self._fits.take(self._runs)
+        self._fits, self._runs = (evidence or SearchEvidence(plan)).look(night)
         self._target = self._fits.effects(plan.target)
         self._guards = {name: self._fits.effects(name) for name in plan.guards}
 

@@ -24,7 +24,7 @@ LEVEL, LEVEL_PRIOR_SD = 5.0, 10.0
 """The baseline's level is unknown over the whole 0–10 scale."""
 TAIL_ROUNDS = 25
 """Most rounds of the iteration for a Student t prior; it settles within a few."""
-TAIL_SETTLED = 1e-5
+TAIL_SETTLED = 1e-4
 """The iteration ends when no precision moves by more than this share."""
 
 
@@ -173,7 +173,7 @@ def posterior(names: Sequence[str], information: Information, prior: Prior, star
         before, scale = precision[heavy].copy(), df[heavy]
         precision[heavy] = (scale + 1) / (scale * spread[heavy] + moved[heavy])
         mean, covariance = _solve(precision, centre, fixed, weighted)
-        if np.allclose(before, precision[heavy], rtol=TAIL_SETTLED, atol=0.0):
+        if np.max(np.abs(precision[heavy] / before - 1)) < TAIL_SETTLED:
             break
     settled = {} if start is None else {n: p for n, p in start.settled.items() if n not in set(names)}
     return Effects(tuple(names), mean, (covariance + covariance.T) / 2, settled)
