@@ -61,6 +61,7 @@ def with_earlier(plan: NightPlan, earlier: EarlierNights | None, noise_dropped: 
     return replace(
         plan,
         earlier_noise=None if noise_dropped else earlier.noise,
+        earlier_fit_noise=None if noise_dropped else earlier.fit_noise,
         earlier_confirm_noise=None if noise_dropped else earlier.confirm_noise,
         priors=earlier.priors_for(plan.target, plan.referee.prior_tail_df),
         claim_level=earlier.claim.level,

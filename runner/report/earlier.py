@@ -90,21 +90,21 @@ def _nights(earlier: EarlierNights) -> list[Block]:
 
 def _taught(earlier: EarlierNights) -> list[Block]:
     blocks: list[Block] = []
-    noise, held_out = earlier.noise, earlier.confirm_noise
-    if noise is not None:
-        known = held_out.metric_sd if held_out else {}
-        rows = tuple(
-            (Cell(name), Cell(show(sd, "score")), Cell(show(known.get(name), "score")))
-            for name, sd in noise.metric_sd.items()
-        )
-        degrees = show_count(noise.degrees_of_freedom, "degree", "degrees")
-        beside = f" and {show(held_out.degrees_of_freedom, 'count')} on the held-out ones" if held_out else ""
-        caption = (
-            f"Run-to-run noise in {show_count(noise.nights, 'earlier night')}: sd in points, {degrees} of freedom on "
-            f"the search items{beside}"
-        )
-        columns = (Column("Metric"), *number_columns("Search items", "Held-out items"))
-        blocks.append(Table(caption, columns, rows))
+    known = {
+        "Replicates, search items": earlier.noise,
+        "Replicates, held-out items": earlier.confirm_noise,
+        "With effects that do not add up": earlier.fit_noise,
+    }
+    told = {title: noise for title, noise in known.items() if noise is not None}
+    if told:
+        names = dict.fromkeys(name for noise in told.values() for name in noise.metric_sd)
+        rows = [
+            (Cell(name), *(Cell(show(noise.metric_sd.get(name), "score")) for noise in told.values())) for name in names
+        ]
+        freedom = (Cell(show(noise.degrees_of_freedom, "count")) for noise in told.values())
+        rows.append((Cell("degrees of freedom", "muted"), *freedom))
+        caption = "Run-to-run noise in earlier nights, sd in points"
+        blocks.append(Table(caption, (Column("Metric"), *number_columns(*told)), tuple(rows)))
     if earlier.priors:
         rows = tuple(
             (

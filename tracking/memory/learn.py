@@ -61,7 +61,8 @@ def learn(
     """
     ordered = sorted(nights, key=lambda night: (night.started, night.session))
     comparable = [night for night in _own_probes(ordered) if night.conditions == tonight.conditions]
-    noise, noisy = pool_noise([(night.session, night.search) for night in comparable])
+    noise, noisy = pool_noise([(night.session, night.replicates) for night in comparable])
+    fit_noise, _ = pool_noise([(night.session, night.fit) for night in comparable])
     confirmed = [night for night in comparable if night.held_out_conditions == tonight.held_out_conditions]
     confirm_noise, _ = pool_noise([(night.session, night.confirmation) for night in confirmed])
     same = [night for night in comparable if (night.baseline, night.train) == (tonight.baseline, tonight.train)]
@@ -90,6 +91,7 @@ def learn(
         conditions=tonight.conditions_key,
         nights=tuple(sorted((*others, *read), key=lambda night: (night.started, night.session))),
         noise=noise,
+        fit_noise=fit_noise,
         confirm_noise=confirm_noise,
         baselines=tuple(levels),
         priors=priors,
@@ -172,6 +174,6 @@ def _reason(night: RememberedNight, tonight: Tonight, is_told_twice: bool) -> st
         return f"not comparable: {'; '.join(str(each) for each in found)} tonight"
     if tonight.target not in (AUTO, night.target):
         return f"no priors from it: its target was {night.target}"
-    if night.search is None:
-        return "its probes were too few to know their noise"
+    if night.replicates is None:
+        return "no recipe was scored twice, so it knows no noise"
     return ""

@@ -17,7 +17,7 @@ from probes.comparability import conditions
 from probes.errors import LedgerError
 from probes.frozen import Frozen, digest_of
 from probes.recipe import Recipe
-from probes.statistics.design import Design
+from probes.statistics.design import Array, Design
 from probes.statistics.earlier import BaselineLevel, RawEffect
 from probes.statistics.fits import WINDOW
 from probes.statistics.priors import raw_effects
@@ -27,7 +27,7 @@ from tracking.night import FinishedProbe, NightRecord, comparable
 
 
 class Residuals(Frozen):
-    """What a night's additive model left over: replicates that differ, and recipes whose effects do not add up."""
+    """What a model leaves over of a night's scores."""
 
     degrees_of_freedom: int
     squares: dict[str, float]
@@ -63,7 +63,10 @@ class RememberedNight(Frozen):
     """Digests of the training files."""
     level: BaselineLevel | None = None
     """The baseline's scores on the search items; None without any."""
-    search: Residuals | None = None
+    replicates: Residuals | None = None
+    """Of the search: how far replicates of one recipe differ."""
+    fit: Residuals | None = None
+    """Of the search: that, and how far effects do not add up."""
     held_out_conditions: dict[str, str] = {}
     """Condition → value of its confirmation; empty without one."""
     confirmation: Residuals | None = None
@@ -99,36 +102,47 @@ def remember(night: NightRecord, project: str) -> RememberedNight:
         baseline=recipe_digest(baselines[0].plan.request.recipe) if baselines else "",
         train=tuple(ref.digest for ref in baselines[0].plan.request.train) if baselines else (),
         level=_level(night.started.session, baselines),
-        search=residuals(probes),
+        replicates=within_recipes(probes),
+        fit=left_over(probes),
         held_out_conditions=_conditions(confirmation),
-        confirmation=residuals(confirmation),
+        confirmation=within_recipes(confirmation),
         keys=tuple(sorted(probe.outcome.key for probe in (*probes, *confirmation))),
         effects=_effects(night, probes),
         test=_test(night),
     )
 
 
-def residuals(probes: Sequence[FinishedProbe]) -> Residuals | None:
+def within_recipes(probes: Sequence[FinishedProbe]) -> Residuals | None:
+    """Return how far replicates differ from their own recipe's mean; None when no recipe was scored twice.
+
+    Method: one-way ANOVA, the within-recipe sums of squares. A measurement that was looked up again counts once.
+    """
+    groups: dict[str, list[Run]] = {}
+    for probe in _once(probes):
+        groups.setdefault(recipe_digest(probe.plan.request.recipe), []).append(_run(probe))
+    df, squares = 0, dict[str, float]()
+    for group in (runs for runs in groups.values() if len(runs) > 1):
+        df += len(group) - 1
+        for name, scores in zip(_metrics(group), _scores(group).T, strict=True):
+            squares[name] = squares.get(name, 0.0) + float(np.sum((scores - scores.mean()) ** 2))
+    return Residuals(degrees_of_freedom=df, squares=squares) if df else None
+
+
+def left_over(probes: Sequence[FinishedProbe]) -> Residuals | None:
     """Return what an additive model of level and changes leaves over; None when nothing is left.
 
     Method: least squares over `WINDOW` probes at a time, each window with a level and effects of its own, so that very
-    long nights stay quick; every window costs degrees of freedom. A measurement looked up again counts once.
+    long nights stay quick; every window costs degrees of freedom. A measurement that was looked up again counts once.
     """
-    own = list({probe.outcome.key: probe for probe in probes}.values())
-    if not own:
-        return None
-    runs = [_run(probe) for probe in own]
-    names = [*sorted(runs[0].categories), OVERALL, CRITICAL_FAILURES]
-    df, squares = 0, np.zeros(len(names))
+    runs = [_run(probe) for probe in _once(probes)]
+    df, squares = 0, dict[str, float]()
     for start in range(0, len(runs), WINDOW):
         window = runs[start : start + WINDOW]
-        values = np.array([[run.metric(name) for name in names] for run in window])
-        split = Design.of([run.changes for run in window]).split(values)
+        split = Design.of([run.changes for run in window]).split(_scores(window))
         df += split.df
-        squares += np.diag(split.residual_M_M)
-    if df < 1:
-        return None
-    return Residuals(degrees_of_freedom=df, squares=dict(zip(names, map(float, squares), strict=True)))
+        for name, square in zip(_metrics(window), np.diag(split.residual_M_M), strict=True):
+            squares[name] = squares.get(name, 0.0) + float(square)
+    return Residuals(degrees_of_freedom=df, squares=squares) if df else None
 
 
 def scored_search(night: NightRecord) -> list[FinishedProbe]:
@@ -154,6 +168,19 @@ def _scored(night: NightRecord, phases: Sequence[ev.Phase], what: str) -> list[F
     return comparable(scored, f"the probes of the {what} of session {_name(night)}")
 
 
+def _once(probes: Sequence[FinishedProbe]) -> list[FinishedProbe]:
+    return list({probe.outcome.key: probe for probe in probes}.values())
+
+
+def _metrics(runs: Sequence[Run]) -> list[str]:
+    return [*sorted(runs[0].categories), OVERALL, CRITICAL_FAILURES]
+
+
+def _scores(runs: Sequence[Run]) -> Array:
+    """Return runs by metrics."""
+    return np.array([[run.metric(name) for name in _metrics(runs)] for run in runs])
+
+
 def _conditions(probes: Sequence[FinishedProbe]) -> dict[str, str]:
     return conditions(probes[0].plan.request) if probes else {}
 
@@ -176,7 +203,7 @@ def _level(session: str, baselines: Sequence[FinishedProbe]) -> BaselineLevel | 
 
 
 def _effects(night: NightRecord, probes: Sequence[FinishedProbe]) -> tuple[RawEffect, ...]:
-    target, left = night.target, residuals(probes)
+    target, left = night.target, left_over(probes)
     square = left.squares.get(target) if left else None
     if left is None or not square:
         return ()

@@ -9,17 +9,22 @@ from statistics import fmean
 
 import numpy as np
 import pytest
+from fakes import make_request
 from fakes_memory import tonight_like, write_night
 
 from probes.errors import ComparabilityError, LedgerError
+from probes.outcome import ItemScores, ProbeOutcome, ProbeStatus
+from probes.recipe import Recipe
 from probes.statistics.design import Design
 from probes.statistics.fits import WINDOW
-from tracking.events import Event, ProbeFinished
+from probes.statistics.noise import pooled_sd
+from probes.statistics.runs import Run
+from tracking.events import Event, ProbeFinished, ProbePlan
 from tracking.memory.known import EarlierNights
 from tracking.memory.learn import ENOUGH_DEGREES, learn, pool_noise
-from tracking.memory.remembered import RememberedNight, Residuals, remember, scored_search
+from tracking.memory.remembered import RememberedNight, Residuals, left_over, remember, scored_search, within_recipes
 from tracking.memory.words import knowledge_in_words, level_in_words
-from tracking.night import NightRecord
+from tracking.night import FinishedProbe, NightRecord
 
 
 def remembered(events: list[Event], project: str = "p") -> RememberedNight:
@@ -37,11 +42,55 @@ def test_a_night_remembers_the_noise_that_its_additive_model_leaves_over(tmp_pat
     design = Design.of([frozenset(probe.plan.changes) for probe in probes]).rows_R_C
     values = np.array([probe.metric("private_voice") for probe in probes])
     _, square, rank, _ = np.linalg.lstsq(design, values)
-    known = remembered(events).search
+    known = remembered(events).fit
     assert known is not None
     assert known.degrees_of_freedom == len(probes) - rank
     assert known.squares["private_voice"] == pytest.approx(float(square[0]))
     assert set(known.squares) == {*night.probes[0].means, "overall", "critical_failures"}
+
+
+def test_a_night_remembers_how_far_its_replicates_differ(tmp_path: Path) -> None:
+    events = write_night(tmp_path / "a")
+    runs = [
+        Run(
+            frozenset([probe.plan.request.recipe.fingerprint]),
+            probe.plan.request.seed,
+            {name: mean for name, mean in probe.means.items() if mean is not None},
+        )
+        for probe in scored_search(NightRecord.replay(events))
+    ]
+    noise, _ = pool_noise([("a", remembered(events).replicates)])
+    assert noise is not None
+    assert noise.metric_sd["private_voice"] == pytest.approx(pooled_sd(runs, "private_voice"))
+    assert noise.degrees_of_freedom == len(runs) - len({run.changes for run in runs})
+
+
+def probe(value: float, replicate: int, *changes: str) -> FinishedProbe:
+    recipe = Recipe(base_model="m", rank=2 ** (1 + len(changes)), learning_rate=0.01 if "b" in changes else 0.02)
+    request = make_request(recipe, replicate, "search")
+    plan = ProbePlan(number=1, phase="search", arm="block", changes=changes, replicate=replicate, request=request)
+    item = ItemScores(item="i", category="voice", difficulty="easy", scores=(value,))
+    outcome = ProbeOutcome(key=request.key, status=ProbeStatus.COMPLETED, items=(item,))
+    return FinishedProbe(plan, outcome, "")
+
+
+def test_effects_that_do_not_add_up_are_noise_of_the_fit_and_not_of_the_replicates() -> None:
+    levels = {(): 5.0, ("a",): 6.0, ("b",): 7.0, ("a", "b"): 12.0}
+    probes = [probe(levels[c] + shift, r, *c) for c in levels for r, shift in enumerate((-0.5, 0.5))]
+    replicates, fit = within_recipes(probes), left_over(probes)
+    assert replicates is not None
+    assert fit is not None
+    # The four means miss additivity by 4 points: one degree of freedom, sum of squares 8 runs · (4 / 4)².
+    assert (replicates.degrees_of_freedom, replicates.squares["voice"]) == (4, pytest.approx(2.0))
+    assert (fit.degrees_of_freedom, fit.squares["voice"]) == (5, pytest.approx(2.0 + 8.0))
+
+
+def test_a_measurement_told_twice_is_one_and_a_single_one_knows_nothing() -> None:
+    pair = [probe(5.0, 0), probe(6.0, 1)]
+    assert within_recipes([*pair, pair[0]]) == within_recipes(pair)
+    assert within_recipes(pair[:1]) is None
+    assert left_over([pair[0], probe(6.0, 1, "a")]) is None
+    assert left_over([]) is None
 
 
 def test_the_confirmations_noise_is_that_of_its_two_arms(tmp_path: Path) -> None:
@@ -60,7 +109,7 @@ def test_the_confirmations_noise_is_that_of_its_two_arms(tmp_path: Path) -> None
 def test_additive_scores_leave_no_noise_and_a_moved_level_is_none(tmp_path: Path) -> None:
     first = write_night(tmp_path / "a")
     moved = [raised(event, 1.5) for event in first]
-    one, other = remembered(first).search, remembered(moved).search
+    one, other = remembered(first).fit, remembered(moved).fit
     assert one is not None
     assert other is not None
     assert one.degrees_of_freedom == other.degrees_of_freedom
@@ -108,7 +157,7 @@ def test_a_night_that_shares_probes_with_an_earlier_one_is_not_measured_again(tm
 
 def test_a_very_long_night_is_fitted_in_windows(tmp_path: Path) -> None:
     events = write_night(tmp_path / "a", "nothing", candidates=150, items_per_category=1, samples=1)
-    known = remembered(events).search
+    known = remembered(events).fit
     assert known is not None
     probes = scored_search(NightRecord.replay(events))
     assert len(probes) > WINDOW
@@ -126,6 +175,8 @@ def test_priors_levels_and_tests_come_from_what_the_ledger_measured(tmp_path: Pa
     assert night.reason == ""
     assert earlier.noise is not None
     assert earlier.confirm_noise is not None
+    assert earlier.fit_noise is not None
+    assert earlier.fit_noise.degrees_of_freedom >= earlier.noise.degrees_of_freedom
     means = [p.means["private_voice"] for p in scored_search(NightRecord.replay(events)) if not p.plan.changes]
     assert earlier.baselines[0].means["private_voice"] == pytest.approx(fmean(m for m in means if m is not None))
     lanes = {prior.lane: prior for prior in earlier.priors}
