@@ -21,8 +21,8 @@ import numpy as np
 from probes.statistics.design import Array, Design
 from probes.statistics.runs import Run, metric_values
 
-LEVEL, LEVEL_PRIOR_SD = 5.0, 10.0
-"""The baseline's level is unknown over the whole 0–10 scale."""
+LEVEL, LEVEL_PRIOR_SD = 5.0, 1000.0
+"""Nothing is known of the baseline's level: a constant on all scores changes no effect."""
 TAIL_ROUNDS = 25
 """Most rounds of the iteration for a Student t prior; it settles within a few."""
 TAIL_SETTLED = 1e-4
