@@ -13,6 +13,7 @@ from agent.context import NightContext
 from agent.proposing import propose
 from agent.recipes import combine, starts_from, trained_recipe
 from agent.schedule import SMOKE_COST, has_begun, live_candidates, missing_smoke, open_rows, probes_used
+from lanes.interactions import clashes, interacts
 from probes.recipe import Recipe
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, Block, design_block
 from tracking import events as ev
@@ -20,7 +21,12 @@ from tracking import events as ev
 Design = Literal["race", "blocks", "rehearsal"]
 REVISIT_LEVEL = 0.5
 """P(better) from which on a parked candidate is worth the probes that nothing else wants."""
+LEAST_HOPE = 0.1
+"""P(worthwhile) below which a rejected candidate is not taken up again, whatever moved."""
 MOST_REVISITS = 2
+"""Times a candidate is taken up again."""
+MOST_RETURNS = 2
+"""Candidates taken up again in one round because the working recipe moved under them."""
 
 
 def plan_search(context: NightContext) -> str | None:
@@ -97,6 +103,9 @@ def choose(context: NightContext, design: Design, reason: str) -> None:
 def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
     """Ask the lanes until every place is taken or nothing is left; then take up what deserves a second look."""
     night = context.night
+    for name, reason in _moved_under(context)[:MOST_RETURNS]:
+        if len(live_candidates(night)) < places:
+            context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
     while len(live_candidates(night)) < places:
         closed = _taken_knobs(context) if one_per_knob else ()
         proposal = propose(night, context.plan, context.lanes, context.proposer, closed)
@@ -128,8 +137,7 @@ def fitting_factors(context: NightContext) -> tuple[str, ...]:
 def plan_block(context: NightContext, factors: Sequence[str]) -> Block | None:
     """Return the next block over `factors`, None when too few of them can share one.
 
-    Accepted changes are toggled too, unless another one starts from them. A factor whose row gives no valid recipe is
-    left out.
+    A factor whose row gives no valid recipe is left out.
     """
     while len(factors) >= LEAST_FACTORS:
         block = _designed(context, factors)
@@ -141,14 +149,21 @@ def plan_block(context: NightContext, factors: Sequence[str]) -> Block | None:
 
 
 def _designed(context: NightContext, factors: Sequence[str]) -> Block:
+    """Return the block over `factors`, run on the baseline and what the factors start from.
+
+    Other accepted changes stay out: near saturation every effect would look smaller than it is.
+    """
     night, plan = context.night, context.plan
-    everything = (*night.accepted, *factors)
-    needed = {base for name in everything if (base := starts_from(night, name, night.accepted)) is not None}
+    needed, wanted = set[str](), list(factors)
+    while wanted:
+        base = starts_from(night, wanted.pop(), night.accepted)
+        if base is not None and base not in needed:
+            needed.add(base)
+            wanted.append(base)
     number = len(night.blocks) + 1
     return design_block(
         number,
         factors,
-        toggled=[name for name in night.accepted if name not in needed],
         fixed=[name for name in night.accepted if name in needed],
         seed=plan.block_seed(number, -1),
         folded=plan.referee.fold_blocks,
@@ -176,8 +191,11 @@ def _taken_knobs(context: NightContext) -> tuple[tuple[str, str], ...]:
 
 
 def _stands_with(context: NightContext, names: Sequence[str]) -> bool:
-    """Whether all of `names` can be made together on the working recipe, and each alone on it."""
+    """Whether the last of `names` fits on the working recipe and clashes with none of the others."""
     night = context.night
+    last = night.candidates[names[-1]].change
+    if any(clashes(last, night.candidates[name].change) for name in names[:-1]):
+        return False
     if not isinstance(trained_recipe(night, context.lanes, names[-1]), Recipe):
         return False
     return isinstance(_recipe(context, (*night.accepted, *names)), Recipe)
@@ -192,11 +210,33 @@ def _worth_another_look(context: NightContext) -> list[str]:
     night = context.night
     found: list[tuple[float, str]] = []
     for name, readings in night.readings.items():
-        last = readings[-1]
-        if last.decision != "park" or name in night.accepted or night.is_live(name):
-            continue
-        if (last.better_probability or 0.0) < REVISIT_LEVEL or len(night.revisits.get(name, ())) >= MOST_REVISITS:
-            continue
-        if isinstance(trained_recipe(night, context.lanes, name), Recipe):
-            found.append((-(last.better_probability or 0.0), name))
+        better = readings[-1].better_probability or 0.0
+        if readings[-1].decision == "park" and better >= REVISIT_LEVEL and _may_return(context, name):
+            found.append((-better, name))
     return [name for _, name in sorted(found)]
+
+
+def _moved_under(context: NightContext) -> list[tuple[str, str]]:
+    """Return candidates set down before the working recipe moved in a knob they act together with, and why."""
+    night, found = context.night, list[tuple[str, str]]()
+    for name, readings in night.readings.items():
+        last, before = readings[-1], night.moves_at_reading[name]
+        known = set(night.moves[before - 1][1]) if before else set[str]()
+        worthwhile = last.worthwhile_probability or 0.0
+        if last.decision not in ("park", "reject") or worthwhile < LEAST_HOPE or not _may_return(context, name):
+            continue
+        if any(guard.state == "harmful" for guard in last.guards.values()):
+            continue
+        for moved in (other for other in night.accepted if other not in known):
+            why = interacts(night.candidates[name].change, night.candidates[moved].change)
+            if why is not None:
+                found.append((name, f"{moved} entered the working recipe since: {why}"))
+                break
+    return found
+
+
+def _may_return(context: NightContext, name: str) -> bool:
+    night = context.night
+    if name in night.accepted or night.is_live(name) or len(night.revisits.get(name, ())) >= MOST_REVISITS:
+        return False
+    return isinstance(trained_recipe(night, context.lanes, name), Recipe)

@@ -12,7 +12,7 @@ from probes.statistics.verdicts import CandidateReading, Decision
 from tracking import events as ev
 
 LEAST_BELIEF = 0.5
-"""P(effect > 0) that keeps a change which the race accepted; blocks ask for their own accept level."""
+"""P(effect > 0) that keeps a change which the race accepted; after blocks it is `referee.ship_level`."""
 
 
 def settle(context: NightContext) -> None:
@@ -74,7 +74,7 @@ def _may_stay(context: NightContext, referee: Referee, name: str) -> bool:
     night, rules = context.night, context.plan.referee
     if final_failure(night, name, context.plan.max_attempts) is not None or referee.should_leave(name) is not None:
         return False
-    level = rules.block_accept_level if night.blocks else LEAST_BELIEF
+    level = rules.ship_level if night.blocks else LEAST_BELIEF
     reading = night.reading(name)
     guards = reading.guards.values() if reading else ()
     if name not in night.accepted and any(guard.state != "safe" for guard in guards):
@@ -98,7 +98,7 @@ def _costliest(referee: Referee, guard: str, changes: Sequence[str]) -> str:
 
 def _why_out(context: NightContext, referee: Referee, name: str) -> str:
     better = referee.effect(name).above(0.0)
-    level = context.plan.referee.block_accept_level if context.night.blocks else LEAST_BELIEF
+    level = context.plan.referee.ship_level if context.night.blocks else LEAST_BELIEF
     if better < level:
         return f"the whole night's probes leave P(effect > 0) = {better:.2f}, below {level:g}"
     return "with all other changes a guard would come too near its margin"

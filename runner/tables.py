@@ -120,7 +120,7 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
         + (f", noise sd {show(night.noise.target_sd, 'score')}" if night.noise is not None else ""),
     ]
     if night.noise is not None and night.noise.advice is not None and night.noise.advice.sentence:
-        facts.append(f"next night: {night.noise.advice.sentence}")
+        facts.append(f"advice: {night.noise.advice.sentence}")
     if night.designs:
         facts.append(f"search: {design_in_words(night)}; {night.designs[-1].reason}")
     view: View = list(facts)

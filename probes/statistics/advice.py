@@ -112,13 +112,13 @@ def _about_samples(
     if buy is None:
         verb = "is" if samples == 1 else "are"
         return f"{now} {verb} about right (best: {wanted}): another replicate buys as much as another answer."
-    reason = (
-        f"training takes {costs.ratio:.1f} times one answer to every item; {now} → {wanted} saves {100 * saved:.0f} % "
-        "of the time at equal precision"
-    )
+    less = f"the same precision in {100 * saved:.0f} % less time"
+    because = f"training takes as long as {costs.ratio:.1f} rounds of answers"
     if buy == "samples":
-        return f"More answers per item are the better buy: {reason}."
-    return f"More replicates with fewer answers are the better buy: {reason}."
+        return f"More answers are the better buy: {wanted} per item instead of {samples} give {less} ({because})."
+    return (
+        f"More replicates are the better buy: {wanted} answers per item instead of {samples} give {less} ({because})."
+    )
 
 
 def _about_pairing(pairing: float | None) -> str:

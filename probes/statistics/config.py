@@ -82,8 +82,10 @@ class RefereeConfig(Frozen):
     change at a time, or `auto`: blocks as long as one can be paid for and filled, then the race."""
     fold_blocks: bool = False
     """Repeat every block with its changes the other way round: 24 probes, no effect mixed up with interactions."""
-    block_accept_level: Probability = 0.92
-    """Accept from a block at P(effect > 0) of at least this; also what a change needs at the end to be confirmed."""
+    block_accept_level: Probability = 0.95
+    """Accept from a block at P(effect > 0) of at least this; the change then makes room for others in later blocks."""
+    ship_level: Probability = 0.84
+    """After blocks the final recipe holds every change with P(effect > 0) of at least this in the whole night's fit."""
     block_worthwhile: float = Field(default=0.15, gt=0.0, le=10.0)
     """Smallest effect of interest in a block."""
     max_blocks: int = Field(default=4, ge=1, le=50)

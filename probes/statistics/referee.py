@@ -66,6 +66,7 @@ def read_guard(evidence: GuardEvidence, rules: RefereeConfig) -> GuardReading:
         state=state,
         effect=evidence.own.mean,
         interval=Interval(low=low, high=high),
+        total=evidence.total.mean if evidence.total != evidence.own else None,
         harm_probability=harm,
         margin=evidence.margin,
     )
@@ -120,7 +121,10 @@ def _verdict(low: float, high: float, rules: RefereeConfig) -> Verdict:
 
 
 def _listed(guards: Mapping[str, GuardReading], names: list[str]) -> str:
-    return ", ".join(
-        f"{name} ({show(guards[name].effect, 'effect')}, margin {show(guards[name].margin, 'margin')})"
-        for name in names
-    )
+    return ", ".join(f"{name} ({_fall(guards[name])}, margin {show(guards[name].margin, 'margin')})" for name in names)
+
+
+def _fall(guard: GuardReading) -> str:
+    if guard.total is None or guard.effect is None or guard.total > guard.effect:
+        return show(guard.effect, "effect")
+    return f"{show(guard.total, 'effect')} with all that was accepted, {show(guard.effect, 'effect')} by itself"

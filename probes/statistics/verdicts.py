@@ -164,6 +164,8 @@ class GuardReading(Frozen):
     effect: float | None
     """Posterior mean of the change in the guard, shrunk."""
     interval: Interval
+    total: float | None = None
+    """The same of all accepted changes and this one together; None when there are no others."""
     harm_probability: float | None
     """P(drop > margin)."""
     margin: float

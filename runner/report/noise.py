@@ -55,7 +55,7 @@ def _noise_blocks(noise: Noise, target: str) -> list[Block]:
     blocks.append(Table("Noise of one probe", (Column("Metric"), *number_columns("sd, points")), rows))
     blocks += _component_blocks(noise)
     if noise.advice is not None and noise.advice.sentence:
-        blocks.append(Paragraph(f"For the next night: {noise.advice.sentence}"))
+        blocks.append(Paragraph(f"Advice for the next night. {noise.advice.sentence}"))
     return blocks
 
 

@@ -112,7 +112,7 @@ def test_a_ruinous_change_ends_at_its_smoke_run_and_never_enters_a_block(tmp_pat
 def test_smoke_runs_take_a_quarter_of_the_steps_and_count_as_a_quarter_of_a_probe(tmp_path: Path) -> None:
     record = night(tmp_path, SimulatedLauncher(several_help)).night
     smoke = [p for p in record.probes if p.plan.phase == "smoke"]
-    assert {p.plan.request.recipe.steps for p in smoke} == {3}
+    assert {p.plan.request.recipe.steps for p in smoke} == {2}
     assert probes_used(record) == len(record.probes) - len(smoke) + -(-len(smoke) // 4) <= 80
 
 

@@ -32,7 +32,7 @@ def test_better_buy_follows_from_cost_and_noise() -> None:
     dear = advise(ASSUMED, SIX, 1, ProbeCosts(100.0, 1.0), None)
     assert dear.better_buy == "samples"
     assert dear.best_samples == pytest.approx(9.4, abs=0.1)
-    assert "1 answer per item → about 9 saves" in dear.sentence
+    assert "about 9 per item instead of 1 give the same precision" in dear.sentence
     cheap = advise(ASSUMED, SIX, 8, ProbeCosts(1.0, 1.0), None)
     assert cheap.better_buy == "replicates"
     seed, answer = ASSUMED.seed_level(SIX), ASSUMED.answer_level(SIX)

@@ -56,7 +56,7 @@ def test_noise_is_shown_by_source_with_intervals_and_advice() -> None:
     for source in ("train seed, all categories alike", "train seed, one category", "train seed, one item", "sampling"):
         assert source in text
     assert re.search(r"\| sampling, one answer +\| +0\.\d\d \| +\[0\.\d\d, 0\.\d\d\] \|", text)
-    assert "For the next night: " in text
+    assert "Advice for the next night. " in text
 
 
 def test_a_source_that_cannot_be_told_is_said_to_be_so() -> None:
