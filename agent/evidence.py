@@ -118,7 +118,8 @@ def target_question(
         earlier: Noise that earlier nights measured.
     """
     own = EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df)
-    return Question(target, prior or own, _known_noise(target, rules.assumed_sd, rules, earlier), is_paired=True)
+    noise = _known_noise(target, rules.assumed_sd, rules, earlier)
+    return Question(target, prior or own, noise, rules.misfit_allowance, is_paired=True)
 
 
 def pulled_back(effect: Posterior) -> str | None:
@@ -135,7 +136,7 @@ def guard_question(name: str, plan: NightPlan) -> Question:
     else:
         prior = EffectPrior(rules.prior_mean, rules.guard_prior_sd, rules.prior_tail_df)
         assumed_sd = category_noise(plan)
-    return Question(name, prior, _known_noise(name, assumed_sd, rules, plan.earlier_noise))
+    return Question(name, prior, _known_noise(name, assumed_sd, rules, plan.earlier_noise), rules.misfit_allowance)
 
 
 def category_noise(plan: NightPlan) -> float:

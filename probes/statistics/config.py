@@ -53,6 +53,9 @@ class RefereeConfig(Frozen):
     noise_sd: float | None = Field(default=None, gt=0.0, le=10.0)
     """Run-to-run sd of the target assumed before anything was measured; None: from each category's number of items and
     answers (see `probes.statistics.spread`)."""
+    misfit_allowance: float = Field(default=1.2, ge=1.0, le=10.0)
+    """Factor on the measured run-to-run sd in the search's fit: changes that act on one another hide in the effects of
+    a block rather than in its residuals."""
     noise_weight: float = Field(default=3.0, ge=0.0, le=100.0)
     """Degrees of freedom given to the assumed noise once there are replicates."""
     accept_level: Probability = 0.85

@@ -47,6 +47,8 @@ class Question:
     """Category, `overall` or `critical_failures`."""
     prior: Prior
     noise: KnownNoise
+    allowance: float = 1.0
+    """Factor on the measured sd, for what changes do to one another."""
     is_paired: bool = False
     """Use the correlation of runs that share a train seed, once it is measured."""
 
@@ -154,7 +156,7 @@ class _Window:
         names = tuple(sorted({*self.design.names, *(start.names if start is not None else ())}))
         known, df = question.noise, past.df + self.split.df
         squares = known.df * known.sd**2 + past.squares + self.squares(metric)
-        noise_sd = sqrt(squares / (known.df + df)) if squares > 0 else known.sd
+        noise_sd = question.allowance * (sqrt(squares / (known.df + df)) if squares > 0 else known.sd)
         centre = np.array([prior_of(name, question.prior, start).mean for name in self.design.names])
         pairs = {
             name: self.split.pair(self._metrics[metric], self._companions[name])

@@ -180,7 +180,7 @@ def residual_sd(runs: Sequence[Run], rules: RefereeConfig) -> float:
     basis = basis[:, weight > 1e-7 * weight[0]]
     left = scores - basis @ (basis.T @ scores)
     df = len(runs) - basis.shape[1]
-    return sqrt((rules.noise_weight * rules.noise_sd**2 + float(left @ left)) / (rules.noise_weight + df))
+    return sqrt((rules.noise_weight * rules.assumed_sd**2 + float(left @ left)) / (rules.noise_weight + df))
 
 
 def _prior(rules: RefereeConfig) -> EffectPrior:
