@@ -222,7 +222,9 @@ def _outcome(levels: np.ndarray[tuple[int], np.dtype[np.float64]]) -> ProbeOutco
         for i in range(ITEMS)
     )
     companions = {
-        f"{FAMILIES[0]}{category}": 2 * float(level) for category, level in zip(CATEGORIES, levels, strict=True)
+        f"{family}{category}": 2 * float(level)
+        for family in FAMILIES
+        for category, level in zip(CATEGORIES, levels, strict=True)
     }
     companions["reward_margin"] = float(levels.mean())
     return ProbeOutcome(key="k", status=ProbeStatus.COMPLETED, items=items, companions=companions)
