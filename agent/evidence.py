@@ -118,7 +118,8 @@ def target_question(
         earlier: Noise that earlier nights measured.
     """
     own = EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df)
-    return Question(target, prior or own, _known_noise(target, rules.assumed_sd, rules, earlier), is_paired=True)
+    noise = _known_noise(target, rules.assumed_sd, rules, earlier)
+    return Question(target, prior or own, noise, is_paired=True, allowance=rules.misfit_allowance)
 
 
 def pulled_back(effect: Posterior) -> str | None:

@@ -49,6 +49,9 @@ class Question:
     noise: KnownNoise
     is_paired: bool = False
     """Use the correlation of runs that share a train seed, once it is measured."""
+    allowance: float = 1.0
+    """Factor on the noise's sd for effects that do not quite add up: where all recipes differ, interactions hide in the
+    effects and not in what is left over."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ class _Window:
         names = tuple(sorted({*self.design.names, *(start.names if start is not None else ())}))
         known, df = question.noise, past.df + self.split.df
         squares = known.df * known.sd**2 + past.squares + self.squares(metric)
-        noise_sd = sqrt(squares / (known.df + df)) if squares > 0 else known.sd
+        noise_sd = question.allowance * (sqrt(squares / (known.df + df)) if squares > 0 else known.sd)
         centre = np.array([prior_of(name, question.prior, start).mean for name in self.design.names])
         pairs = {
             name: self.split.pair(self._metrics[metric], self._companions[name])

@@ -63,9 +63,7 @@ def choose_rows(
     return chosen
 
 
-def joint_state(
-    effects: Effects, names: Sequence[str], prior: Callable[[str], EffectPrior]
-) -> tuple[Array, Array]:
+def joint_state(effects: Effects, names: Sequence[str], prior: Callable[[str], EffectPrior]) -> tuple[Array, Array]:
     """Return mean and covariance of the level and some changes, in this order; unprobed ones have their prior."""
     own = [prior(name) for name in names]
     mean = np.array([0.0, *(p.mean for p in own)])
