@@ -59,7 +59,7 @@ class ProbeConfig(Frozen):
     """Tries before a crashed or interrupted probe is given up."""
     early_stop: float | None = Field(default=None, gt=0.0, le=0.2)
     """Stop the training of a candidate's first probe when its curve lies outside what earlier probes of the night
-    showed that were not hopeless; the value is the chance of stopping one that is not. None: every probe runs to its
-    end."""
+    showed that were not hopeless; the value is the chance of stopping one that is not. Nothing is stopped before the
+    night's own probes support that rate (28 recipes at .1). None: every probe runs to its end."""
     keep_adapters: bool = False
     """Keep every adapter; otherwise only those of the baseline and of accepted candidates."""

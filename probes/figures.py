@@ -36,7 +36,7 @@ def show(value: float | int | None, kind: Kind) -> str:
         case "p_value":
             return "<0.001" if value < 0.001 else f"{value:.3f}"
         case "share":
-            return "<1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
+            return "<1 %" if 0 < value < 0.005 else ">99 %" if 0.995 <= value < 1 else f"{100 * value:.0f} %"
         case "count":
             return f"{value:,.0f}"
         case "duration":

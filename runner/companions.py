@@ -72,11 +72,15 @@ def main(
 
 
 def companions_table(rows: Sequence[Measured], metrics: Sequence[str]) -> str:
-    """Return one line per companion and metric; the baseline is the first row."""
+    """Return one line per companion and metric; the baseline is the first row.
+
+    The errors are those with which one probe tells a change's effect: by its score, and by its companion along the line
+    through all changes. A companion whose error is no smaller than the effects' own sd tells nothing.
+    """
     lines = [
-        "| companion | metric | within recipes [90 %] | across changes [90 %] | one probe's score tells an effect to "
-        "| one companion tells it to |",
-        "|---|---|---|---|---|---|",
+        "| companion | metric | within recipes [90 %] | across changes [90 %] | effects' sd | error of one score "
+        "| error of one companion |",
+        "|---|---|---|---|---|---|---|",
     ]
     for kind in KINDS:
         for metric in metrics:
@@ -122,7 +126,8 @@ def _cells(groups: Sequence[Sequence[Pair]]) -> list[str]:
     effects = [(x - base[0], y - base[1]) for x, y in map(_mean, groups[1:])]
     score_sd, companion_sd = (_pooled_sd([[pair[side] for pair in group] for group in groups]) for side in (1, 0))
     predicted = prediction_sd(effects, companion_sd)
-    errors = [show(score_sd, "score"), show(predicted, "score") if predicted is not None else "–"]
+    spread = stdev(y for _, y in effects) if len(effects) > 1 else None
+    errors = [show(value, "score") for value in (spread, score_sd, predicted)]
     return [_shown(within(groups)), _shown(across(effects)), *errors]
 
 

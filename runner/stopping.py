@@ -16,6 +16,7 @@ from probes.statistics.early_stop import FalseStops, replayed, wilson
 from runner.folder import SessionFolder
 from runner.session import recorded_config
 from tracking.figures import show_interval
+from tracking.night import NightRecord
 
 RATES = (0.05, 0.1, 0.2)
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -24,15 +25,19 @@ app = typer.Typer(add_completion=False, help=__doc__)
 @app.command()
 def main(nights: list[Path]) -> None:
     """Print what each false-stop rate would have done to the nights together."""
-    counts = {rate: [count for path in nights if (count := replay_night(path, rate)) is not None] for rate in RATES}
+    counts: dict[float, list[FalseStops]] = {rate: [] for rate in RATES}
+    for path in nights:
+        folder = SessionFolder(path)
+        night = folder.load()
+        calibration_runs = recorded_config(night, folder).referee.calibration_runs
+        for rate, own in counts.items():
+            own += [count for count in [replay_night(night, calibration_runs, rate)] if count is not None]
     typer.echo(stops_table({rate: pooled(own) for rate, own in counts.items()}))
 
 
-def replay_night(path: Path, rate: float) -> FalseStops | None:
+def replay_night(night: NightRecord, calibration_runs: int, rate: float) -> FalseStops | None:
     """Return what stopping at `rate` would have done to one night; None when its calibration is incomplete."""
-    folder = SessionFolder(path)
-    night = folder.load()
-    floor = hopeless_below(night, night.target, recorded_config(night, folder).referee.calibration_runs)
+    floor = hopeless_below(night, night.target, calibration_runs)
     if floor is None:
         return None
     curves = [curve for probe in search_probes(night) if (curve := as_curve(probe, night.target)) is not None]
@@ -53,7 +58,7 @@ def stops_table(counts: Mapping[float, FalseStops | None]) -> str:
     lines = ["| early stopping at rate | good recipes stopped [90 %] | hopeless ones stopped | training steps saved |"]
     lines.append("|---|---|---|---|")
     for rate, count in counts.items():
-        cells = ("never armed: too few finished probes", "–", "–")
+        cells = ("never armed", "–", "–")
         if count is not None and count.good + count.hopeless:
             share = show_interval(count.interval, "probability")
             cells = (

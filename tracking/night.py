@@ -109,6 +109,8 @@ class NightRecord:
     blocks: list[Block] = field(default_factory=list[Block])
     revisits: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """Candidate → for each time it was taken up again the readings it had."""
+    taken_up: list[ev.CandidateRevisited] = field(default_factory=list[ev.CandidateRevisited])
+    """The same with the reasons, in order."""
     moves_at_reading: dict[str, int] = field(default_factory=dict[str, int])
     """Candidate → moves of the working recipe before its latest reading."""
     accepted: tuple[str, ...] = ()
@@ -180,6 +182,7 @@ class NightRecord:
             case ev.BlockPlanned():
                 self.blocks.append(event.block)
             case ev.CandidateRevisited():
+                self.taken_up.append(event)
                 self.revisits.setdefault(event.candidate, []).append(len(self.readings.get(event.candidate, ())))
             case ev.CandidateDecided():
                 self.readings.setdefault(event.candidate, []).append(event.reading)

@@ -61,7 +61,7 @@ class StopRule(Frozen):
     floor: float
     """Probes that scored below it were hopeless."""
     recipes: int
-    """Recipes with a probe above the floor that the bounds come from."""
+    """Recipes above the floor that the bounds come from and were checked on."""
     checkpoints: tuple[Checkpoint, ...]
 
     def stops(self, points: Sequence[TrainingPoint], beta: float) -> str | None:
@@ -95,14 +95,14 @@ def stop_rule(finished: Iterable[FinishedCurve], rate: float, floor: float) -> S
     """Return the rule of a night at false-stop `rate`; None while it has too few finished probes for that rate.
 
     Method: split conformal prediction (Lei et al. 2018) over recipes that are not hopeless, each by its first probe.
-    Every other one gives centre and scale of each signal at each look, the others one score each: their worst
-    standardised signal over all looks, so that the rate holds for all of them together. With k = ceil(1 / rate) - 1
-    such scores the bound is their largest, which the next good recipe exceeds with probability 1 / (k + 1) <= rate.
-    Assumes that it is exchangeable with these. The rate holds over nights; within one, where the bound is fixed, it
-    varies around it with an sd as large as itself. None with fewer than 2 k good recipes.
+    Of the first 2 k, k = ceil(1 / rate) - 1, every other one gives centre and scale of each signal at each look, the
+    others one score each: their worst standardised signal over all looks, so that the rate holds for all of them
+    together. The bound is the largest score, which the next good recipe exceeds with probability 1 / (k + 1) <= rate if
+    it is exchangeable with these. In a night it need not be, since the working recipe moves: so the bounds are held
+    against the next k + 1 good recipes, and if they would have stopped more of them than the rate, there is no rule.
 
-    Only the first 2 k are used, however long the night: a bound that learned from survivors, or was frozen when it
-    happened to stop something, would tighten by itself. Probes whose curve has other steps than the first are left out.
+    Later recipes change nothing: bounds that learned from survivors would tighten by themselves. Probes whose curve has
+    other steps than the first are left out.
 
     Args:
         finished: Completed probes, in the order in which they ran.
@@ -110,14 +110,18 @@ def stop_rule(finished: Iterable[FinishedCurve], rate: float, floor: float) -> S
         floor: Score below which a probe is hopeless.
     """
     scores = ceil(1 / rate - 1e-9) - 1
-    good = [probe for probe in _first_probes(finished) if probe.score >= floor][: 2 * scores]
-    if len(good) < 2 * scores:
+    good = [probe for probe in _first_probes(finished) if probe.score >= floor]
+    fitted, checked = good[: 2 * scores], good[2 * scores : 3 * scores + 1]
+    if len(checked) < scores + 1:
         return None
     looks = _looks(good[0].points)
-    values = [_values(probe, looks) for probe in good]
+    values = [_values(probe, looks) for probe in fitted]
     centres = _centres(values[::2])
     width = max(_worst(own, centres) for own in values[1::2])
-    return StopRule(rate=rate, floor=floor, recipes=len(good), checkpoints=_bounds(looks, centres, width))
+    bounds = _bounds(looks, centres, width)
+    rule = StopRule(rate=rate, floor=floor, recipes=len(fitted) + len(checked), checkpoints=bounds)
+    wrong = sum(_steps_saved(probe, rule) > 0 for probe in checked)
+    return rule if wrong <= rate * len(checked) + 1e-9 else None
 
 
 def false_stops(finished: Sequence[FinishedCurve], rule: StopRule) -> FalseStops:

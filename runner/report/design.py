@@ -20,6 +20,7 @@ from runner.report.blocks import (
     listed,
     number_columns,
     one_line,
+    text_columns,
 )
 from tracking.figures import MISSING, show, show_count
 from tracking.headline import change_in_words
@@ -37,13 +38,11 @@ def design_section(night: NightRecord) -> Section | None:
     blocks += [smoke] if smoke is not None else []
     for block in night.blocks:
         blocks += [_block_table(night, block), Paragraph(_aliasing(night, block))]
-    if night.revisits:
-        again = ", ".join(_named(night, name) for name in night.revisits)
-        blocks.append(
-            Paragraph(
-                f"Taken up again, because the working recipe had moved in a knob they act together with: {again}."
-            )
+    if night.taken_up:
+        again = tuple(
+            (foreign_cell(_named(night, event.candidate)), foreign_cell(event.reason)) for event in night.taken_up
         )
+        blocks.append(Table("Taken up again", text_columns("Change", "Because"), again))
     return Section("design", "How the search was designed", tuple(blocks)) if blocks else None
 
 

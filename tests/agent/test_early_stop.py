@@ -49,13 +49,13 @@ def night(candidates: int, decided: int | None = None) -> NightRecord:
 
 
 def test_the_rule_waits_for_enough_decided_recipes() -> None:
-    assert night_stop_rule(night(6), PLAN) is None
-    assert night_stop_rule(night(7), PLAN) is not None
-    assert night_stop_rule(night(9, decided=6), PLAN) is None
+    assert night_stop_rule(night(11), PLAN) is None
+    assert night_stop_rule(night(12), PLAN) is not None
+    assert night_stop_rule(night(14, decided=11), PLAN) is None
 
 
 def test_a_round_cut_short_meets_the_same_rule_when_it_is_resumed() -> None:
-    whole, resumed = night(7), night(9, decided=7)
+    whole, resumed = night(12), night(14, decided=12)
     assert night_stop_rule(whole, PLAN) == night_stop_rule(resumed, PLAN)
 
 
@@ -88,7 +88,7 @@ def test_hopeless_is_two_sds_below_the_calibration() -> None:
 def test_only_a_candidates_first_search_probe_may_be_stopped(
     phase: Phase, arm: Arm, replicate: int, is_ruled: bool
 ) -> None:
-    request, rule = make_request(BASELINE, 1, "search"), night_stop_rule(night(8), PLAN)
+    request, rule = make_request(BASELINE, 1, "search"), night_stop_rule(night(12), PLAN)
     ruled = with_rule(request, phase, arm, replicate, rule)
     assert (ruled.stop_rule is not None) == is_ruled
     assert ruled.key == request.key

@@ -121,10 +121,17 @@ def test_a_stopped_probe_keeps_how_far_its_training_came_but_not_an_earlier_atte
     log.write_text(json.dumps(head) + "\n")
     assert night.run(does.HANGS, deadline_s=0.6)[0].training is None
     step = {"step": 20, "seconds": 1.0, "loss": 2.0, "learning_rate": 1e-3, "reward_margin": None, "grad_norm": 1.0}
-    write = threading.Timer(0.3, log.write_text, [json.dumps(head) + "\n" + json.dumps(step) + "\n"])
-    write.start()
+    ended = threading.Event()
+
+    def train() -> None:
+        while not ended.wait(0.1):
+            log.write_text(json.dumps(head) + "\n" + json.dumps(step) + "\n")
+
+    writer = threading.Thread(target=train)
+    writer.start()
     training = night.run(does.HANGS, deadline_s=1.5)[0].training
-    write.join()
+    ended.set()
+    writer.join()
     assert training is not None
     assert training.completion == pytest.approx(0.4)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from fakes_session import SESSION, fake_surroundings, write_rows, write_session
 
+from agent.schedule import probes_used
 from probes.errors import ConfigError, NightlabError
 from runner.folder import SessionFolder, is_running
 from runner.overrides import load_session
@@ -74,7 +75,7 @@ def test_a_night_leaves_everything_the_contract_names(tmp_path: Path) -> None:
     summary = json.loads(end.folder.summary.read_text())
     assert summary["claim"]["confirmed"] is True
     assert summary["claim"]["effect"] > 0.3
-    assert summary["probes"]["completed"] <= 36
+    assert probes_used(end.night) <= 36
     assert len(set(finished_keys(end.folder.path))) == len(finished_keys(end.folder.path))
 
 

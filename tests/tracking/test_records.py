@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,15 +109,15 @@ def test_cells_stay_in_their_cell(value: Any, shown: str) -> None:
 
 def test_a_category_named_like_a_column_does_not_hide_it(tmp_path: Path) -> None:
     night = _night("interrupted", candidates=1)
-    probes = [p for p in night.probes]
+    first = night.probes[0]
     renamed = [
         item.model_copy(update={"category": "seed"} if item.category == "ground_truth" else {})
-        for item in probes[0].outcome.items
+        for item in first.outcome.items
     ]
-    object.__setattr__(probes[0], "outcome", probes[0].outcome.model_copy(update={"items": tuple(renamed)}))
+    night.probes[0] = replace(first, outcome=first.outcome.model_copy(update={"items": tuple(renamed)}))
     frame = probe_frame(night)
     assert {"seed", "seed_score"} <= set(frame.columns)
-    assert frame["seed"][0] == probes[0].plan.request.seed
+    assert frame["seed"][0] == first.plan.request.seed
 
 
 def test_candidates_carry_lane_knob_effect_and_verdict() -> None:
