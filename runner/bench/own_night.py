@@ -17,7 +17,7 @@ from probes.statistics.config import RefereeConfig
 from probes.statistics.fits import Fitted, SearchFits
 from probes.statistics.race import EffectPrior
 from probes.statistics.referee import read_candidate
-from probes.statistics.rows import choose_rows
+from probes.statistics.rows import believed, choose_rows
 from probes.statistics.runs import Run
 from runner.bench.nights import SMOKE_COST, Measured, Night, SpentError
 
@@ -32,7 +32,7 @@ Design = Literal["race", "rows", "blocks, then race", "blocks, then rows"]
 class RowRules:
     """Rows chosen a round at a time instead of blocks."""
 
-    live: int = 14
+    live: int = 12
     """Candidates undecided at a time."""
     aside_level: float = 0.97
     """Set aside at P(effect > 0) of at least this."""
@@ -40,6 +40,10 @@ class RowRules:
     """Rows with a change on before it is read."""
     last_refill: float = 10.0
     """With fewer probes left no new candidate is started: nothing could be learned of it."""
+    most_harmful: float = 0.5
+    """Shipped changes that may be expected to be worth nothing or less."""
+    least_belief: float = 0.7
+    """Smallest P(effect > 0) of a change that is shipped."""
 
 
 ROW_RULES = RowRules()
@@ -94,7 +98,11 @@ def our_night(night: Night, rules: RefereeConfig, design: Design) -> tuple[int, 
         pass
     if not search.blocks:
         return search.accepted
-    return tuple(change for change in sorted(search.probed) if search.better(change) >= rules.ship_level)
+    if not design.endswith("rows"):
+        return tuple(change for change in sorted(search.probed) if search.better(change) >= rules.ship_level)
+    names = {change_name(change): change for change in search.probed}
+    shipped = believed(search.fitted.effects, names, ROW_RULES.most_harmful, ROW_RULES.least_belief)
+    return tuple(names[name] for name in shipped)
 
 
 def _run_block(search: _Search) -> bool:
@@ -130,9 +138,7 @@ def _run_rows(search: _Search, rows: RowRules) -> None:
         search.blocks += 1
         names = {change_name(change): change for change in search.live}
         seed = search.night.number * 1000 + search.blocks
-        chosen = choose_rows(
-            search.fitted.effects, list(names), SIDE_BY_SIDE, search.fitted.noise_sd, lambda name: prior, seed
-        )
+        chosen = choose_rows(search.fitted.effects, list(names), SIDE_BY_SIDE, search.fitted.noise_sd, prior, seed)
         for row in chosen:
             if search.left < 1:
                 raise SpentError
