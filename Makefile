@@ -7,7 +7,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims clean
+.PHONY: help env night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench-referee: env ## every rule on simulated nights, with DATA=folder also on p
 
 bench-claims: env ## months of nights: what online control of false claims costs and buys (a minute)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.claims $(BENCH)
+
+bench-decide: env ## how long the referee takes to decide, at 100, 1,000 and 10,000 probes (two minutes; BENCH=options)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.decide $(BENCH)
 
 clean: ## remove the environment and caches; results stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

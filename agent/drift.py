@@ -23,4 +23,4 @@ def hold_against_earlier_nights(context: NightContext) -> None:
     for message in drift.warnings:
         context.record(ev.Warned(at=context.clock.now(), subject="session drift", message=message))
     if drift.noise_dropped:
-        context.plan = replace(context.plan, earlier_noise=None)
+        context.plan = replace(context.plan, earlier_noise=None, earlier_fit_noise=None, earlier_confirm_noise=None)

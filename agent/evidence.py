@@ -119,7 +119,7 @@ def target_question(
     """
     own = EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df)
     noise = _known_noise(target, rules.assumed_sd, rules, earlier)
-    return Question(target, prior or own, noise, is_paired=True, allowance=rules.misfit_allowance)
+    return Question(target, prior or own, noise, rules.misfit_allowance, is_paired=True)
 
 
 def pulled_back(effect: Posterior) -> str | None:
@@ -136,7 +136,7 @@ def guard_question(name: str, plan: NightPlan) -> Question:
     else:
         prior = EffectPrior(rules.prior_mean, rules.guard_prior_sd, rules.prior_tail_df)
         assumed_sd = category_noise(plan)
-    return Question(name, prior, _known_noise(name, assumed_sd, rules, plan.earlier_noise))
+    return Question(name, prior, _known_noise(name, assumed_sd, rules, plan.earlier_noise), rules.misfit_allowance)
 
 
 def category_noise(plan: NightPlan) -> float:

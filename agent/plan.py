@@ -38,6 +38,10 @@ class NightPlan:
     """Answers per item and probe."""
     earlier_noise: EarlierNoise | None = None
     """What earlier nights under the same conditions measured; None: this is the first."""
+    earlier_fit_noise: EarlierNoise | None = None
+    """What additive effects left over in their search: the same, and effects that do not add up."""
+    earlier_confirm_noise: EarlierNoise | None = None
+    """The same on the held-out items, from earlier confirmations."""
     priors: Mapping[LaneName, EffectPrior] = field(default_factory=dict[LaneName, EffectPrior])
     """Lane → prior of its changes' effects on the target as earlier nights taught it; else the session's."""
     claim_level: float | None = None

@@ -10,11 +10,13 @@ from agent.plan import NightPlan
 from lanes.open import open_lanes
 from probes.statistics.runs import OVERALL
 from runner.config import SessionConfig
-from runner.folder import RESULTS
+from runner.earlier import read_earlier, with_earlier
+from runner.folder import RESULTS, SessionFolder
 from runner.inputs import SessionInputs
-from runner.planning import AUTO, Preflight, check_power, plan_night
+from runner.planning import AUTO, Preflight, RequestMaker, check_power, plan_night
 from runner.surroundings import Surroundings, gather_inputs
 from tracking.ledger import read_events
+from tracking.memory.known import EarlierNights
 from tracking.night import NightRecord
 
 
@@ -28,6 +30,8 @@ class Check(NamedTuple):
     space: dict[str, dict[str, str]]
     """Lane → knob → range in words."""
     warnings: tuple[str, ...]
+    earlier: EarlierNights | None = None
+    """What the nights in `results` would teach this one."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the check for machines."""
@@ -39,6 +43,7 @@ class Check(NamedTuple):
             "power": self.preflight.power.model_dump(mode="json"),
             "space": self.space,
             "digests": self.inputs.digests,
+            "earlier_nights": self.earlier.model_dump(mode="json") if self.earlier else None,
         }
 
 
@@ -50,12 +55,14 @@ def check_session(config: SessionConfig, around: Surroundings) -> Check:
     """
     with tempfile.TemporaryDirectory(prefix="nightlab-check-") as scratch:
         inputs = gather_inputs(config, Path(scratch), around)
+        make_request = RequestMaker(config, inputs, SessionFolder(Path(scratch)))
+        earlier = read_earlier(config, inputs, RESULTS / config.name, make_request)
     target = OVERALL if config.target.category == AUTO else config.target.category
-    plan = plan_night(config, inputs, config.name, target)
+    plan = with_earlier(plan_night(config, inputs, config.name, target), earlier)
     lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
     preflight = check_power(plan, config)
     space = {name: dict(lane.knobs) for name, lane in lanes.items()}
-    return Check(config, inputs, plan, preflight, space, (*inputs.warnings, *preflight.warnings))
+    return Check(config, inputs, plan, preflight, space, (*inputs.warnings, *preflight.warnings), earlier)
 
 
 def earlier_probe_s(name: str, results: Path = RESULTS) -> float | None:

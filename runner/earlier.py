@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.plan import NightPlan
+from agent.ports import RequestBuilder
 from probes.comparability import conditions, conditions_key
 from probes.errors import LedgerError
-from probes.request import ProbeRequest
 from runner.config import SessionConfig
 from runner.folder import SessionFolder, is_running
 from runner.inputs import SessionInputs
@@ -20,7 +20,7 @@ from tracking.night import NightRecord
 
 
 def read_earlier(
-    config: SessionConfig, inputs: SessionInputs, folder: Path, request: ProbeRequest
+    config: SessionConfig, inputs: SessionInputs, folder: Path, make_request: RequestBuilder
 ) -> EarlierNights | None:
     """Return what the finished nights beside `folder` teach tonight; None when the session wants to know nothing.
 
@@ -28,16 +28,18 @@ def read_earlier(
         config: Tonight's session.
         inputs: What it reads.
         folder: Tonight's session folder; it need not exist yet.
-        request: A probe of tonight's baseline on the search items.
+        make_request: Builds tonight's requests.
     """
     if not config.referee.earlier_nights:
         return None
+    request, held_out = (make_request(config.recipe, config.seed, split) for split in ("search", "held_out"))
     project = project_key(inputs.base_model.digest, [Path(inputs.search.path), Path(inputs.held_out.path)])
     around = look_around(folder, project, config.seed, lambda path: is_running(SessionFolder(path)))
     tonight = Tonight(
         project=project,
         conditions=conditions(request),
         conditions_key=conditions_key(request),
+        held_out_conditions=conditions(held_out),
         baseline=recipe_digest(request.recipe),
         train=tuple(ref.digest for ref in request.train),
         target=config.target.category,
@@ -59,6 +61,8 @@ def with_earlier(plan: NightPlan, earlier: EarlierNights | None, noise_dropped: 
     return replace(
         plan,
         earlier_noise=None if noise_dropped else earlier.noise,
+        earlier_fit_noise=None if noise_dropped else earlier.fit_noise,
+        earlier_confirm_noise=None if noise_dropped else earlier.confirm_noise,
         priors=earlier.priors_for(plan.target, plan.referee.prior_tail_df),
         claim_level=earlier.claim.level,
         series=earlier.series,

@@ -144,7 +144,7 @@ def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings)
     make_request = RequestMaker(config, inputs, folder)
     if folder.has_events:
         return _Prepared(inputs, lanes, plan, make_request)
-    earlier = read_earlier(config, inputs, folder.path, make_request(config.recipe, config.seed, "search"))
+    earlier = read_earlier(config, inputs, folder.path, make_request)
     checked = check_power(with_earlier(plan, earlier), config)
     if checked.problems:
         raise ConfigError("\n".join(checked.problems))

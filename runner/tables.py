@@ -13,6 +13,7 @@ from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from tracking.figures import MISSING, show, show_effect
 from tracking.headline import change_in_words, design_in_words, headline
+from tracking.memory.words import knowledge_in_words
 from tracking.night import NightRecord
 from tracking.summary import probe_counts
 
@@ -62,6 +63,8 @@ def check_view(check: Check) -> View:
         for knob, words in knobs.items():
             space.add_row(lane, knob, words)
     view = [*power_view(check.preflight.power), "", space, ""]
+    if check.earlier is not None:
+        view.append(f"earlier nights: {knowledge_in_words(check.earlier)}")
     view += [f"warning: {warning}" for warning in check.warnings]
     if not check.preflight.problems:
         view.append(f"{check.config.name} is valid: {_outlook(check.preflight.power)}.")

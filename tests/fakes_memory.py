@@ -58,6 +58,7 @@ def tonight_like(events: list[Event], folder: Path, target: str = "private_voice
         project=project_of(folder),
         conditions=conditions(request),
         conditions_key=conditions_key(request),
+        held_out_conditions=conditions(request.model_copy(update={"split": "held_out"})),
         baseline=recipe_digest(request.recipe),
         train=tuple(ref.digest for ref in request.train),
         target=target,

@@ -26,8 +26,8 @@ from probes.statistics.design import Array, Design, Split
 from probes.statistics.runs import OVERALL, Run
 from probes.statistics.verdicts import Interval
 
-MARGIN = "margin/"
-"""Companions of one category each are named by it and the category."""
+FAMILIES = ("likelihood/", "margin/")
+"""Companions measured once per category are named by one of these and the category."""
 CONSTANT = 1e-9
 """A companion that varies by less than this share is constant."""
 LEAST_DF = 5
@@ -78,16 +78,17 @@ class Signals:
     """The companions of a set of runs."""
 
     values: Mapping[str, Array]
-    """Companion → one value per run; `margin/overall` is the mean of all margins."""
+    """Companion → one value per run; each family has an `overall`, the mean over categories."""
     left_out: Mapping[str, str]
     """Companion → why it is not used."""
 
     def serving(self, metric: str) -> list[str]:
-        """Return the companions that may serve a metric: its own margin, and those that belong to no category.
+        """Return the companions that may serve a metric: those of its own category, and those that belong to none.
 
         So few are asked, because the best of many is good by chance.
         """
-        return [name for name in self.values if not name.startswith(MARGIN) or name == MARGIN + metric]
+        own = [family + metric for family in FAMILIES]
+        return [name for name in self.values if not name.startswith(FAMILIES) or name in own]
 
 
 def read_signals(runs: Sequence[Run]) -> Signals:
@@ -103,9 +104,10 @@ def read_signals(runs: Sequence[Run]) -> Signals:
             left_out[name] = "the same value in every probe"
         else:
             found[name] = values
-    margins = [values for name, values in found.items() if name.startswith(MARGIN)]
-    if margins:
-        found[MARGIN + OVERALL] = [sum(values) / len(values) for values in zip(*margins, strict=True)]
+    for family in FAMILIES:
+        members = [values for name, values in found.items() if name.startswith(family)]
+        if members:
+            found[family + OVERALL] = [sum(values) / len(values) for values in zip(*members, strict=True)]
     return Signals({name: np.array(values) for name, values in found.items()}, left_out)
 
 

@@ -53,6 +53,9 @@ class RefereeConfig(Frozen):
     noise_sd: float | None = Field(default=None, gt=0.0, le=10.0)
     """Run-to-run sd of the target assumed before anything was measured; None: from each category's number of items and
     answers (see `probes.statistics.spread`)."""
+    misfit_allowance: float = Field(default=1.2, ge=1.0, le=10.0)
+    """Factor on the measured run-to-run sd in the search's fit: changes that act on one another hide in the effects of
+    a block rather than in its residuals."""
     noise_weight: float = Field(default=3.0, ge=0.0, le=100.0)
     """Degrees of freedom given to the assumed noise once there are replicates."""
     accept_level: Probability = 0.85
@@ -86,9 +89,6 @@ class RefereeConfig(Frozen):
     """Accept from a block at P(effect > 0) of at least this; the change then makes room for others in later blocks."""
     ship_level: Probability = 0.84
     """After blocks the final recipe holds every change with P(effect > 0) of at least this in the whole night's fit."""
-    misfit_allowance: float = Field(default=1.2, ge=1.0, le=3.0)
-    """Factor on the noise's sd in the fit of the target, since effects do not quite add up. At 1 twice as many harmful
-    changes are shipped on simulated nights, and three times as many where changes interact."""
     block_worthwhile: float = Field(default=0.15, gt=0.0, le=10.0)
     """Smallest effect of interest in a block."""
     max_blocks: int = Field(default=4, ge=1, le=50)

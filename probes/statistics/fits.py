@@ -47,11 +47,10 @@ class Question:
     """Category, `overall` or `critical_failures`."""
     prior: Prior
     noise: KnownNoise
+    allowance: float = 1.0
+    """Factor on the measured sd, for what changes do to one another."""
     is_paired: bool = False
     """Use the correlation of runs that share a train seed, once it is measured."""
-    allowance: float = 1.0
-    """Factor on the noise's sd for effects that do not quite add up: where all recipes differ, interactions hide in the
-    effects and not in what is left over."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +187,8 @@ def _spread_over(information: Information, names: Sequence[str], wider: Sequence
     """Return the same information on more changes: none on those that are not in these runs."""
     if len(names) == len(wider):
         return information
-    at = [0, *(1 + wider.index(name) for name in names)]
+    column = {name: 1 + i for i, name in enumerate(wider)}
+    at = [0, *(column[name] for name in names)]
     matrix, weighted = np.zeros((1 + len(wider), 1 + len(wider))), np.zeros(1 + len(wider))
     matrix[np.ix_(at, at)], weighted[at] = information.matrix_C_C, information.weighted_C
     return Information(matrix, weighted)

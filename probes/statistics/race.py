@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import erfc, inf, isfinite, sqrt
 from statistics import NormalDist
 
@@ -20,8 +21,8 @@ import numpy as np
 from probes.statistics.design import Array, Design
 from probes.statistics.runs import Run, metric_values
 
-LEVEL, LEVEL_PRIOR_SD = 5.0, 10.0
-"""The baseline's level is unknown over the whole 0–10 scale."""
+LEVEL, LEVEL_PRIOR_SD = 5.0, 1000.0
+"""Nothing is known of the baseline's level: a constant on all scores changes no effect."""
 TAIL_ROUNDS = 25
 """Most rounds of the iteration for a Student t prior; it settles within a few."""
 TAIL_SETTLED = 1e-4
@@ -79,8 +80,13 @@ class Effects:
         """Return the posterior of one change."""
         if name in self.settled:
             return self.settled[name]
-        i = 1 + self.names.index(name)
+        i = self.column[name]
         return Posterior(float(self.mean[i]), sqrt(float(self.covariance[i, i])))
+
+    @cached_property
+    def column(self) -> Mapping[str, int]:
+        """Change → its place in `mean`."""
+        return {name: 1 + i for i, name in enumerate(self.names)}
 
     def total(self, names: Iterable[str]) -> Posterior:
         """Return the posterior of the sum of several changes' effects; settled ones count as independent."""
@@ -90,15 +96,16 @@ class Effects:
                 mean += self.settled[name].mean
                 variance += self.settled[name].sd ** 2
             else:
-                weights[1 + self.names.index(name)] = 1.0
+                weights[self.column[name]] = 1.0
         variance += float(weights @ self.covariance @ weights)
         return Posterior(mean + float(weights @ self.mean), sqrt(variance))
 
     def keep(self, names: Iterable[str]) -> Effects:
         """Return the state with every change but `names` integrated out: exact for a joint normal."""
-        kept = tuple(name for name in self.names if name in set(names))
-        rows = [0, *(1 + self.names.index(name) for name in kept)]
-        settled = {name: self.of(name) for name in self.names if name not in kept}
+        wanted = set(names)
+        kept = tuple(name for name in self.names if name in wanted)
+        rows = [0, *(self.column[name] for name in kept)]
+        settled = {name: self.of(name) for name in self.names if name not in wanted}
         return Effects(kept, self.mean[rows], self.covariance[np.ix_(rows, rows)], {**self.settled, **settled})
 
 
@@ -160,7 +167,8 @@ def posterior(names: Sequence[str], information: Information, prior: Prior, star
     precision = np.array([LEVEL_PRIOR_SD**-2, *(p.sd**-2 for p in own)])
     joint = np.zeros_like(information.matrix_C_C)
     if start is not None:
-        at = [0, *(1 + names.index(name) for name in start.names)]
+        column = {name: 1 + i for i, name in enumerate(names)}
+        at = [0, *(column[name] for name in start.names)]
         centre[at], precision[at] = start.mean, 0.0
         joint[np.ix_(at, at)] = np.linalg.inv(start.covariance)
     heavy = np.array([False, *(isfinite(p.tail_df) for p in own)])
@@ -175,13 +183,15 @@ def posterior(names: Sequence[str], information: Information, prior: Prior, star
         mean, covariance = _solve(precision, centre, fixed, weighted)
         if np.max(np.abs(precision[heavy] / before - 1)) < TAIL_SETTLED:
             break
-    settled = {} if start is None else {n: p for n, p in start.settled.items() if n not in set(names)}
+    settled: Mapping[str, Posterior] = {} if start is None else start.settled
+    if not settled.keys().isdisjoint(names):
+        settled = {name: known for name, known in settled.items() if name not in names}
     return Effects(tuple(names), mean, (covariance + covariance.T) / 2, settled)
 
 
 def prior_of(name: str, prior: Prior, start: Effects | None = None) -> EffectPrior:
     """Return what is believed of a change before the runs at hand."""
-    if start is not None and (name in start.names or name in start.settled):
+    if start is not None and (name in start.column or name in start.settled):
         known = start.of(name)
         return EffectPrior(known.mean, known.sd)
     return prior if isinstance(prior, EffectPrior) else prior(name)

@@ -90,14 +90,21 @@ def _nights(earlier: EarlierNights) -> list[Block]:
 
 def _taught(earlier: EarlierNights) -> list[Block]:
     blocks: list[Block] = []
-    noise = earlier.noise
-    if noise is not None:
-        rows = tuple((Cell(name), Cell(show(sd, "score"))) for name, sd in noise.metric_sd.items())
-        caption = (
-            f"Run-to-run noise in {show_count(noise.nights, 'earlier night')}, "
-            f"{show_count(noise.degrees_of_freedom, 'degree', 'degrees')} of freedom"
-        )
-        blocks.append(Table(caption, (Column("Metric"), *number_columns("sd, points")), rows))
+    known = {
+        "Replicates, search items": earlier.noise,
+        "Replicates, held-out items": earlier.confirm_noise,
+        "With effects that do not add up": earlier.fit_noise,
+    }
+    told = {title: noise for title, noise in known.items() if noise is not None}
+    if told:
+        names = dict.fromkeys(name for noise in told.values() for name in noise.metric_sd)
+        rows = [
+            (Cell(name), *(Cell(show(noise.metric_sd.get(name), "score")) for noise in told.values())) for name in names
+        ]
+        freedom = (Cell(show(noise.degrees_of_freedom, "count")) for noise in told.values())
+        rows.append((Cell("degrees of freedom", "muted"), *freedom))
+        caption = "Run-to-run noise in earlier nights, sd in points"
+        blocks.append(Table(caption, (Column("Metric"), *number_columns(*told)), tuple(rows)))
     if earlier.priors:
         rows = tuple(
             (

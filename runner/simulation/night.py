@@ -21,8 +21,9 @@ from probes.statistics.confirmation import confirm, no_claim
 from probes.statistics.power import is_directional
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from probes.statistics.verdicts import Claim
+from runner.bench.nights import CANDIDATES, LEVEL, Measured, Night, Rule
 from runner.bench.race import our_race
-from runner.bench.streams import CANDIDATES, COLLAPSE, LEVEL, STREAMS, Effects, Night, Rule
+from runner.bench.streams import COLLAPSE, STREAMS, Stream
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,10 @@ def search_rule(rules: RefereeConfig) -> Rule:
 
 def play_night(setting: Setting, stream: str, number: int) -> Played:
     """Play night `number` on a stream; equal arguments give equal nights on any machine."""
-    seeds = np.random.default_rng([setting.seed, list(STREAMS).index(stream), number])
+    kind = STREAMS[stream]
+    seeds = np.random.default_rng([setting.seed, kind.number, number])
     effects_rng, noise_rng, end_rng = seeds.spawn(3)
-    night = _WatchedNight(setting, STREAMS[stream](effects_rng, CANDIDATES), noise_rng, number)
+    night = _WatchedNight(setting, kind, effects_rng, noise_rng, number)
     changes = tuple(search_rule(setting.rules)(night))
     claim = _end(setting, night, changes, end_rng)
     worthwhile = {change for change in night.tried if night.effects[change] >= setting.rules.worthwhile}
@@ -122,15 +124,18 @@ def play_night(setting: Setting, stream: str, number: int) -> Played:
 class _WatchedNight(Night):
     """A night that notes which changes were tried."""
 
-    def __init__(self, setting: Setting, effects: Effects, rng: np.random.Generator, number: int) -> None:
-        super().__init__(effects, setting.probes - setting.confirm_probes, rng, setting.search_sd, number)
+    def __init__(
+        self, setting: Setting, stream: Stream, effects: np.random.Generator, noise: np.random.Generator, number: int
+    ) -> None:
+        search = setting.probes - setting.confirm_probes
+        super().__init__(stream.draw(effects, CANDIDATES), search, noise, setting.search_sd, number, stream)
         self.tried: set[int] = set()
 
-    def probe(self, changes: Collection[int] = ()) -> float:
+    def measure(self, changes: Collection[int] = ()) -> Measured:
         """Spend one probe and note its changes."""
-        score = super().probe(changes)
+        measured = super().measure(changes)
         self.tried.update(changes)
-        return score
+        return measured
 
 
 def _end(setting: Setting, night: Night, changes: Collection[int], rng: np.random.Generator) -> Claim:

@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from runner.bench.streams import STREAMS
+from runner.bench.streams import PLAIN
 from runner.simulation.night import Played, Setting, play_night
 from runner.simulation.outlook import Outlook, outlook_of, summarise
 
@@ -38,9 +38,9 @@ def simulate(setting: Setting, nights: int, jobs: int, console: Console) -> Outl
         console: Where progress is shown.
     """
     size = max(CHUNK, nights // MOST_CHUNKS)
-    chunks = [(stream, start, min(start + size, nights)) for stream in STREAMS for start in range(0, nights, size)]
+    chunks = [(stream, start, min(start + size, nights)) for stream in PLAIN for start in range(0, nights, size)]
     played: dict[Chunk, list[Played]] = {}
-    total = nights * len(STREAMS)
+    total = nights * len(PLAIN)
     with _progress(console) as progress:
         task = progress.add_task("simulating nights", total=total)
         if not console.is_terminal:
@@ -50,7 +50,7 @@ def simulate(setting: Setting, nights: int, jobs: int, console: Console) -> Outl
             progress.advance(task, len(results))
     rows = [
         summarise(stream, [night for chunk in chunks if chunk[0] == stream for night in played[chunk]])
-        for stream in STREAMS
+        for stream in PLAIN
     ]
     return outlook_of(setting, rows)
 

@@ -14,6 +14,7 @@ from agent.plan import NightPlan
 from probes.errors import ComparabilityError, ConfigError
 from probes.statistics.earlier import ClaimLevel, LanePrior
 from probes.statistics.verdicts import EarlierNoise
+from runner.check import check_session
 from runner.earlier import with_earlier
 from runner.folder import SessionFolder
 from runner.overrides import load_session
@@ -188,8 +189,27 @@ def test_the_plan_takes_over_noise_priors_level_and_seeds_of_the_ledger(
     informed = with_earlier(plan, earlier)
     assert (informed.earlier_noise, informed.claim_level, informed.series) == (noise, 0.02, 2)
     assert {lane: (p.mean, p.sd, p.tail_df) for lane, p in informed.priors.items()} == {"curriculum": (-0.4, 0.6, 3.0)}
-    assert with_earlier(plan, earlier, noise_dropped=True).earlier_noise is None
+    dropped = with_earlier(plan, earlier.model_copy(update={"confirm_noise": noise}), noise_dropped=True)
+    assert (dropped.earlier_noise, dropped.earlier_confirm_noise) == (None, None)
     assert with_earlier(plan, None) == plan
     assert with_earlier(replace(plan, target="ground_truth"), earlier).priors == {}
     assert informed.search_seed(0) != plan.search_seed(0)
     assert replace(informed, series=0).confirm_seed("final", 3) == plan.confirm_seed("final", 3)
+
+
+def test_the_check_before_a_night_knows_what_the_night_will(
+    two_nights: tuple[Path, NightEnd, NightEnd], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(two_nights[0])
+    config = load_session(two_nights[0] / "session.toml", [SMALL])
+    checked = check_session(config, fake_surroundings(two_nights[0]))
+    assert checked.earlier is not None
+    assert [night.session for night in checked.earlier.nights] == ["first", "second"]
+    assert checked.plan.earlier_noise == checked.earlier.noise
+    assert checked.preflight.power.noise_source == "earlier night"
+    assert checked.as_json()["earlier_nights"]["claim"]["level"] == checked.plan.claim_level
+    alone = check_session(
+        load_session(two_nights[0] / "session.toml", [SMALL, "referee.earlier_nights=false"]),
+        fake_surroundings(two_nights[0]),
+    )
+    assert (alone.earlier, alone.as_json()["earlier_nights"]) == (None, None)

@@ -38,6 +38,11 @@ class EarlierNights(Frozen):
     nights: tuple[EarlierNight, ...] = ()
     """The sessions found beside this one, oldest first."""
     noise: EarlierNoise | None = None
+    """How far replicates of one recipe differ on the search items."""
+    fit_noise: EarlierNoise | None = None
+    """What additive effects left over there: the replicates' noise, and effects that do not add up."""
+    confirm_noise: EarlierNoise | None = None
+    """How far replicates of one recipe differ on the held-out items."""
     baselines: tuple[BaselineLevel, ...] = ()
     """Nights with tonight's baseline recipe, data and conditions: checked against, never carried over."""
     priors: tuple[LanePrior, ...] = ()

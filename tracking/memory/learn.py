@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from statistics import fmean
 
 from probes.comparability import differing
 from probes.statistics.claims import claim_level
 from probes.statistics.config import RefereeConfig
-from probes.statistics.earlier import BaselineLevel, LanePrior, PastClaim
+from probes.statistics.earlier import LanePrior, PastClaim
 from probes.statistics.priors import lane_priors
 from probes.statistics.race import EffectPrior
 from probes.statistics.verdicts import EarlierNoise
 from tracking.memory.known import EarlierNight, EarlierNights, Use
-from tracking.memory.remembered import RememberedNight, Replicates
+from tracking.memory.remembered import RememberedNight, Residuals
 
 AUTO = "auto"
 ENOUGH_DEGREES = 100
@@ -35,6 +34,7 @@ class Tonight:
     project: str
     conditions: Mapping[str, str]
     conditions_key: str
+    held_out_conditions: Mapping[str, str]
     baseline: str
     """Digest of the baseline recipe as it is trained."""
     train: tuple[str, ...]
@@ -60,11 +60,16 @@ def learn(
         series: Series of seeds that tonight draws from.
     """
     ordered = sorted(nights, key=lambda night: (night.started, night.session))
-    comparable = [night for night in ordered if night.conditions == tonight.conditions]
-    noise, noisy = pool_noise(comparable)
-    levels = [level for night in comparable if (level := _level(night, tonight)) is not None]
+    comparable = [night for night in _own_probes(ordered) if night.conditions == tonight.conditions]
+    noise, noisy = pool_noise([(night.session, night.replicates) for night in comparable])
+    fit_noise, _ = pool_noise([(night.session, night.fit) for night in comparable])
+    confirmed = [night for night in comparable if night.held_out_conditions == tonight.held_out_conditions]
+    confirm_noise, _ = pool_noise([(night.session, night.confirmation) for night in confirmed])
+    same = [night for night in comparable if (night.baseline, night.train) == (tonight.baseline, tonight.train)]
+    levels = [night.level for night in same if night.level is not None]
     priors, taught = _priors(comparable, tonight)
     tested = _tests(ordered)
+    told = {night.session for night in ordered} - {night.session for night in _own_probes(ordered)}
     used: dict[Use, set[str]] = {
         "noise": noisy,
         "baseline": {level.session for level in levels},
@@ -76,7 +81,7 @@ def learn(
             session=night.session,
             started=night.started,
             used=tuple(use for use, sessions in used.items() if night.session in sessions),
-            reason=_reason(night, tonight),
+            reason=_reason(night, tonight, night.session in told),
         )
         for night in ordered
     ]
@@ -86,6 +91,8 @@ def learn(
         conditions=tonight.conditions_key,
         nights=tuple(sorted((*others, *read), key=lambda night: (night.started, night.session))),
         noise=noise,
+        fit_noise=fit_noise,
+        confirm_noise=confirm_noise,
         baselines=tuple(levels),
         priors=priors,
         claim=claim_level(tested, running, rules.confirm_level, rules.claims_fdr),
@@ -93,43 +100,41 @@ def learn(
     )
 
 
-def pool_noise(nights: Sequence[RememberedNight]) -> tuple[EarlierNoise | None, set[str]]:
-    """Return the run-to-run noise of comparable nights and the sessions it comes from; None without replicates.
+def pool_noise(nights: Sequence[tuple[str, Residuals | None]]) -> tuple[EarlierNoise | None, set[str]]:
+    """Return the run-to-run noise of comparable nights and the sessions it comes from; None when nothing was left over.
 
-    Method: within-recipe, within-night sums of squares over their degrees of freedom, from the latest night back until
-    there are `ENOUGH_DEGREES`. A night's level and a recipe's mean never enter. A probe that several nights share
-    counts once. A metric without any spread is left out: identical outputs are a fault of measurement, not certainty.
+    Method: residual sums of squares over their degrees of freedom, from the latest night back until there are
+    `ENOUGH_DEGREES`. A night's level and its effects never enter. A metric without any spread is left out: identical
+    outputs are a fault of measurement, not certainty.
+
+    Args:
+        nights: Session and residuals, oldest first.
     """
     squares: dict[str, float] = {}
-    df, seen, sessions = 0, set[str](), set[str]()
-    for night in sorted(nights, key=lambda night: night.started, reverse=True):
+    df, sessions = 0, set[str]()
+    for session, left in reversed(nights):
+        if left is None:
+            continue
         if df >= ENOUGH_DEGREES:
             break
-        for group in night.replicates:
-            fresh = [i for i, key in enumerate(group.keys) if key not in seen]
-            seen.update(group.keys)
-            if len(fresh) < 2:
-                continue
-            df += len(fresh) - 1
-            sessions.add(night.session)
-            for name, scores in group.scores.items():
-                values = [scores[i] for i in fresh]
-                mean = fmean(values)
-                squares[name] = squares.get(name, 0.0) + sum((value - mean) ** 2 for value in values)
-    metric_sd = {name: sqrt(total / df) for name, total in sorted(squares.items()) if total > 0}
+        sessions.add(session)
+        df += left.degrees_of_freedom
+        for name, square in left.squares.items():
+            squares[name] = squares.get(name, 0.0) + square
+    metric_sd = {name: sqrt(square / df) for name, square in sorted(squares.items()) if square > 0}
     if not metric_sd:
         return None, set()
     return EarlierNoise(nights=len(sessions), degrees_of_freedom=df, metric_sd=metric_sd), sessions
 
 
-def _level(night: RememberedNight, tonight: Tonight) -> BaselineLevel | None:
-    if night.baseline != tonight.baseline or night.train != tonight.train:
-        return None
-    group: Replicates | None = next((each for each in night.replicates if each.is_baseline), None)
-    if group is None:
-        return None
-    means = {name: fmean(scores) for name, scores in group.scores.items()}
-    return BaselineLevel(session=night.session, runs=len(group.keys), means=means)
+def _own_probes(nights: Sequence[RememberedNight]) -> list[RememberedNight]:
+    """Return the nights that share no probe with an earlier one: what is told twice was measured once."""
+    seen, own = set[str](), list[RememberedNight]()
+    for night in nights:
+        if seen.isdisjoint(night.keys):
+            own.append(night)
+        seen.update(night.keys)
+    return own
 
 
 def _priors(nights: Sequence[RememberedNight], tonight: Tonight) -> tuple[tuple[LanePrior, ...], set[str]]:
@@ -159,7 +164,9 @@ def _tests(nights: Sequence[RememberedNight]) -> list[PastClaim]:
     ]
 
 
-def _reason(night: RememberedNight, tonight: Tonight) -> str:
+def _reason(night: RememberedNight, tonight: Tonight, is_told_twice: bool) -> str:
+    if is_told_twice:
+        return "it shares probes with an earlier night"
     if not night.conditions:
         return "none of its search probes left a score"
     found = differing(night.conditions, tonight.conditions)
@@ -167,6 +174,6 @@ def _reason(night: RememberedNight, tonight: Tonight) -> str:
         return f"not comparable: {'; '.join(str(each) for each in found)} tonight"
     if tonight.target not in (AUTO, night.target):
         return f"no priors from it: its target was {night.target}"
-    if not night.replicates:
+    if night.replicates is None:
         return "no recipe was scored twice, so it knows no noise"
     return ""

@@ -1,4 +1,4 @@
-"""A finished night as later nights remember it: scores of what was run twice, raw effects, its one test.
+"""A finished night as later nights remember it: its noise, its baseline's level, raw effects, its one test.
 
 A few kilobytes of what a ledger says in megabytes. `runner.report` needs the ledger; a later night needs only this.
 """
@@ -6,28 +6,32 @@ A few kilobytes of what a ledger says in megabytes. `runner.report` needs the le
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
+from statistics import fmean
 from typing import Any
+
+import numpy as np
 
 from probes.candidate import LaneName
 from probes.comparability import conditions
 from probes.errors import LedgerError
 from probes.frozen import Frozen, digest_of
 from probes.recipe import Recipe
-from probes.statistics.earlier import RawEffect
-from probes.statistics.noise import pooled_sd
+from probes.statistics.design import Array, Design
+from probes.statistics.earlier import BaselineLevel, RawEffect
+from probes.statistics.fits import WINDOW
 from probes.statistics.priors import raw_effects
-from probes.statistics.runs import OVERALL, Run
+from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
+from tracking import events as ev
 from tracking.night import FinishedProbe, NightRecord, comparable
 
 
-class Replicates(Frozen):
-    """Scored probes of one recipe on the search items."""
+class Residuals(Frozen):
+    """What a model leaves over of a night's scores."""
 
-    is_baseline: bool
-    keys: tuple[str, ...]
-    """Keys of the probes, so that a probe that two nights share counts once."""
-    scores: dict[str, tuple[float, ...]]
-    """Category, or `overall` → one mean per probe."""
+    degrees_of_freedom: int
+    squares: dict[str, float]
+    """Category, `overall` or `critical_failures` → residual sum of squares."""
 
 
 class NightTest(Frozen):
@@ -57,8 +61,18 @@ class RememberedNight(Frozen):
     """Digest of the baseline recipe, wherever the base model lies."""
     train: tuple[str, ...] = ()
     """Digests of the training files."""
-    replicates: tuple[Replicates, ...] = ()
-    """Recipes that were scored at least twice."""
+    level: BaselineLevel | None = None
+    """The baseline's scores on the search items; None without any."""
+    replicates: Residuals | None = None
+    """Of the search: how far replicates of one recipe differ."""
+    fit: Residuals | None = None
+    """Of the search: that, and how far effects do not add up."""
+    held_out_conditions: dict[str, str] = {}
+    """Condition → value of its confirmation; empty without one."""
+    confirmation: Residuals | None = None
+    """Of the two arms of the confirmation."""
+    keys: tuple[str, ...] = ()
+    """Keys of all scored probes: two nights that share one are not two measurements."""
     effects: tuple[RawEffect, ...] = ()
     test: NightTest | None = None
     """None when no change was accepted: nothing was tested."""
@@ -74,8 +88,9 @@ def remember(night: NightRecord, project: str) -> RememberedNight:
     if night.started is None:
         raise LedgerError("the ledger does not begin with `session_started`; restore the file from a copy")
     probes = scored_search(night)
+    confirmation = _scored(night, ("confirm",), "confirmation")
     config: dict[str, Any] = night.started.config
-    first = probes[0].plan.request if probes else None
+    baselines = [probe for probe in probes if not probe.plan.changes]
     return RememberedNight(
         session=night.started.session,
         started=night.started.at,
@@ -83,13 +98,51 @@ def remember(night: NightRecord, project: str) -> RememberedNight:
         series=night.earlier.series if night.earlier else 0,
         target=night.target,
         project=project,
-        conditions=conditions(first) if first else {},
-        baseline=next((recipe_digest(p.plan.request.recipe) for p in probes if not p.plan.changes), ""),
-        train=tuple(ref.digest for ref in first.train) if first else (),
-        replicates=tuple(_replicates(probes)),
+        conditions=_conditions(probes),
+        baseline=recipe_digest(baselines[0].plan.request.recipe) if baselines else "",
+        train=tuple(ref.digest for ref in baselines[0].plan.request.train) if baselines else (),
+        level=_level(night.started.session, baselines),
+        replicates=within_recipes(probes),
+        fit=left_over(probes),
+        held_out_conditions=_conditions(confirmation),
+        confirmation=within_recipes(confirmation),
+        keys=tuple(sorted(probe.outcome.key for probe in (*probes, *confirmation))),
         effects=_effects(night, probes),
         test=_test(night),
     )
+
+
+def within_recipes(probes: Sequence[FinishedProbe]) -> Residuals | None:
+    """Return how far replicates differ from their own recipe's mean; None when no recipe was scored twice.
+
+    Method: one-way ANOVA, the within-recipe sums of squares. A measurement that was looked up again counts once.
+    """
+    groups: dict[str, list[Run]] = {}
+    for probe in _once(probes):
+        groups.setdefault(recipe_digest(probe.plan.request.recipe), []).append(_run(probe))
+    df, squares = 0, dict[str, float]()
+    for group in (runs for runs in groups.values() if len(runs) > 1):
+        df += len(group) - 1
+        for name, scores in zip(_metrics(group), _scores(group).T, strict=True):
+            squares[name] = squares.get(name, 0.0) + float(np.sum((scores - scores.mean()) ** 2))
+    return Residuals(degrees_of_freedom=df, squares=squares) if df else None
+
+
+def left_over(probes: Sequence[FinishedProbe]) -> Residuals | None:
+    """Return what an additive model of level and changes leaves over; None when nothing is left.
+
+    Method: least squares over `WINDOW` probes at a time, each window with a level and effects of its own, so that very
+    long nights stay quick; every window costs degrees of freedom. A measurement that was looked up again counts once.
+    """
+    runs = [_run(probe) for probe in _once(probes)]
+    df, squares = 0, dict[str, float]()
+    for start in range(0, len(runs), WINDOW):
+        window = runs[start : start + WINDOW]
+        split = Design.of([run.changes for run in window]).split(_scores(window))
+        df += split.df
+        for name, square in zip(_metrics(window), np.diag(split.residual_M_M), strict=True):
+            squares[name] = squares.get(name, 0.0) + float(square)
+    return Residuals(degrees_of_freedom=df, squares=squares) if df else None
 
 
 def scored_search(night: NightRecord) -> list[FinishedProbe]:
@@ -98,8 +151,7 @@ def scored_search(night: NightRecord) -> list[FinishedProbe]:
     Raises:
         ComparabilityError: they were measured under different conditions.
     """
-    scored = [p for p in night.probes if p.plan.phase in ("calibrate", "search") and p.overall is not None]
-    return comparable(scored, f"the search probes of session {_name(night)}")
+    return _scored(night, ("calibrate", "search"), "search")
 
 
 def recipe_digest(recipe: Recipe) -> str:
@@ -111,38 +163,53 @@ def _name(night: NightRecord) -> str:
     return night.started.session if night.started else "unknown"
 
 
-def _replicates(probes: Sequence[FinishedProbe]) -> list[Replicates]:
-    groups: dict[str, list[FinishedProbe]] = {}
-    for probe in probes:
-        groups.setdefault(recipe_digest(probe.plan.request.recipe), []).append(probe)
-    found: list[Replicates] = []
-    for group in groups.values():
-        # A measurement that is looked up again in the same night has the same key: it is no replicate.
-        own = list({probe.outcome.key: probe for probe in group}.values())
-        if len(own) < 2:
-            continue
-        names = [*sorted(own[0].means), OVERALL]
-        scores = {name: tuple(score for p in own if (score := p.metric(name)) is not None) for name in names}
-        found.append(
-            Replicates(
-                is_baseline=not own[0].plan.changes,
-                keys=tuple(probe.outcome.key for probe in own),
-                scores={name: values for name, values in scores.items() if len(values) == len(own)},
-            )
-        )
-    return found
+def _scored(night: NightRecord, phases: Sequence[ev.Phase], what: str) -> list[FinishedProbe]:
+    scored = [p for p in night.probes if p.plan.phase in phases and p.overall is not None]
+    return comparable(scored, f"the probes of the {what} of session {_name(night)}")
+
+
+def _once(probes: Sequence[FinishedProbe]) -> list[FinishedProbe]:
+    return list({probe.outcome.key: probe for probe in probes}.values())
+
+
+def _metrics(runs: Sequence[Run]) -> list[str]:
+    return [*sorted(runs[0].categories), OVERALL, CRITICAL_FAILURES]
+
+
+def _scores(runs: Sequence[Run]) -> Array:
+    """Return runs by metrics."""
+    return np.array([[run.metric(name) for name in _metrics(runs)] for run in runs])
+
+
+def _conditions(probes: Sequence[FinishedProbe]) -> dict[str, str]:
+    return conditions(probes[0].plan.request) if probes else {}
+
+
+def _run(probe: FinishedProbe) -> Run:
+    return Run(
+        changes=frozenset(probe.plan.changes),
+        seed=probe.plan.request.seed,
+        categories={name: mean for name, mean in probe.means.items() if mean is not None},
+        critical_failures=probe.outcome.critical_failures(),
+    )
+
+
+def _level(session: str, baselines: Sequence[FinishedProbe]) -> BaselineLevel | None:
+    if not baselines:
+        return None
+    names = [*sorted(baselines[0].means), OVERALL]
+    means = {name: fmean(score for p in baselines if (score := p.metric(name)) is not None) for name in names}
+    return BaselineLevel(session=session, runs=len(baselines), means=means)
 
 
 def _effects(night: NightRecord, probes: Sequence[FinishedProbe]) -> tuple[RawEffect, ...]:
-    target = night.target
-    runs = [
-        Run(frozenset(p.plan.changes), p.plan.request.seed, {name: m for name, m in p.means.items() if m is not None})
-        for p in probes
-    ]
-    known = [run for run in runs if target == OVERALL or target in run.categories]
-    sd = pooled_sd(known, target)
+    target, left = night.target, left_over(probes)
+    square = left.squares.get(target) if left else None
+    if left is None or not square:
+        return ()
     lanes: dict[str, LaneName] = {name: candidate.change.lane for name, candidate in night.candidates.items()}
-    return raw_effects(known, target, sd, lanes) if sd else ()
+    sd = sqrt(square / left.degrees_of_freedom)
+    return raw_effects([_run(probe) for probe in probes], target, sd, lanes)
 
 
 def _test(night: NightRecord) -> NightTest | None:

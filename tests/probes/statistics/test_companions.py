@@ -56,7 +56,7 @@ def dense(runs: list[Run], companion: Companion) -> tuple[Array, Array]:
     stacked = np.block([[x, np.zeros_like(x)], [companion.slope * x, x]])
     shared = companion.used * NOISE * companion.noise_sd
     noise = np.kron([[NOISE**2, shared], [shared, companion.noise_sd**2]], np.eye(len(runs)))
-    own = [1e-2, *[PRIOR.sd**-2] * (width - 1)]
+    own = [1e-6, *[PRIOR.sd**-2] * (width - 1)]
     beside = [1e-6 / companion.noise_sd**2, *[companion.spread**-2] * (width - 1)]
     centre = np.array([5.0, *[PRIOR.mean] * (width - 1), *[0.0] * width])
     values = np.array([*(run.metric("t") for run in runs), *(run.companions["signal"] for run in runs)])
