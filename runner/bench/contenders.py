@@ -44,10 +44,10 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         **PEERS,
         "Optuna TPE, best trial": tpe_best_trial,
         "Optuna successive halving": successive_halving,
-        "nightlab": partial(our_night, rules=DEFAULTS, design="rows"),
-        "nightlab, no allowance": partial(our_night, rules=EXACT, design="rows"),
+        "nightlab": partial(our_night, rules=DEFAULTS),
+        "nightlab, chosen rows": partial(our_night, rules=DEFAULTS, design="rows"),
+        "nightlab, chosen rows, no allowance": partial(our_night, rules=EXACT, design="rows"),
         "nightlab, blocks, then rows": partial(our_night, rules=DEFAULTS, design="blocks, then rows"),
-        "nightlab, blocks, then race": partial(our_night, rules=DEFAULTS, design="blocks, then race"),
         "nightlab, race": partial(our_night, rules=DEFAULTS, design="race"),
         "(oracle after one probe)": oracle,
     }

@@ -7,7 +7,7 @@ What decides is called, not copied: the joint fit, the designs of blocks and row
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,6 +26,8 @@ SIDE_BY_SIDE = 4
 ROW_SEEDS = 10_000
 """First train seed of rows: none pairs with a replicate."""
 Design = Literal["race", "rows", "blocks, then race", "blocks, then rows"]
+DESIGNS: Mapping[str, Design] = {"race": "race", "blocks": "blocks, then race", "auto": "blocks, then race"}
+"""What a night does under each `referee.design` (`agent.search`)."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,15 @@ class _Search:
         return self.fitted.effects.of(change_name(change)).above(0.0)
 
 
-def our_night(night: Night, rules: RefereeConfig, design: Design) -> tuple[int, ...]:
-    """Search as a night does until its probes are spent and return the changes of the final recipe."""
+def our_night(night: Night, rules: RefereeConfig, design: Design | None = None) -> tuple[int, ...]:
+    """Search as a night does until its probes are spent and return the changes of the final recipe.
+
+    Args:
+        night: What is searched.
+        rules: Levels and limits.
+        design: How probes are spent; None: as `rules.design` says.
+    """
+    design = DESIGNS[rules.design] if design is None else design
     search = _Search(night, rules, iter(night.candidates), SearchFits([target_question(TARGET, rules)]))
     try:
         while search.baselines < rules.calibration_runs:

@@ -98,6 +98,16 @@ def test_the_rehearsals_probes_are_kept_once_there_is_something_to_rehearse() ->
     assert 3 <= night.left < 4
 
 
+def test_a_night_spends_its_probes_as_the_session_says() -> None:
+    nights = {name: Night(np.full(60, 0.1), 80, np.random.default_rng(0)) for name in ("race", "blocks")}
+    for name, night in nights.items():
+        our_night(night, RefereeConfig.model_validate({"design": name}))
+    found = our_night(quiet(HAND_MADE, 80), RefereeConfig(design="race"))
+    assert found == our_night(quiet(HAND_MADE, 80), RefereeConfig(), "race")
+    assert nights["race"].left % 1 == 0
+    assert nights["blocks"].left % 1 != 0 or nights["blocks"].left < 1
+
+
 def test_our_night_is_the_same_every_time() -> None:
     results = [play(RULES["nightlab"], "rich", 60, 0, 5) for _ in range(2)]
     assert results[0] == results[1]
@@ -114,7 +124,7 @@ def test_null_nights_are_claimed_at_the_level_of_the_final_test(name: str) -> No
 def test_rows_find_more_than_single_changes_and_these_more_than_best_of() -> None:
     shipped = {
         name: fmean(play(RULES[name], "rich", 120, 0, number).shipped for number in range(40))
-        for name in ("nightlab", "nightlab, race", "best of M")
+        for name in ("nightlab, chosen rows", "nightlab, race", "best of M")
     }
-    assert shipped["nightlab"] > shipped["nightlab, race"] + 0.3
+    assert shipped["nightlab, chosen rows"] > shipped["nightlab, race"] + 0.3
     assert shipped["nightlab, race"] > shipped["best of M"] + 0.2

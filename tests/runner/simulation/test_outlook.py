@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from probes.statistics.config import RefereeConfig
-from runner.bench.streams import STREAMS
+from runner.bench.streams import PLAIN as STREAMS
 from runner.simulation.night import Played, Setting
 from runner.simulation.outlook import STREAM_WORDS, outlook_of, summarise
 from runner.simulation.play import CHUNK, WORTH_A_PROCESS, simulate
