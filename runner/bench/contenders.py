@@ -7,17 +7,15 @@ from functools import partial
 from types import MappingProxyType
 
 from probes.statistics.config import RefereeConfig
-from runner.bench.blocks import BOLD_RULES, rolling_blocks
-from runner.bench.chosen_rows import chosen_rows
 from runner.bench.nights import Night, Rule
-from runner.bench.race import our_race
+from runner.bench.own_night import our_night
 from runner.bench.rules import PEERS
 
-NORMAL_TAIL_DF = 1000.0
-"""A Student t prior of so many degrees of freedom is normal to three digits."""
 OURS = "nightlab"
 """Every rule of ours begins with it."""
-NORMAL_PRIOR = RefereeConfig(prior_tail_df=NORMAL_TAIL_DF)
+DEFAULTS = RefereeConfig()
+EXACT = RefereeConfig(misfit_allowance=1.0)
+"""Effects are taken to add up exactly."""
 
 
 def oracle(night: Night) -> tuple[int, ...]:
@@ -46,11 +44,11 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         **PEERS,
         "Optuna TPE, best trial": tpe_best_trial,
         "Optuna successive halving": successive_halving,
-        "nightlab race": partial(our_race, rules=RefereeConfig()),
-        "nightlab race, normal prior": partial(our_race, rules=NORMAL_PRIOR),
-        "nightlab rolling blocks": rolling_blocks,
-        "nightlab rolling blocks, bold": partial(rolling_blocks, rules=BOLD_RULES),
-        "nightlab chosen rows": chosen_rows,
+        "nightlab": partial(our_night, rules=DEFAULTS),
+        "nightlab, chosen rows": partial(our_night, rules=DEFAULTS, design="rows"),
+        "nightlab, chosen rows, no allowance": partial(our_night, rules=EXACT, design="rows"),
+        "nightlab, blocks, then rows": partial(our_night, rules=DEFAULTS, design="blocks, then rows"),
+        "nightlab, race": partial(our_night, rules=DEFAULTS, design="race"),
         "(oracle after one probe)": oracle,
     }
 )

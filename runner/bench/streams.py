@@ -60,7 +60,7 @@ def null(rng: np.random.Generator, count: int) -> Effects:
     return np.zeros(count)
 
 
-PLAIN = {
+PLAIN: Mapping[str, Stream] = {
     name: Stream(number, draw)
     for number, (name, draw) in enumerate({"rich": rich, "lean": lean, "barren": barren, "null": null}.items())
 }

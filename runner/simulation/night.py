@@ -22,7 +22,7 @@ from probes.statistics.power import is_directional
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from probes.statistics.verdicts import Claim
 from runner.bench.nights import CANDIDATES, LEVEL, Measured, Night, Rule
-from runner.bench.race import our_race
+from runner.bench.own_night import our_night
 from runner.bench.streams import COLLAPSE, STREAMS, Stream
 
 
@@ -97,7 +97,7 @@ def setting_of(plan: NightPlan) -> Setting:
 
 def search_rule(rules: RefereeConfig) -> Rule:
     """Return how the session searches: from a simulated night to the changes of its final recipe."""
-    return partial(our_race, rules=rules)
+    return partial(our_night, rules=rules)
 
 
 def play_night(setting: Setting, stream: str, number: int) -> Played:

@@ -75,7 +75,7 @@ def test_our_tests_keep_their_error_rate(rule: PairRule) -> None:
 
 def test_a_peers_keep_is_its_claim_and_ours_is_the_final_tests() -> None:
     groups = [tuple(np.random.default_rng(0).normal(5, RUN_SD, 14).tolist())]
-    peer, ours = (null_row(rule, groups, 40, 0) for rule in ("keep-if-better, 1 run", "nightlab race, normal prior"))
+    peer, ours = (null_row(rule, groups, 40, 0) for rule in ("keep-if-better, 1 run", "nightlab, race"))
     assert peer.false_claim is not None
     assert peer.false_claim > 0.8
     assert peer.runs == 21
@@ -108,7 +108,7 @@ def test_public_runs_leave_our_claims_at_the_stated_rate() -> None:
     groups = read_groups(Path(folder) / "replay")
     nulls = list(null_groups(groups).values())
     assert len(nulls) == 11
-    rate = null_row("nightlab race, normal prior", nulls, 20, 0).false_claim
+    rate = null_row("nightlab, race", nulls, 20, 0).false_claim
     assert rate is not None
     assert rate <= 0.05 + 3 * (0.05 * 0.95 / 220) ** 0.5
     assert all((d := welch(p.better, p.worse)) is not None and d.effect > 0 for p in real_pairs(groups))

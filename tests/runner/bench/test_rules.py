@@ -7,12 +7,9 @@ import numpy as np
 import pytest
 
 from probes.statistics.config import RefereeConfig
-from probes.statistics.race import EffectPrior, Effects
-from runner.bench.blocks import rolling_blocks
-from runner.bench.chosen_rows import choose_rows, joint_state
 from runner.bench.contenders import RULES
 from runner.bench.nights import Night, play
-from runner.bench.race import our_race
+from runner.bench.own_night import Design, our_night
 from runner.bench.rules import (
     best_of,
     early_stop,
@@ -86,47 +83,37 @@ def test_smoke_runs_keep_a_collapse_out_of_the_block() -> None:
 
 def test_the_race_reads_every_replicate_and_parks_after_four() -> None:
     night = Night(np.array([0.2]), 104, np.random.default_rng(0), run_sd=0.49)
-    our_race(night, RefereeConfig())
+    our_night(night, RefereeConfig(), "race")
     assert 104 - night.left <= 6 + 4 + 1
 
 
-def test_rows_are_chosen_for_what_is_undecided() -> None:
-    mean, covariance = np.array([5.0, 0.0, 2.0, -2.0]), np.diag([0.01, 0.16, 0.01, 0.01])
-    rows = choose_rows(mean, covariance, 8, 0.5, np.random.default_rng(0))
-    assert sum(bool(row[0]) for row in rows) == 8
-    assert [row.shape for row in rows] == [(3,)] * 8
-    assert np.array_equal(covariance, np.diag([0.01, 0.16, 0.01, 0.01]))
+@pytest.mark.parametrize("design", ["rows", "blocks, then race", "blocks, then rows"])
+def test_without_noise_every_design_of_ours_finds_what_helps(design: Design) -> None:
+    assert set(our_night(quiet(HAND_MADE, 44), RefereeConfig(), design)) == set(HELPS)
 
 
-def test_a_rounds_rows_differ_since_each_counts_on_those_before_it() -> None:
-    mean, covariance = np.array([5.0] + [0.0] * 8), np.diag([0.04] + [0.16] * 8)
-    rows = choose_rows(mean, covariance, 8, 0.3, np.random.default_rng(0))
-    assert len({tuple(row) for row in rows}) == 8
-    assert all(2 <= sum(row[i] for row in rows) <= 6 for i in range(8))
+def test_the_rehearsals_probes_are_kept_once_there_is_something_to_rehearse() -> None:
+    night = quiet([1.0] * 30, probes=60)
+    our_night(night, RefereeConfig(rehearsals=3), "rows")
+    assert 3 <= night.left < 4
 
 
-def test_changes_that_exclude_each_other_never_share_a_row() -> None:
-    mean, covariance = np.array([5.0] + [0.0] * 8), np.diag([0.04] + [0.16] * 8)
-    rows = choose_rows(mean, covariance, 12, 0.3, np.random.default_rng(0), lambda on: not (on[0] and on[1]))
-    assert not any(row[0] and row[1] for row in rows)
-    assert any(row[0] for row in rows)
-    assert any(row[1] for row in rows)
-    none = choose_rows(mean, covariance, 1, 0.3, np.random.default_rng(0), lambda on: False)
-    assert not none[0].any()
+def test_a_night_spends_its_probes_as_the_session_says() -> None:
+    nights = {name: Night(np.full(60, 0.1), 80, np.random.default_rng(0)) for name in ("race", "blocks")}
+    for name, night in nights.items():
+        our_night(night, RefereeConfig.model_validate({"design": name}))
+    found = our_night(quiet(HAND_MADE, 80), RefereeConfig(design="race"))
+    assert found == our_night(quiet(HAND_MADE, 80), RefereeConfig(), "race")
+    assert nights["race"].left % 1 == 0
+    assert nights["blocks"].left % 1 != 0 or nights["blocks"].left < 1
 
 
-def test_a_change_never_probed_enters_with_its_prior() -> None:
-    effects = Effects(("a", "b"), np.array([5.0, 0.1, 0.2]), np.diag([0.1, 0.2, 0.3]))
-    mean, covariance = joint_state(effects, ["new", "b"], EffectPrior(-0.15, 0.4))
-    assert mean.tolist() == [5.0, -0.15, 0.2]
-    assert np.diag(covariance).tolist() == pytest.approx([0.1, 0.16, 0.3])
+def test_our_night_is_the_same_every_time() -> None:
+    results = [play(RULES["nightlab"], "rich", 60, 0, 5) for _ in range(2)]
+    assert results[0] == results[1]
 
 
-def test_without_noise_rolling_blocks_take_all_probes_into_account() -> None:
-    assert set(rolling_blocks(quiet(HAND_MADE, 44))) == set(HELPS)
-
-
-@pytest.mark.parametrize("name", ["nightlab race, normal prior", "nightlab rolling blocks", "keep-if-better, 1 run"])
+@pytest.mark.parametrize("name", ["nightlab", "nightlab, race", "keep-if-better, 1 run"])
 def test_null_nights_are_claimed_at_the_level_of_the_final_test(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -134,11 +121,10 @@ def test_null_nights_are_claimed_at_the_level_of_the_final_test(name: str) -> No
     assert fmean(claims) <= 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
 
 
-def test_blocks_find_more_than_single_changes_and_these_more_than_best_of() -> None:
+def test_rows_find_more_than_single_changes_and_these_more_than_best_of() -> None:
     shipped = {
-        name: fmean(play(RULES[name], "rich", 120, 0, number).shipped for number in range(60))
-        for name in ("nightlab chosen rows", "nightlab rolling blocks", "nightlab race, normal prior", "best of M")
+        name: fmean(play(RULES[name], "rich", 120, 0, number).shipped for number in range(40))
+        for name in ("nightlab, chosen rows", "nightlab, race", "best of M")
     }
-    assert shipped["nightlab chosen rows"] > shipped["nightlab rolling blocks"] + 0.05
-    assert shipped["nightlab rolling blocks"] > shipped["nightlab race, normal prior"] + 0.1
-    assert shipped["nightlab race, normal prior"] > shipped["best of M"] + 0.2
+    assert shipped["nightlab, chosen rows"] > shipped["nightlab, race"] + 0.3
+    assert shipped["nightlab, race"] > shipped["best of M"] + 0.2

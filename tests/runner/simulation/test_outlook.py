@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from probes.statistics.config import RefereeConfig
-from runner.bench.streams import PLAIN
+from runner.bench.streams import PLAIN as STREAMS
 from runner.simulation.night import Played, Setting
 from runner.simulation.outlook import STREAM_WORDS, outlook_of, summarise
 from runner.simulation.play import CHUNK, WORTH_A_PROCESS, simulate
@@ -56,7 +56,7 @@ def test_one_night_alone_has_no_interval_of_its_mean_and_a_wide_one_of_its_share
 
 
 def test_the_sentence_names_what_is_found_missed_and_claimed_wrongly() -> None:
-    rows = [summarise(stream, NIGHTS if stream != "barren" else NIGHTS[3:]) for stream in PLAIN]
+    rows = [summarise(stream, NIGHTS if stream != "barren" else NIGHTS[3:]) for stream in STREAMS]
     sentence = outlook_of(SETTING, rows).sentence
     for words in ("worth +0.25 or more", "20 probes", "0.8 of the 1.5", "rich stream (+0.12 points", "25 % of nights"):
         assert words in sentence
@@ -65,17 +65,17 @@ def test_the_sentence_names_what_is_found_missed_and_claimed_wrongly() -> None:
 
 
 def test_every_stream_is_described() -> None:
-    assert set(STREAM_WORDS) == set(PLAIN)
+    assert set(STREAM_WORDS) == set(STREAMS)
 
 
 def test_processes_change_nothing_and_progress_is_told() -> None:
     said = io.StringIO()
     console = Console(file=said)
     nights = 2 * CHUNK + 5
-    assert nights * len(PLAIN) >= 2 * WORTH_A_PROCESS, "else the second is not started"
+    assert nights * len(STREAMS) >= 2 * WORTH_A_PROCESS, "else the second is not started"
     alone, together = simulate(SETTING, nights, 1, console), simulate(SETTING, nights, 2, console)
     assert alone == together
-    assert [row.nights for row in alone.streams] == [nights] * len(PLAIN)
+    assert [row.nights for row in alone.streams] == [nights] * len(STREAMS)
     assert "simulating 100 nights" in said.getvalue()
 
 
@@ -83,9 +83,9 @@ def test_processes_change_nothing_and_progress_is_told() -> None:
 def test_the_table_fits_a_terminal(width: int) -> None:
     shown = io.StringIO()
     console = Console(file=shown, width=width, highlight=False)
-    view = simulation_view(outlook_of(SETTING, [summarise(stream, NIGHTS) for stream in PLAIN]))
+    view = simulation_view(outlook_of(SETTING, [summarise(stream, NIGHTS) for stream in STREAMS]))
     console.print(view[0])
     lines = shown.getvalue().splitlines()
-    assert len(lines) == 1 + len(PLAIN), "no cell is broken over two lines"
+    assert len(lines) == 1 + len(STREAMS), "no cell is broken over two lines"
     assert "+0.12 ± 0.26" in lines[1]
     assert max(map(len, (part for part in view[1:4] if isinstance(part, str)))) <= 110
