@@ -14,7 +14,7 @@ from probes.statistics.race import EffectPrior, Effects, Posterior, Prior
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from probes.statistics.verdicts import EarlierNoise
 from tracking.events import Arm
-from tracking.night import FinishedProbe, NightRecord, comparable
+from tracking.night import FinishedProbe, NightRecord, Slot, comparable
 
 SEARCH_PHASES = ("calibrate", "search")
 EARLIER_NOISE_DF = 20.0
@@ -37,9 +37,23 @@ def as_run(probe: FinishedProbe) -> Run | None:
 
 
 def search_runs(night: NightRecord) -> list[Run]:
-    """Return all scored runs on the search items, by probe number: the order in which they ended changes nothing."""
-    probes = comparable((p for p in night.probes if p.plan.phase in SEARCH_PHASES), "the search's probes")
+    """Return all scored runs on the search items, by probe number: the order in which they ended changes nothing.
+
+    Rehearsals are left out: gains saturate, and the sum of all changes would tell the additive fit that each is less.
+    """
+    probes = comparable((p for p in night.probes if is_evidence(p)), "the search's probes")
     return [run for probe in probes if (run := as_run(probe)) is not None]
+
+
+def is_evidence(probe: FinishedProbe) -> bool:
+    """Whether a probe enters the search's fits."""
+    return probe.plan.phase in SEARCH_PHASES and probe.plan.arm != "final"
+
+
+def rehearsal_runs(night: NightRecord, accepted: Sequence[str]) -> list[Run]:
+    """Return the scored rehearsals of a final recipe."""
+    probes = night.scored.get(Slot("search", "final", changes=tuple(accepted)), {})
+    return [run for _, probe in sorted(probes.items()) if (run := as_run(probe)) is not None]
 
 
 class SearchEvidence:
@@ -50,6 +64,7 @@ class SearchEvidence:
 
     def __init__(self, plan: NightPlan) -> None:
         self._plan = plan
+        """What the fits were asked; another plan is another question."""
         self._fits: SearchFits | None = None
         self._runs: list[Run] = []
         self._taken: list[FinishedProbe] = []
@@ -57,19 +72,20 @@ class SearchEvidence:
         self._highest: FinishedProbe | None = None
         """The probe of the search with the highest number so far."""
 
-    def look(self, night: NightRecord) -> tuple[SearchFits, Sequence[Run]]:
-        """Take in the probes that ended since the last look and return fits and runs.
+    def look(self, night: NightRecord, plan: NightPlan) -> tuple[SearchFits, Sequence[Run]]:
+        """Take in the probes that ended since the last look and return fits and runs; another plan starts anew.
 
         Raises:
             DataError: a probe cannot be compared with the others.
         """
-        if self._fits is None or not self._goes_on(night):
+        if self._fits is None or plan is not self._plan or not self._goes_on(night):
+            self._plan = plan
             questions = [guard_question(name, self._plan) for name in self._plan.guards]
             self._fits = SearchFits([night_question(self._plan, night), *questions])
             self._runs, self._taken, self._highest = [], [], None
         fresh = night.probes[len(self._taken) :]
         known = [] if self._highest is None else [self._highest]
-        searched = [*known, *(probe for probe in fresh if probe.plan.phase in SEARCH_PHASES)]
+        searched = [*known, *(probe for probe in fresh if is_evidence(probe))]
         ordered = comparable(searched, "the search's probes")
         runs = [run for probe in ordered[len(known) :] if (run := as_run(probe)) is not None]
         self._fits.take(runs)
@@ -83,7 +99,7 @@ class SearchEvidence:
         count = len(self._taken)
         if len(night.probes) < count or (count and night.probes[count - 1] is not self._taken[-1]):
             return False
-        searched = (probe for probe in night.probes[count:] if probe.plan.phase in SEARCH_PHASES)
+        searched = (probe for probe in night.probes[count:] if is_evidence(probe))
         return self._highest is None or all(p.plan.number > self._highest.plan.number for p in searched)
 
 

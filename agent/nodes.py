@@ -206,14 +206,10 @@ def _record_noise(context: NightContext, confirm_probes: int | None = None) -> N
 def _park_the_rest(context: NightContext) -> None:
     night = context.night
     text = f"the search ended before it was decided ({night.designs[-1].reason})"
+    referee = Referee(night, context.plan, context.evidence)
     for name in live_candidates(night):
-        last = night.reading(name)
-        reading = last.model_copy(update={"decision": "park", "reason": text}) if last else None
-        context.record(
-            ev.CandidateDecided(
-                at=context.clock.now(), candidate=name, reading=reading or failed_reading("park", 0, text)
-            )
-        )
+        reading = night.reading(name) or referee.read(name) or failed_reading("park", night.seen[name], text)
+        decided(context, name, reading.model_copy(update={"decision": "park", "reason": text}))
 
 
 def _end_search(context: NightContext) -> None:

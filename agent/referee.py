@@ -5,21 +5,24 @@ The fit is `probes.statistics`'; this module says which probes, levels and guard
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import erfc, sqrt
 from statistics import fmean
 
-from agent.evidence import SearchEvidence, pulled_back
+from agent.evidence import SearchEvidence, night_question, pulled_back, rehearsal_runs
 from agent.plan import NightPlan
 from agent.schedule import RECIPES_FAULT
 from probes.outcome import ProbeStatus
 from probes.statistics.config import RefereeConfig
 from probes.statistics.race import Posterior
 from probes.statistics.referee import GuardEvidence, failed_reading, read_candidate
+from probes.statistics.rows import believed, choose_rows
 from probes.statistics.runs import Run
 from probes.statistics.verdicts import CandidateReading
 from tracking.night import FinishedProbe, NightRecord, Slot
 
+LEAST_ROWS = 4
+"""Probes with a change before it is read from chosen rows."""
 LEAST_FAILED_ROWS = 3
 """Failed rows of a block from which on a change that was in all of them is to blame."""
 
@@ -36,7 +39,7 @@ class Referee:
     def __init__(self, night: NightRecord, plan: NightPlan, evidence: SearchEvidence | None = None) -> None:
         self._night = night
         self._plan = plan
-        self._fits, self._runs = (evidence or SearchEvidence(plan)).look(night)
+        self._fits, self._runs = (evidence or SearchEvidence(plan)).look(night, plan)
         self._target = self._fits.effects(plan.target)
         self._guards = {name: self._fits.effects(name) for name in plan.guards}
 
@@ -66,6 +69,8 @@ class Referee:
             return failed_reading("reject" if failure.is_recipes_fault else "park", replicates, failure.reason)
         if not replicates:
             return collapsed_smoke(night, plan, candidate)
+        if night.design == "rows" and replicates < LEAST_ROWS:
+            return None
         together = {*night.accepted, candidate}
         guards = {
             name: GuardEvidence(self._guards[name].of(candidate), self._guards[name].total(together), margin)
@@ -73,6 +78,18 @@ class Referee:
         }
         rules, looks = reading_rules(night, plan.referee, candidate)
         return read_candidate(self._target.of(candidate), guards, replicates, rules, looks)
+
+    def choose_rows(
+        self, live: Sequence[str], count: int, seed: int, allows: Callable[[tuple[str, ...]], bool]
+    ) -> list[tuple[str, ...]]:
+        """Return the changes of the next `count` probes, those that tell most about the target."""
+        prior, noise_sd = night_question(self._plan, self._night).prior, self._fits.fitted(self._plan.target).noise_sd
+        return choose_rows(self._target, live, count, noise_sd, prior, seed, allows)
+
+    def shipped(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return those of `names` that the final recipe may hold, the surest first."""
+        rules = self._plan.referee
+        return believed(self._target, names, rules.most_harmful, rules.least_belief)
 
     def should_leave(self, candidate: str) -> str | None:
         """Return why an accepted change should leave the working recipe; None while it is still believed in.
@@ -95,7 +112,7 @@ class Referee:
         against the baseline's, normal with the fit's noise. With no rehearsal there is nothing to see.
         """
         whole = frozenset(accepted)
-        final = [run for run in self._runs if run.changes == whole]
+        final = rehearsal_runs(self._night, accepted)
         baseline = [run for run in self._runs if not run.changes]
         if not final or not baseline or not whole:
             return None
@@ -111,8 +128,8 @@ class Referee:
 def reading_rules(night: NightRecord, rules: RefereeConfig, candidate: str) -> tuple[RefereeConfig, int]:
     """Return the levels of the present design, and how many rounds or blocks a candidate has been in."""
     times = 1 + len(night.revisits.get(candidate, ()))
-    if night.design == "blocks":
-        looks = sum(candidate in block.factors for block in night.blocks)
+    if night.blocks:
+        looks = sum(candidate in block.factors for block in night.blocks if block.kind == "plackett_burman")
         limit = rules.max_blocks * times
         levels = {"accept_level": rules.block_accept_level, "worthwhile": rules.block_worthwhile}
         return rules.model_copy(update={**levels, "max_replicates": limit}), looks

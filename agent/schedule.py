@@ -62,7 +62,7 @@ def missing_search(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName,
     rows = open_rows(night, plan, lanes)
     if rows:
         return rows
-    if night.design == "blocks":
+    if night.design in ("blocks", "rows"):
         return missing_smoke(night, plan, lanes)
     return next_round(night, plan, lanes, places)
 

@@ -1,7 +1,7 @@
 """How the search spends its probes: which candidates are live, block or race, and when nothing new is tried.
 
-The planner prefers a block while one can be paid for and filled: on simulated nights it ships more per probe than the
-race at every budget that holds one (`make bench-referee`).
+The planner prefers a block while one can be paid for and filled, and rows chosen by the fit for what is left: on
+simulated nights they ship more per probe than the race at every budget that holds a block (`make bench-referee`).
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from typing import Literal
 from agent.context import NightContext
 from agent.proposing import propose
 from agent.recipes import combine, starts_from, trained_recipe
+from agent.referee import Referee
 from agent.schedule import SMOKE_COST, has_begun, live_candidates, missing_smoke, open_rows, probes_used
 from lanes.interactions import clashes, interacts
 from probes.recipe import Recipe
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, Block, design_block
 from tracking import events as ev
 
-Design = Literal["race", "blocks", "rehearsal"]
+Design = Literal["race", "blocks", "rows", "rehearsal"]
 REVISIT_LEVEL = 0.5
 """P(better) from which on a parked candidate is worth the probes that nothing else wants."""
 LEAST_HOPE = 0.1
 """P(worthwhile) below which a rejected candidate is not taken up again, whatever moved."""
+LAST_REFILL = 10
+"""With fewer probes left no new candidate is started: nothing could be learned of it."""
 MOST_REVISITS = 2
 """Times a candidate is taken up again."""
 MOST_RETURNS = 2
@@ -40,19 +43,53 @@ def plan_search(context: NightContext) -> str | None:
     block_reason = no_block(context)
     if block_reason is None:
         fill(context, PLACES, one_per_knob=True)
-        if missing_smoke(night, plan, context.lanes):
+        factors = fitting_factors(context)
+        if len(factors) >= LEAST_FACTORS and missing_smoke(night, plan, context.lanes):
             choose(context, "blocks", why_blocks(context))
             return None
-        block = plan_block(context, fitting_factors(context))
+        block = plan_block(context, factors)
         if block is not None:
             choose(context, "blocks", why_blocks(context))
             context.record(ev.BlockPlanned(at=context.clock.now(), block=block))
             return None
         block_reason = f"fewer than {LEAST_FACTORS} changes are left that can share a block"
+    if night.blocks:
+        return plan_rows(context, block_reason)
     fill(context, race_places(context), one_per_knob=False)
     if not live_candidates(night):
         return "every lane is exhausted"
     choose(context, "race", block_reason)
+    return None
+
+
+def plan_rows(context: NightContext, why: str) -> str | None:
+    """Record the next rows, chosen where the fit is undecided; return why the search is over.
+
+    The race would measure single changes on the whole working recipe, where gains saturate: after blocks its probes
+    spoil the fit more than they tell (`make bench-referee`).
+    """
+    night, plan, rows = context.night, context.plan, race_places(context)
+    if refusal(context, LAST_REFILL + reserve(context)) is None:
+        fill(context, PLACES, one_per_knob=False)
+    choose(context, "rows", f"{why}; rows of several changes are chosen where the fit is undecided")
+    if missing_smoke(night, plan, context.lanes):
+        return None
+    while rows > 1 and refusal(context, rows + reserve(context)) is not None:
+        rows -= 1
+    live = [name for name in live_candidates(night) if isinstance(trained_recipe(night, context.lanes, name), Recipe)]
+    if not live:
+        return "every lane is exhausted"
+    referee = Referee(night, plan, context.evidence)
+    number = len(night.blocks) + 1
+    chosen = referee.choose_rows(live, rows, plan.block_seed(number, -1), lambda names: _can_share(context, names))
+    block = Block(
+        number=number,
+        factors=tuple(live),
+        rows=tuple((*bases(context, names), *names) for names in chosen),
+        kind="chosen",
+        aliasing="rows are chosen by what the fit does not know, one after the other",
+    )
+    context.record(ev.BlockPlanned(at=context.clock.now(), block=block))
     return None
 
 
@@ -153,21 +190,26 @@ def _designed(context: NightContext, factors: Sequence[str]) -> Block:
 
     Other accepted changes stay out: near saturation every effect would look smaller than it is.
     """
-    night, plan = context.night, context.plan
-    needed, wanted = set[str](), list(factors)
+    number, plan = len(context.night.blocks) + 1, context.plan
+    return design_block(
+        number,
+        factors,
+        fixed=bases(context, factors),
+        seed=plan.block_seed(number, -1),
+        folded=plan.referee.fold_blocks,
+    )
+
+
+def bases(context: NightContext, changes: Sequence[str]) -> tuple[str, ...]:
+    """Return the accepted changes that `changes` start from, in order of acceptance."""
+    night = context.night
+    needed, wanted = set[str](), list(changes)
     while wanted:
         base = starts_from(night, wanted.pop(), night.accepted)
         if base is not None and base not in needed:
             needed.add(base)
             wanted.append(base)
-    number = len(night.blocks) + 1
-    return design_block(
-        number,
-        factors,
-        fixed=[name for name in night.accepted if name in needed],
-        seed=plan.block_seed(number, -1),
-        folded=plan.referee.fold_blocks,
-    )
+    return tuple(name for name in night.accepted if name in needed)
 
 
 def end_exploring(context: NightContext, reason: str) -> None:
@@ -199,6 +241,14 @@ def _stands_with(context: NightContext, names: Sequence[str]) -> bool:
     if not isinstance(trained_recipe(night, context.lanes, names[-1]), Recipe):
         return False
     return isinstance(_recipe(context, (*night.accepted, *names)), Recipe)
+
+
+def _can_share(context: NightContext, names: Sequence[str]) -> bool:
+    """Whether the changes clash nowhere and give a recipe on what they start from."""
+    changes = [context.night.candidates[name].change for name in names]
+    if any(clashes(one, other) for i, one in enumerate(changes) for other in changes[:i]):
+        return False
+    return isinstance(_recipe(context, (*bases(context, names), *names)), Recipe)
 
 
 def _recipe(context: NightContext, changes: Sequence[str]) -> Recipe | str:

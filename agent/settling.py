@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from agent.context import NightContext
 from agent.recipes import standing
 from agent.referee import Referee, final_failure
+from probes.figures import show
 from probes.statistics.referee import failed_reading
 from probes.statistics.verdicts import CandidateReading, Decision
 from tracking import events as ev
-
-LEAST_BELIEF = 0.5
-"""P(effect > 0) that keeps a change which the race accepted; after blocks it is `referee.ship_level`."""
 
 
 def settle(context: NightContext) -> None:
@@ -31,11 +29,14 @@ def settle(context: NightContext) -> None:
 
 
 def believed(context: NightContext, referee: Referee) -> tuple[str, ...]:
-    """Return the changes for the final recipe: those accepted, then the strongest, every guard's sum in bounds."""
+    """Return the changes for the final recipe, every guard's sum in bounds.
+
+    A race keeps what it accepted and still believes in; after blocks it is what the whole night's fit is sure of.
+    """
     night, plan = context.night, context.plan
     probed = [name for name in night.candidates if night.seen[name] and _may_stay(context, referee, name)]
-    new = sorted((n for n in probed if n not in night.accepted), key=lambda name: -referee.effect(name).mean)
-    ordered = [name for name in night.accepted if name in probed] + (new if night.blocks else [])
+    sure = referee.shipped(probed) if night.blocks else tuple(name for name in night.accepted if name in probed)
+    ordered = [*(name for name in night.accepted if name in sure), *(n for n in sure if n not in night.accepted)]
     kept, _ = standing(plan.baseline, ordered, night.candidates, context.lanes)
     while (guard := _endangered(context, referee, kept)) is not None:
         worst = _costliest(referee, guard, kept)
@@ -71,15 +72,12 @@ def move(context: NightContext, accepted: Sequence[str]) -> None:
 
 def _may_stay(context: NightContext, referee: Referee, name: str) -> bool:
     """Whether a change by itself is believed in: its effect, its guards, and no failure that its recipe caused."""
-    night, rules = context.night, context.plan.referee
+    night = context.night
     if final_failure(night, name, context.plan.max_attempts) is not None or referee.should_leave(name) is not None:
         return False
-    level = rules.ship_level if night.blocks else LEAST_BELIEF
     reading = night.reading(name)
     guards = reading.guards.values() if reading else ()
-    if name not in night.accepted and any(guard.state != "safe" for guard in guards):
-        return False
-    return referee.effect(name).above(0.0) >= level
+    return name in night.accepted or all(guard.state == "safe" for guard in guards)
 
 
 def _endangered(context: NightContext, referee: Referee, kept: Sequence[str]) -> str | None:
@@ -97,11 +95,11 @@ def _costliest(referee: Referee, guard: str, changes: Sequence[str]) -> str:
 
 
 def _why_out(context: NightContext, referee: Referee, name: str) -> str:
-    better = referee.effect(name).above(0.0)
-    level = context.plan.referee.ship_level if context.night.blocks else LEAST_BELIEF
-    if better < level:
-        return f"the whole night's probes leave P(effect > 0) = {better:.2f}, below {level:g}"
-    return "with all other changes a guard would come too near its margin"
+    night = context.night
+    if night.blocks and name not in referee.shipped([other for other in night.accepted if night.seen[other]]):
+        better = show(referee.effect(name).above(0.0), "probability")
+        return f"the whole night's probes are not sure enough of it: P(effect > 0) = {better}"
+    return referee.should_leave(name) or "with all other changes a guard would come too near its margin"
 
 
 def _decide(context: NightContext, referee: Referee, name: str, decision: Decision, reason: str) -> None:

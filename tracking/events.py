@@ -138,7 +138,7 @@ class DesignChosen(_Event):
     """From here on the search spends its probes in this way; after `rehearsal` nothing new is tried."""
 
     kind: Literal["design_chosen"] = "design_chosen"
-    design: Literal["race", "blocks", "rehearsal"]
+    design: Literal["race", "blocks", "rows", "rehearsal"]
     reason: str
 
 

@@ -208,7 +208,7 @@ class NightRecord:
             self.failed.setdefault(slot, []).append(probe)
             return
         self.scored.setdefault(slot, {})[probe.plan.replicate] = probe
-        if probe.plan.phase == "search":
+        if probe.plan.phase == "search" and probe.plan.arm != "final":
             self.seen.update(probe.plan.changes)
 
     def tries(self, slot: Slot, replicate: int) -> int:
@@ -226,7 +226,7 @@ class NightRecord:
         return "overall" if named == "auto" else named
 
     @property
-    def design(self) -> Literal["race", "blocks", "rehearsal"] | None:
+    def design(self) -> Literal["race", "blocks", "rows", "rehearsal"] | None:
         """How the search spends its probes at present; None before its first."""
         return self.designs[-1].design if self.designs else None
 

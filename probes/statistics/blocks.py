@@ -10,6 +10,7 @@ being toggled, so that they are tested further and the level stays away from sat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,8 @@ class Block(Frozen):
     """Accepted changes that are in every row, because another one starts from them."""
     rows: tuple[tuple[str, ...], ...]
     """For each probe the changes in its recipe, in the order in which they apply."""
+    kind: Literal["plackett_burman", "chosen"] = "plackett_burman"
+    """`chosen`: a few rows picked where the fit is undecided (`probes.statistics.rows`)."""
     folded: bool = False
     """Whether the second half mirrors the first."""
     aliasing: str

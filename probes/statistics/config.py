@@ -81,14 +81,18 @@ class RefereeConfig(Frozen):
     allow_blind_guards: bool = False
     """Start even when a guard cannot resolve its margin; the report then says so."""
     design: Literal["auto", "race", "blocks"] = "auto"
-    """How the search spends its probes: `blocks` of twelve probes for up to eleven changes at once, the `race` of one
-    change at a time, or `auto`: blocks as long as one can be paid for and filled, then the race."""
+    """How the search spends its probes: `blocks` of twelve probes for up to eleven changes at once, and rows chosen
+    four at a time for what is left; the `race` of one change at a time; or `auto`: blocks where the budget pays for one
+    and enough changes can share it, else the race."""
     fold_blocks: bool = False
     """Repeat every block with its changes the other way round: 24 probes, no effect mixed up with interactions."""
     block_accept_level: Probability = 0.95
     """Accept from a block at P(effect > 0) of at least this; the change then makes room for others in later blocks."""
-    ship_level: Probability = 0.84
-    """After blocks the final recipe holds every change with P(effect > 0) of at least this in the whole night's fit."""
+    most_harmful: float = Field(default=0.5, gt=0.0, le=10.0)
+    """After blocks the final recipe holds as many changes, the surest first, as keep the sum of P(effect <= 0) within
+    this: the number of changes in it that may be expected to be worth nothing or less."""
+    least_belief: Probability = 0.7
+    """Smallest P(effect > 0) of a change that enters the final recipe so."""
     block_worthwhile: float = Field(default=0.15, gt=0.0, le=10.0)
     """Smallest effect of interest in a block."""
     max_blocks: int = Field(default=4, ge=1, le=50)

@@ -124,7 +124,7 @@ def measure(design: Design, probes: int, looks: int, shortest_ms: float | None =
     while len(night.record.probes) < probes:
         night.play_round()
     evidence, start = SearchEvidence(plan), process_time()
-    evidence.look(night.record)
+    evidence.look(night.record, plan)
     rebuild_s, length = process_time() - start, len(night.record.probes)
     times: list[float] = []
     for _ in range(looks):

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.evidence import pulled_back, target_question
+from agent.referee import LEAST_ROWS
+from agent.search import LAST_REFILL
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, design_block
 from probes.statistics.config import RefereeConfig
 from probes.statistics.fits import Fitted, SearchFits
@@ -26,29 +28,8 @@ SIDE_BY_SIDE = 4
 ROW_SEEDS = 10_000
 """First train seed of rows: none pairs with a replicate."""
 Design = Literal["race", "rows", "blocks, then race", "blocks, then rows"]
-DESIGNS: Mapping[str, Design] = {"race": "race", "blocks": "blocks, then race", "auto": "blocks, then race"}
+DESIGNS: Mapping[str, Design] = {"race": "race", "blocks": "blocks, then rows", "auto": "blocks, then rows"}
 """What a night does under each `referee.design` (`agent.search`)."""
-
-
-@dataclass(frozen=True)
-class RowRules:
-    """Rows chosen a round at a time instead of blocks."""
-
-    live: int = 12
-    """Candidates undecided at a time."""
-    aside_level: float = 0.97
-    """Set aside at P(effect > 0) of at least this."""
-    least_rows: int = 4
-    """Rows with a change on before it is read."""
-    last_refill: float = 10.0
-    """With fewer probes left no new candidate is started: nothing could be learned of it."""
-    most_harmful: float = 0.5
-    """Shipped changes that may be expected to be worth nothing or less."""
-    least_belief: float = 0.7
-    """Smallest P(effect > 0) of a change that is shipped."""
-
-
-ROW_RULES = RowRules()
 
 
 @dataclass
@@ -98,19 +79,17 @@ def our_night(night: Night, rules: RefereeConfig, design: Design | None = None) 
             _probe(search, (), search.baselines)
         while design.startswith("blocks") and _run_block(search):
             pass
-        if design.endswith("rows"):
-            _run_rows(search, ROW_RULES)
+        if design == "rows" or (design.endswith("rows") and search.blocks):
+            _run_rows(search)
         search.live = dict.fromkeys(search.live, 0)
-        while design.endswith("race") and _run_round(search):
+        while design != "rows" and _run_round(search):
             pass
     except SpentError:
         pass
     if not search.blocks:
         return search.accepted
-    if not design.endswith("rows"):
-        return tuple(change for change in sorted(search.probed) if search.better(change) >= rules.ship_level)
     names = {change_name(change): change for change in search.probed}
-    shipped = believed(search.fitted.effects, names, ROW_RULES.most_harmful, ROW_RULES.least_belief)
+    shipped = believed(search.fitted.effects, names, rules.most_harmful, rules.least_belief)
     return tuple(names[name] for name in shipped)
 
 
@@ -134,14 +113,14 @@ def _run_block(search: _Search) -> bool:
     return True
 
 
-def _run_rows(search: _Search, rows: RowRules) -> None:
+def _run_rows(search: _Search) -> None:
     """Run rounds of chosen rows until the probes are spent."""
     rules, prior = search.rules, EffectPrior(search.rules.prior_mean, search.rules.prior_sd)
-    levels = {"accept_level": rows.aside_level, "worthwhile": rules.block_worthwhile, "max_replicates": 50}
+    levels = {"accept_level": rules.block_accept_level, "worthwhile": rules.block_worthwhile, "max_replicates": 50}
     row_levels = rules.model_copy(update=levels)
     while True:
-        if search.left > rows.last_refill:
-            _fill(search, rows.live, smoke=rules.smoke)
+        if search.left > LAST_REFILL:
+            _fill(search, PLACES, smoke=rules.smoke)
         if not search.live:
             return
         search.blocks += 1
@@ -154,7 +133,7 @@ def _run_rows(search: _Search, rows: RowRules) -> None:
             _probe(search, [names[name] for name in row], ROW_SEEDS + search.probes)
             for name in row:
                 search.live[names[name]] += 1
-        _decide(search, row_levels, rows.least_rows)
+        _decide(search, row_levels, LEAST_ROWS)
 
 
 def _run_round(search: _Search) -> bool:

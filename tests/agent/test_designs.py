@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from fakes import CATEGORIES, MemoryLedger, SimulatedLauncher
-from simulated_nights import BASELINE, faster_helps, folder, make_night, nothing_helps, without_times
+from simulated_nights import BASELINE, folder, make_night, nothing_helps, without_times
 
 from agent.context import NightContext
 from agent.night import run_night
@@ -28,6 +28,11 @@ WIDE = LanesConfig.model_validate(
             "batch_size": {"values": [1, 2], "max_factor": 2.0},
         }
     }
+)
+
+
+FEW = LanesConfig.model_validate(
+    {"closed": ["data_mix", "curriculum"], "hyperparameters": {"rank": {"values": [4, 8, 16], "max_factor": 2.0}}}
 )
 
 
@@ -128,12 +133,28 @@ def test_the_session_may_ask_for_the_race(tmp_path: Path) -> None:
     assert next((d.design, d.reason) for d in record.designs) == ("race", "the session asks for it")
 
 
-def test_what_is_left_after_the_last_block_is_raced_and_the_reason_is_given(tmp_path: Path) -> None:
+def test_what_is_left_after_the_last_block_goes_to_chosen_rows_and_the_reason_is_given(tmp_path: Path) -> None:
     record = night(tmp_path, SimulatedLauncher(nothing_helps)).night
-    designs = [d.design for d in record.designs]
-    assert designs[:2] == ["blocks", "race"]
-    assert any(p.plan.arm == "candidate" and p.plan.phase == "search" for p in record.probes)
+    assert [d.design for d in record.designs][:2] == ["blocks", "rows"]
     assert "block" in record.designs[1].reason
+    chosen = [block for block in record.blocks if block.kind == "chosen"]
+    assert chosen
+    assert all(1 <= len(block.rows) <= 4 for block in chosen)
+    assert not any(p.plan.arm == "candidate" and p.plan.phase == "search" for p in record.probes)
+
+
+def test_a_budget_that_pays_for_no_block_is_raced_and_the_reason_is_given(tmp_path: Path) -> None:
+    record = night(tmp_path, SimulatedLauncher(several_help), probes=34).night
+    assert [d.design for d in record.designs] == ["race", "rehearsal"]
+    assert "does not pay for a block of 12 probes" in record.designs[0].reason
+    assert any(p.plan.arm == "candidate" for p in record.probes)
+
+
+def test_few_changes_are_raced_and_the_reason_is_given(tmp_path: Path) -> None:
+    context = make_night(tmp_path, SimulatedLauncher(several_help), probes=80, lanes=FEW)
+    run_night(context)
+    assert context.night.designs[0].design == "race"
+    assert "fewer than 4 changes" in context.night.designs[0].reason
 
 
 def test_a_folded_block_mirrors_its_rows(tmp_path: Path) -> None:
@@ -175,11 +196,11 @@ def test_the_final_recipe_is_rehearsed_before_the_confirmation(tmp_path: Path) -
 
 
 def test_what_the_search_leaves_goes_to_the_confirmation(tmp_path: Path) -> None:
-    context = make_night(tmp_path, SimulatedLauncher(faster_helps), probes=100)
+    context = make_night(tmp_path, SimulatedLauncher(several_help), probes=200, lanes=FEW)
     run_night(context)
     confirmed = [p for p in context.night.probes if p.plan.phase == "confirm"]
     assert 32 >= len(confirmed) == context.night.confirm_probes > 16
-    assert probes_used(context.night) <= 100
+    assert probes_used(context.night) <= 200
     assert context.night.claim is not None
     assert context.night.claim.runs_per_arm == len(confirmed) // 2
 
