@@ -136,7 +136,8 @@ def guard_question(name: str, plan: NightPlan) -> Question:
     else:
         prior = EffectPrior(rules.prior_mean, rules.guard_prior_sd, rules.prior_tail_df)
         assumed_sd = category_noise(plan)
-    return Question(name, prior, _known_noise(name, assumed_sd, rules, plan.earlier_noise), rules.misfit_allowance)
+    noise = _known_noise(name, assumed_sd, rules, plan.earlier_fit_noise)
+    return Question(name, prior, noise, rules.misfit_allowance)
 
 
 def category_noise(plan: NightPlan) -> float:
@@ -159,4 +160,4 @@ def night_question(plan: NightPlan, night: NightRecord) -> Question:
     def of_lane(name: str) -> EffectPrior:
         return plan.priors.get(night.candidates[name].change.lane, own)
 
-    return target_question(plan.target, plan.referee, of_lane, plan.earlier_noise)
+    return target_question(plan.target, plan.referee, of_lane, plan.earlier_fit_noise)

@@ -8,12 +8,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent.claiming import make_claim
 from agent.context import NightContext
 from agent.drift import hold_against_earlier_nights
 from agent.early_stop import night_stop_rule
-from agent.evidence import confirmation_runs
 from agent.noise import measure_noise, night_power
-from agent.plan import NightPlan
 from agent.recipes import trained_recipe
 from agent.referee import Referee
 from agent.schedule import (
@@ -35,8 +34,6 @@ from agent.settling import decided, drop_for_rehearsal, move, settle
 from agent.state import Next, NightState, Step
 from probes.errors import NightlabError
 from probes.recipe import Recipe
-from probes.statistics.confirmation import confirm as confirm_runs
-from probes.statistics.confirmation import no_claim
 from probes.statistics.referee import failed_reading
 from tracking import events as ev
 
@@ -165,13 +162,9 @@ def confirm(state: NightState, runtime: Runtime[NightContext]) -> Update:
     night, plan = context.night, context.plan
     if night.claim is not None:
         return {"next": "report"}
-    if not night.accepted:
-        claim = no_claim("no change was accepted in the search, so there was nothing to confirm", _level(plan))
-    elif missing_confirmation(night, plan) and _can_confirm(context):
+    if night.accepted and missing_confirmation(night, plan) and _can_confirm(context):
         return {"step": "confirm", "next": "probe"}
-    else:
-        runs = confirmation_runs(night, "baseline"), confirmation_runs(night, "final")
-        claim = confirm_runs(*runs, plan.target, plan.guards, _level(plan))
+    claim = make_claim(night, plan)
     context.record(ev.ClaimMade(at=context.clock.now(), claim=claim))
     return {"next": "report"}
 
@@ -268,7 +261,3 @@ def _withdraw(context: NightContext) -> None:
 
 def _can_confirm(context: NightContext) -> bool:
     return context.budget.refusal(probes_used(context.night), 1, reserve_confirmation=False) is None
-
-
-def _level(plan: NightPlan) -> float:
-    return plan.claim_level if plan.claim_level is not None else plan.referee.confirm_level

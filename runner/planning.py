@@ -9,7 +9,7 @@ from probes.errors import ConfigError
 from probes.outcome import ProbeStatus
 from probes.recipe import Recipe
 from probes.request import ProbeRequest, Split
-from probes.statistics.power import LEAST_ITEMS, blind_guards
+from probes.statistics.power import LEAST_ITEMS, blind_guards, is_directional
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from probes.statistics.verdicts import CategoryPower, PowerTable
 from probes.versions import score_versions
@@ -62,10 +62,16 @@ def check_power(plan: NightPlan, config: SessionConfig) -> Preflight:
     from agent.noise import night_power
 
     power = night_power(plan)
-    blind = [_blind(row, config) for row in blind_guards(power)]
-    few = [_directional(row) for row in power.categories if row.directional]
-    allowed = config.referee.allow_blind_guards
-    return Preflight(power, () if allowed else tuple(blind), (*(blind if allowed else ()), *few))
+    few = [row for row in power.categories if row.directional]
+    hopeless = [_directional(row) for row in few if is_directional(row.items_held_out)]
+    blind = [_blind(row, config) for row in blind_guards(power) if row not in few]
+    problems = (*hopeless, *blind)
+    warnings = tuple(_directional(row) for row in few if not is_directional(row.items_held_out))
+    return (
+        Preflight(power, (), (*problems, *warnings))
+        if config.referee.allow_blind_guards
+        else Preflight(power, problems, warnings)
+    )
 
 
 def _blind(row: CategoryPower, config: SessionConfig) -> str:
@@ -78,10 +84,13 @@ def _blind(row: CategoryPower, config: SessionConfig) -> str:
 
 
 def _directional(row: CategoryPower) -> str:
-    limit = "nothing can be claimed of it" if row.role == "target" else "no claim may rest on it"
+    counts = f"{row.role} `{row.category}` has {row.items_search} search and {row.items_held_out} held-out items"
+    if not is_directional(row.items_held_out):
+        return f"{counts}: with fewer than {LEAST_ITEMS} to search with, changes are told apart by direction only"
+    cure = "add held-out items of it" + (", or take it out of `guards.categories`" if row.role == "guard" else "")
     return (
-        f"{row.role} `{row.category}` has {row.items_search} search and {row.items_held_out} held-out items: fewer "
-        f"than {LEAST_ITEMS} give a direction only, so {limit}; add items of that category to the suite"
+        f"{counts}: fewer than {LEAST_ITEMS} held-out items give a direction only, so the night could claim nothing; "
+        f"{cure}, or start all the same with `--set referee.allow_blind_guards=true`"
     )
 
 

@@ -85,6 +85,7 @@ def confirm(
     level: float,
     earlier: EarlierNoise | None = None,
     directional: Collection[str] = (),
+    guard_level: float | None = None,
 ) -> Claim:
     """Hold the final recipe against the baseline and say what may be claimed.
 
@@ -93,9 +94,11 @@ def confirm(
         final: The same for the final working recipe, on other seeds.
         target: Category, or `overall`.
         guards: Category → non-inferiority margin.
-        level: One-sided level of every test; intervals are two-sided at 1 - 2·level.
+        level: One-sided level of the target's test; its interval is two-sided at 1 - 2·level.
         earlier: Noise that earlier nights measured under the same conditions.
         directional: Categories with too few held-out items to support a claim.
+        guard_level: One-sided level of each guard's test; None: that of the target's. Claims of earlier nights lower
+            the target's level only: a guard that passes claims nothing.
 
     Raises:
         DataError: a run was not measured as the others were.
@@ -109,7 +112,7 @@ def confirm(
     if difference is None:
         return no_claim("identical scores in every replicate: a fault of measurement, not a result", level, runs)
     tests = {
-        name: _guard_test(final, baseline, name, margin, level, earlier, name in directional)
+        name: _guard_test(final, baseline, name, margin, guard_level or level, earlier, name in directional)
         for name, margin in guards.items()
     }
     p_value = difference.p_above(0.0)

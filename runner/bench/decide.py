@@ -31,7 +31,7 @@ from probes.outcome import GenerationConfig, ItemScores, ProbeOutcome, ProbeStat
 from probes.recipe import Recipe
 from probes.request import FileRef, ProbeRequest
 from probes.statistics.blocks import PLACES, design_block
-from probes.statistics.companions import MARGIN
+from probes.statistics.companions import FAMILIES
 from probes.statistics.config import RefereeConfig
 from runner.tables import show_view
 from tracking import events as ev
@@ -221,7 +221,11 @@ def _outcome(levels: np.ndarray[tuple[int], np.dtype[np.float64]]) -> ProbeOutco
         for category, level in zip(CATEGORIES, levels, strict=True)
         for i in range(ITEMS)
     )
-    companions = {f"{MARGIN}{category}": 2 * float(level) for category, level in zip(CATEGORIES, levels, strict=True)}
+    companions = {
+        f"{family}{category}": 2 * float(level)
+        for family in FAMILIES
+        for category, level in zip(CATEGORIES, levels, strict=True)
+    }
     companions["reward_margin"] = float(levels.mean())
     return ProbeOutcome(key="k", status=ProbeStatus.COMPLETED, items=items, companions=companions)
 

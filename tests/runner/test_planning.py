@@ -50,15 +50,24 @@ def test_a_blind_guard_stops_the_night_with_every_cure_unless_it_is_allowed() ->
     assert found.problems[0] in allowed.warnings
 
 
-def test_few_items_of_target_or_guard_are_a_warning_that_says_what_they_cannot_bear() -> None:
+def test_too_few_held_out_items_of_target_or_guard_stop_the_night_since_it_could_claim_nothing() -> None:
     search, held_out = miniature_items()
-    found = check(SESSIONS[0], search, {**held_out, "private_voice": 6, "ground_truth": 5})
-    assert found.problems == ()
-    target, guard = sorted(found.warnings, reverse=True)
+    few = {**held_out, "private_voice": 6, "ground_truth": 5}
+    target, guard = sorted(check(SESSIONS[0], search, few).problems, reverse=True)
     assert "target `private_voice` has 10 search and 6 held-out items" in target
-    assert "nothing can be claimed of it" in target
+    assert "the night could claim nothing" in target
     assert "guard `ground_truth`" in guard
-    assert "no claim may rest on it" in guard
+    assert "guards.categories" in guard
+    allowed = check(SESSIONS[0], search, few, "referee.allow_blind_guards=true")
+    assert allowed.problems == ()
+    assert {target, guard} <= set(allowed.warnings)
+
+
+def test_few_items_to_search_with_are_a_warning() -> None:
+    search, held_out = miniature_items()
+    found = check(SESSIONS[0], {**search, "ground_truth": 6}, held_out)
+    assert found.problems == ()
+    assert "by direction only" in found.warnings[0]
 
 
 def test_more_items_or_answers_make_more_resolvable() -> None:
