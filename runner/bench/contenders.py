@@ -37,6 +37,8 @@ def successive_halving(night: Night) -> tuple[int, ...]:
     return rule(night)
 
 
+READS_COMPANIONS = frozenset({"nightlab", "nightlab, chosen rows"})
+"""Rules that play the streams with companions; to the others they are the plain ones."""
 SLOW = frozenset({"Optuna TPE, best trial"})
 """Rules that play fewer nights."""
 RULES: Mapping[str, Rule] = MappingProxyType(

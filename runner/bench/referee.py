@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
 from probes.errors import ConfigError, NightlabError
-from runner.bench.contenders import OURS, RULES, SLOW
+from runner.bench.contenders import OURS, READS_COMPANIONS, RULES, SLOW
 from runner.bench.nights import NightResult, play
 from runner.bench.pairs import OUR_PAIR_RULES
 from runner.bench.replay import PAIR_RUNS, ReplayRow, in_a_sentence, replay
@@ -87,7 +87,7 @@ def bench(
 
 def is_played(rule: str, stream: str) -> bool:
     """Return whether a rule plays a stream: companions change nothing for those that do not read them."""
-    return rule.startswith(OURS) or not STREAMS[stream].is_for_companions
+    return rule in READS_COMPANIONS or not STREAMS[stream].is_for_companions
 
 
 def summarise(rule: str, stream: str, budget: int, results: Sequence[NightResult]) -> Row:
