@@ -47,15 +47,16 @@ def probe_in_words(night: NightRecord, plan: ProbePlan) -> str:
     if plan.arm == "block":
         return f"block {plan.block} row {plan.replicate + 1}: {' + '.join(plan.changes) or 'no change'}"
     if plan.arm == "final":
-        return "final recipe" if plan.phase == "confirm" else "working recipe"
+        return "final recipe" if plan.phase == "confirm" else "rehearsal of the final recipe"
     return plan.arm
 
 
 def design_in_words(night: NightRecord) -> str:
-    """Return the designs in the order of the night: `2 blocks, then race`; empty before one was chosen."""
+    """Return the designs in the order of the night: `2 blocks, then rows`; empty before one was chosen."""
+    blocks = sum(block.kind == "plackett_burman" for block in night.blocks)
     words: list[str] = []
     for chosen in night.designs:
-        name = show_count(len(night.blocks), "block") if chosen.design == "blocks" else chosen.design
+        name = show_count(blocks, "block") if chosen.design == "blocks" else chosen.design
         words += [name] if name not in words else []
     return ", then ".join(words)
 

@@ -49,7 +49,6 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "nightlab": partial(our_night, rules=DEFAULTS),
         "nightlab, chosen rows": partial(our_night, rules=DEFAULTS, design="rows"),
         "nightlab, chosen rows, no allowance": partial(our_night, rules=EXACT, design="rows"),
-        "nightlab, blocks, then rows": partial(our_night, rules=DEFAULTS, design="blocks, then rows"),
         "nightlab, race": partial(our_night, rules=DEFAULTS, design="race"),
         "(oracle after one probe)": oracle,
     }

@@ -7,7 +7,7 @@ What decides is called, not copied: the joint fit, the designs of blocks and row
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -27,9 +27,8 @@ TARGET = "target"
 SIDE_BY_SIDE = 4
 ROW_SEEDS = 10_000
 """First train seed of rows: none pairs with a replicate."""
-Design = Literal["race", "rows", "blocks, then race", "blocks, then rows"]
-DESIGNS: Mapping[str, Design] = {"race": "race", "blocks": "blocks, then rows", "auto": "blocks, then rows"}
-"""What a night does under each `referee.design` (`agent.search`)."""
+Design = Literal["race", "rows", "blocks"]
+"""`rows` is no night's design: chosen rows from the first probe on, for comparison."""
 
 
 @dataclass
@@ -72,17 +71,17 @@ def our_night(night: Night, rules: RefereeConfig, design: Design | None = None) 
         rules: Levels and limits.
         design: How probes are spent; None: as `rules.design` says.
     """
-    design = DESIGNS[rules.design] if design is None else design
+    design = design or ("race" if rules.design == "race" else "blocks")
     search = _Search(night, rules, iter(night.candidates), SearchFits([target_question(TARGET, rules)]))
     try:
         while search.baselines < rules.calibration_runs:
             _probe(search, (), search.baselines)
-        while design.startswith("blocks") and _run_block(search):
+        while design == "blocks" and _run_block(search):
             pass
-        if design == "rows" or (design.endswith("rows") and search.blocks):
+        if design == "rows" or search.blocks:
             _run_rows(search)
         search.live = dict.fromkeys(search.live, 0)
-        while design != "rows" and _run_round(search):
+        while _run_round(search):
             pass
     except SpentError:
         pass
