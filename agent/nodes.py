@@ -194,7 +194,10 @@ def _wanted(state: NightState, context: NightContext) -> list[Wanted]:
 def _record_noise(context: NightContext, confirm_probes: int | None = None) -> None:
     """Record the noise pooled over everything measured so far and the power that it leaves, unless they are known."""
     night, now = context.night, context.clock.now
+    fits, runs = context.evidence.look(night, context.plan)
     noise = measure_noise(night, context.plan)
+    if any(run.companions for run in runs):
+        noise = noise.model_copy(update={"companion": fits.companion_use(context.plan.target)})
     if noise != night.noise:
         context.record(ev.NoiseEstimated(at=now(), noise=noise))
     plan = replace(context.plan, confirm_probes=confirm_probes or context.plan.confirm_probes)

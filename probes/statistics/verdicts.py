@@ -68,6 +68,21 @@ class NoiseAdvice(Frozen):
     """All of this in words."""
 
 
+class CompanionUse(Frozen):
+    """What the cheap signals beside the scores did for the fit of one metric."""
+
+    name: str | None = None
+    """The companion used; None: none was worth it."""
+    correlation: float | None = None
+    """Of its noise with the metric's, as measured."""
+    interval: Interval = Interval(low=None, high=None)
+    """90 % interval of the correlation."""
+    variance_saved: float = 0.0
+    """Share of a change's sampling variance that it takes away, mean over changes."""
+    left_out: dict[str, str] = {}
+    """Companion → why it could not be used."""
+
+
 class Noise(Frozen):
     """Run-to-run noise of one probe, in points of the 0–10 scale. Standard deviations, None when not estimable."""
 
@@ -92,6 +107,9 @@ class Noise(Frozen):
     components: NoiseComponents | None = None
     """Where the noise comes from; None when no recipe was run twice with scores per item."""
     advice: NoiseAdvice | None = None
+    """What the components say about the next night's replicates and answers."""
+    companion: CompanionUse | None = None
+    """What cheap signals told of the target's noise in the search's fit; None: no probe measured any."""
     fault: str | None = None
     """Why these replicates measure nothing, such as equal scores from different train seeds; None: they do."""
 
@@ -104,21 +122,6 @@ class EarlierNoise(Frozen):
     """Replicates beyond the first of each recipe, over all those nights."""
     metric_sd: dict[str, float]
     """Category, or `overall` → pooled within-recipe sd of one probe, in points."""
-
-
-class CompanionUse(Frozen):
-    """What the cheap signals beside the scores did for the fit of one metric."""
-
-    name: str | None = None
-    """The companion used; None: none was worth it."""
-    correlation: float | None = None
-    """Of its noise with the metric's, as measured."""
-    interval: Interval = Interval(low=None, high=None)
-    """90 % interval of the correlation."""
-    variance_saved: float = 0.0
-    """Share of a change's sampling variance that it takes away, mean over changes."""
-    left_out: dict[str, str] = {}
-    """Companion → why it could not be used."""
 
 
 class CategoryPower(Frozen):

@@ -1,4 +1,4 @@
-"""How the search was designed: why blocks or a race, what each block held, and what the smoke runs said."""
+"""How the search was designed: why blocks, rows or a race, what each held, and what the smoke runs said."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def design_section(night: NightRecord) -> Section | None:
     smoke = _smoke_table(night)
     blocks += [smoke] if smoke is not None else []
     for block in night.blocks:
-        blocks += [_block_table(night, block), Paragraph(_aliasing(night, block))]
+        if block.kind == "plackett_burman":
+            blocks += [_block_table(night, block), Paragraph(_aliasing(night, block))]
+    chosen = _chosen_table(night)
+    blocks += [chosen] if chosen is not None else []
     if night.taken_up:
         again = tuple(
             (foreign_cell(_named(night, event.candidate)), foreign_cell(event.reason)) for event in night.taken_up
@@ -112,6 +115,25 @@ def _block_table(night: NightRecord, block: Design) -> Table:
         note += f" In every row: {', '.join(_named(night, name) for name in block.fixed)}."
     caption = f"Block {block.number}: {show_count(len(block.factors), 'change')} in {ran}{folded}"
     return Table(caption, columns, tuple(rows), note, has_total=True)
+
+
+def _chosen_table(night: NightRecord) -> Table | None:
+    """Return the probes whose changes were chosen where the fit was undecided, a line each."""
+    numbers = {block.number for block in night.blocks if block.kind == "chosen"}
+    probes = sorted((p for p in night.probes if p.plan.block in numbers), key=lambda probe: probe.plan.number)
+    if not probes:
+        return None
+    rows = tuple(
+        (
+            Cell(f"#{probe.plan.number}", "muted"),
+            foreign_cell(", ".join(_named(night, name) for name in probe.plan.changes) or "none"),
+            _score_cell(probe, night.target),
+        )
+        for probe in probes
+    )
+    note = "Each row was chosen, before it ran, as the one that would tell most about changes whose sign was open."
+    columns = (*text_columns("Probe", "Changes in its recipe"), *number_columns(night.target))
+    return Table("Rows chosen by the fit", columns, rows, note)
 
 
 def _contrast(block: Design, name: str, scores: dict[int, float | None]) -> Cell:

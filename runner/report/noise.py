@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from probes.statistics.power import blind_guards
-from probes.statistics.verdicts import Component, Noise, PowerTable
+from probes.statistics.verdicts import CompanionUse, Component, Noise, PowerTable
 from runner.report.blocks import (
     Block,
     Cell,
@@ -54,9 +54,23 @@ def _noise_blocks(noise: Noise, target: str) -> list[Block]:
     rows = tuple((Cell(name), Cell(show(sd, "score"))) for name, sd in parts)
     blocks.append(Table("Noise of one probe", (Column("Metric"), *number_columns("sd, points")), rows))
     blocks += _component_blocks(noise)
+    if noise.companion is not None:
+        blocks.append(Paragraph(_companion(noise.companion, target)))
     if noise.advice is not None and noise.advice.sentence:
         blocks.append(Paragraph(f"Advice for the next night. {noise.advice.sentence}"))
     return blocks
+
+
+def _companion(use: CompanionUse, target: str) -> str:
+    """Return what the cheap signals beside the scores were worth."""
+    if use.name is None:
+        return f"No signal measured beside the scores told enough of {target}'s noise to be used in the search."
+    bounds = show_interval(use.interval)
+    return (
+        f"{use.name} moves with the noise of {target}: correlation {show(use.correlation, 'effect')}, 90 % interval "
+        f"{bounds}. In the search it took {show(use.variance_saved, 'share')} off the variance of a change's effect; "
+        "the confirmation does without it."
+    )
 
 
 def _component_blocks(noise: Noise) -> list[Block]:

@@ -203,7 +203,7 @@ def test_results_name_the_block_the_row_and_its_changes(tmp_path: Path) -> None:
     assert row["changes"].split() == list(night.blocks[0].rows[0])
     assert row["change"] == f"block 1 row 1: {' + '.join(night.blocks[0].rows[0])}"
     assert (rows[26]["changes"], rows[26]["change"]) == ("", "block 1 row 12: no change")
-    assert rows[28]["change"] == "working recipe"
+    assert rows[28]["change"] == "rehearsal of the final recipe"
     assert [rows[at]["decision"] for at in (6, 7, 14)] == ["", "", "reject"], "a smoke run that passed decided nothing"
     assert probe_frame(night)["block"].drop_nulls().to_list() == [1] * 12
 
@@ -231,7 +231,7 @@ def test_every_probe_has_a_question_and_every_event_a_line() -> None:
     questions = [question_of(probe.plan, night) for probe in night.probes]
     assert questions[6:8] == ["smoke run of the baseline", "smoke run of c01 learning_rate 0.005 → 0.01"]
     assert questions[19] == "block 1 row 5 of 12: c01 + c07"
-    assert questions[28] == "working recipe, replicate 1"
+    assert questions[28] == "rehearsal of the final recipe, replicate 1"
     assert questions[-1] == "confirm final, replicate 4"
     assert "c08 reject: its smoke run is 4.00 points below the baseline's" in lines
     assert any(line.startswith("c05 taken up again: the working recipe moved") for line in lines)
@@ -260,3 +260,15 @@ def test_a_candidate_taken_up_again_is_shown_as_one(tmp_path: Path) -> None:
     console.print(display.view())
     assert isinstance(console.file, io.StringIO)
     assert re.search(r"c05 +alpha 16 → 32 +again", console.file.getvalue())
+
+
+def test_rows_chosen_by_the_fit_are_one_table_with_a_line_per_probe() -> None:
+    night = record()
+    night.blocks[0] = night.blocks[0].model_copy(update={"kind": "chosen"})
+    text = section(markdown(night), "How the search was designed")
+    rows = cells(text.split("**Rows chosen by the fit**")[1])
+    probes = [p for p in night.probes if p.plan.block == 1]
+    assert "**Block 1" not in text
+    assert [label for label in rows if label.startswith("#")] == [f"#{p.plan.number}" for p in probes]
+    for probe in probes:
+        assert all(name in rows[f"#{probe.plan.number}"][0] for name in probe.plan.changes)

@@ -9,7 +9,7 @@ from agent.plan import NightPlan
 from probes.statistics.config import RefereeConfig
 from probes.statistics.power import power_table
 from probes.statistics.spread import plan_noise
-from probes.statistics.verdicts import PowerTable
+from probes.statistics.verdicts import CompanionUse, Interval, PowerTable
 from runner.report.content import build_report
 from runner.report.markdown import to_markdown
 from tracking import events as ev
@@ -94,3 +94,24 @@ def test_a_directional_category_is_marked_and_explained() -> None:
     text = section(checked(power(held_out=6)))
     assert re.search(r"\| private_voice +\| target, directional ", text)
     assert "Directional, with fewer than 7 items on a side: private_voice" in text
+
+
+def test_a_companion_is_named_with_its_correlation_and_what_it_saved() -> None:
+    night = NightWriter()
+    night.start()
+    night.calibrate()
+    noise = NightRecord.replay(night.events).noise
+    assert noise is not None
+    used = CompanionUse(
+        name="likelihood/private_voice",
+        correlation=0.69,
+        interval=Interval(low=0.61, high=0.75),
+        variance_saved=0.31,
+    )
+    for use, words in (
+        (used, "likelihood/private_voice moves with the noise of private_voice: correlation +0.69"),
+        (used, "it took 31 % off the variance"),
+        (CompanionUse(), "No signal measured beside the scores told enough of private_voice's noise"),
+    ):
+        told = ev.NoiseEstimated(at=night.at(), noise=noise.model_copy(update={"companion": use}))
+        assert words in section(told)
