@@ -40,7 +40,7 @@ class _Search:
     waiting: Iterator[int]
     fits: SearchFits
     live: dict[int, int] = field(default_factory=dict[int, int])
-    """Candidate → the rounds, blocks or rows it was in."""
+    """Candidate → the rounds or blocks it was in; from chosen rows on, the rows."""
     accepted: tuple[int, ...] = ()
     probed: set[int] = field(default_factory=set[int])
     probes: int = 0
@@ -80,8 +80,7 @@ def our_night(night: Night, rules: RefereeConfig, design: Design | None = None) 
             pass
         if design == "rows" or search.blocks:
             _run_rows(search)
-        search.live = dict.fromkeys(search.live, 0)
-        while _run_round(search):
+        while not search.blocks and _run_round(search):
             pass
     except SpentError:
         pass
@@ -117,6 +116,7 @@ def _run_rows(search: _Search) -> None:
     rules, prior = search.rules, EffectPrior(search.rules.prior_mean, search.rules.prior_sd)
     levels = {"accept_level": rules.block_accept_level, "worthwhile": rules.block_worthwhile, "max_replicates": 50}
     row_levels = rules.model_copy(update=levels)
+    search.live = {change: blocks * ROWS // 2 for change, blocks in search.live.items()}
     while True:
         if search.left > LAST_REFILL:
             _fill(search, PLACES, smoke=rules.smoke)

@@ -25,7 +25,7 @@ from runner.bench.contenders import OURS, READS_COMPANIONS, RULES, SLOW
 from runner.bench.nights import NightResult, play
 from runner.bench.pairs import OUR_PAIR_RULES
 from runner.bench.replay import PAIR_RUNS, ReplayRow, in_a_sentence, replay
-from runner.bench.streams import STREAMS
+from runner.bench.streams import PLAIN, STREAMS
 from runner.tables import show_view
 
 LEVEL = 0.9
@@ -147,7 +147,7 @@ def main(
         rows.append(row)
         _write(out / "referee.json", rows)
         typer.echo(f"{row.stream} {row.budget}: {row.rule}", err=True)
-    show_view([referee_table(rows), coverage_table(rows), f"{out / 'referee.json'}: {len(rows)} rows"])
+    show_view([*referee_tables(rows), coverage_table(rows), f"{out / 'referee.json'}: {len(rows)} rows"])
     if data is not None:
         replayed = replay(data, sessions, seed)
         _write(out / "replay.json", replayed)
@@ -155,29 +155,43 @@ def main(
         show_view([replay_table(replayed), *sentences, f"{out / 'replay.json'}: {len(replayed)} rows"])
 
 
-def referee_table(rows: Sequence[Row]) -> Table:
+def referee_tables(rows: Sequence[Row]) -> list[Table]:
+    """Return a table of the plain streams and one of each kind of variant, where there are rows."""
+    kinds = {
+        "the standard streams": [name for name in STREAMS if name in PLAIN],
+        "changes interact pairwise": [name for name, kind in STREAMS.items() if kind.interaction_sd > 0.0],
+        "with a companion": [name for name, kind in STREAMS.items() if kind.is_for_companions],
+    }
+    parts = {title: [row for row in rows if row.stream in names] for title, names in kinds.items()}
+    return [referee_table(part, title) for title, part in parts.items() if part]
+
+
+def referee_table(rows: Sequence[Row], title: str) -> Table:
     """Return a line per rule and budget: what it shipped on each stream, and its false claims on the empty ones."""
     streams = list(dict.fromkeys(row.stream for row in rows))
-    table = Table("rule", "probes", *streams, title="shipped ± 90 %, accepted (harmful), false claims")
+    table = Table(
+        "rule", "probes", *streams, title=f"{title}: shipped ± 90 %, accepted (harmful), share of false claims"
+    )
     for budget in dict.fromkeys(row.budget for row in rows):
         for rule in dict.fromkeys(row.rule for row in rows):
             cells = {row.stream: row for row in rows if (row.rule, row.budget) == (rule, budget)}
-            table.add_row(rule, str(budget), *(_cell(cells[stream]) if stream in cells else "" for stream in streams))
+            if cells:
+                table.add_row(rule, str(budget), *(_cell(cells[name]) if name in cells else "" for name in streams))
     return table
 
 
 def coverage_table(rows: Sequence[Row]) -> Table:
-    """Return a line per rule of ours, stream and budget: how often the reported interval holds the true gain."""
+    """Return a line per stream and budget of the project's night: how often its interval holds the true gain."""
     table = Table(
-        "rule", "stream", "probes", "tested", "coverage", "of claims", "misplaced", title="the reported 90 % interval"
+        "stream", "probes", "tested", "coverage", "of claims", "misplaced", title=f"{OURS}: the reported 90 % interval"
     )
     for row in rows:
-        if not row.rule.startswith(OURS) or row.coverage is None or row.coverage_interval is None:
+        if row.rule != OURS or row.coverage is None or row.coverage_interval is None:
             continue
         low, high = row.coverage_interval
         of_claims = "" if row.coverage_of_claims is None else f"{row.coverage_of_claims:.3f}"
         counts = (f"{row.budget}", f"{row.tested}", f"{row.coverage:.3f} [{low:.3f}, {high:.3f}]", of_claims)
-        table.add_row(row.rule, row.stream, *counts, f"{row.misplaced:.2f}")
+        table.add_row(row.stream, *counts, f"{row.misplaced:.2f}")
     return table
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.bench.contenders import OURS
 from runner.bench.nights import NightResult
-from runner.bench.referee import bench, summarise, wilson
+from runner.bench.referee import bench, coverage_table, referee_tables, summarise, wilson
 
 RULE = "mean of 3, keep if higher"
 
@@ -49,6 +50,15 @@ def test_a_share_of_none_or_all_still_has_an_interval() -> None:
     assert wilson(0, 100)[0] == pytest.approx(0.0)
     assert 0.02 < wilson(0, 100)[1] < 0.04
     assert wilson(100, 100)[0] < 1.0
+
+
+def test_variants_of_the_streams_have_tables_of_their_own() -> None:
+    nights = [NightResult(2, 1, 0, True, 0.5, True)] * 3
+    plain, interacting = (summarise(OURS, stream, 60, nights) for stream in ("rich", "lean, interactions .10"))
+    tables = referee_tables([plain, interacting])
+    assert [[column.header for column in table.columns][2:] for table in tables] == [["rich"], [interacting.stream]]
+    assert list(tables[0].columns[2].cells) == ["0.50±0.00, 2.0 (1.00), 0.000"]
+    assert coverage_table([plain, summarise(RULE, "rich", 60, nights)]).row_count == 1
 
 
 def test_the_command_writes_rows_and_refuses_an_unknown_rule(tmp_path: Path) -> None:
