@@ -6,6 +6,7 @@ Only probes of the search split enter; the confirmation's probes are kept for th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agent.plan import NightPlan
 from probes.statistics.config import RefereeConfig
@@ -65,6 +66,7 @@ class SearchEvidence:
     def __init__(self, plan: NightPlan) -> None:
         self._plan = plan
         """What the fits were asked; another plan is another question."""
+        self._has_blocks = False
         self._fits: SearchFits | None = None
         self._runs: list[Run] = []
         self._taken: list[FinishedProbe] = []
@@ -78,10 +80,12 @@ class SearchEvidence:
         Raises:
             DataError: a probe cannot be compared with the others.
         """
-        if self._fits is None or plan is not self._plan or not self._goes_on(night):
-            self._plan = plan
-            questions = [guard_question(name, self._plan) for name in self._plan.guards]
-            self._fits = SearchFits([night_question(self._plan, night), *questions])
+        has_blocks = bool(night.blocks)
+        if self._fits is None or (plan, has_blocks) != (self._plan, self._has_blocks) or not self._goes_on(night):
+            self._plan, self._has_blocks = plan, has_blocks
+            asked = plan if has_blocks else replace(plan, referee=of_single_changes(plan.referee))
+            questions = [guard_question(name, asked) for name in plan.guards]
+            self._fits = SearchFits([night_question(asked, night), *questions])
             self._runs, self._taken, self._highest = [], [], None
         fresh = night.probes[len(self._taken) :]
         known = [] if self._highest is None else [self._highest]
@@ -101,6 +105,11 @@ class SearchEvidence:
             return False
         searched = (probe for probe in night.probes[count:] if is_evidence(probe))
         return self._highest is None or all(p.plan.number > self._highest.plan.number for p in searched)
+
+
+def of_single_changes(rules: RefereeConfig) -> RefereeConfig:
+    """Return the rules of a night without blocks: one change at a time leaves nothing to allow for."""
+    return rules.model_copy(update={"misfit_allowance": 1.0})
 
 
 def confirmation_runs(night: NightRecord, arm: Arm) -> list[Run]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.evidence import pulled_back, target_question
+from agent.evidence import of_single_changes, pulled_back, target_question
 from agent.referee import LEAST_ROWS
 from agent.search import LAST_REFILL
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, design_block
@@ -72,7 +72,8 @@ def our_night(night: Night, rules: RefereeConfig, design: Design | None = None) 
         design: How probes are spent; None: as `rules.design` says.
     """
     design = design or ("race" if rules.design == "race" else "blocks")
-    search = _Search(night, rules, iter(night.candidates), SearchFits([target_question(TARGET, rules)]))
+    asked = target_question(TARGET, of_single_changes(rules) if design == "race" else rules)
+    search = _Search(night, rules, iter(night.candidates), SearchFits([asked]))
     try:
         while search.baselines < rules.calibration_runs:
             _probe(search, (), search.baselines)
