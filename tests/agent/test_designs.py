@@ -45,6 +45,10 @@ def everything_helps_a_little(recipe: Recipe) -> Mapping[str, float]:
     return {"private_voice": 0.0 if recipe == BASELINE.replace(steps=10) else 0.4}
 
 
+def a_larger_rank_helps(recipe: Recipe) -> Mapping[str, float]:
+    return {"private_voice": 2.0 * log(recipe.rank / 8)}
+
+
 def rank_ruins(recipe: Recipe) -> Mapping[str, float]:
     if recipe.rank != BASELINE.rank:
         return dict.fromkeys(CATEGORIES, -3.5)
@@ -196,7 +200,7 @@ def test_the_final_recipe_is_rehearsed_before_the_confirmation(tmp_path: Path) -
 
 
 def test_what_the_search_leaves_goes_to_the_confirmation(tmp_path: Path) -> None:
-    context = make_night(tmp_path, SimulatedLauncher(several_help), probes=200, lanes=FEW)
+    context = make_night(tmp_path, SimulatedLauncher(a_larger_rank_helps), probes=200, lanes=FEW)
     run_night(context)
     confirmed = [p for p in context.night.probes if p.plan.phase == "confirm"]
     assert 32 >= len(confirmed) == context.night.confirm_probes > 16
