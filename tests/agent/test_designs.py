@@ -200,7 +200,7 @@ def test_the_final_recipe_is_rehearsed_before_the_confirmation(tmp_path: Path) -
 
 
 def test_what_the_search_leaves_goes_to_the_confirmation(tmp_path: Path) -> None:
-    context = make_night(tmp_path, SimulatedLauncher(a_larger_rank_helps), probes=200, lanes=FEW)
+    context = make_night(tmp_path, SimulatedLauncher(a_larger_rank_helps, noise_sd=0.2), probes=200, lanes=FEW)
     run_night(context)
     confirmed = [p for p in context.night.probes if p.plan.phase == "confirm"]
     assert 32 >= len(confirmed) == context.night.confirm_probes > 16
