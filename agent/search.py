@@ -13,23 +13,16 @@ from agent.context import NightContext
 from agent.proposing import propose
 from agent.recipes import combine, starts_from, trained_recipe
 from agent.referee import Referee
+from agent.revisits import moved_under, worth_another_look
 from agent.schedule import SMOKE_COST, has_begun, live_candidates, missing_smoke, open_rows, probes_used
-from lanes.interactions import clashes, interacts
+from lanes.interactions import clashes
 from probes.recipe import Recipe
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, Block, design_block
 from tracking import events as ev
 
 Design = Literal["race", "blocks", "rows", "rehearsal"]
-REVISIT_LEVEL = 0.5
-"""P(better) from which on a parked candidate is worth the probes that nothing else wants."""
-LEAST_HOPE = 0.1
-"""P(worthwhile) below which a rejected candidate is not taken up again, whatever moved."""
 LAST_REFILL = 10
 """With fewer probes left no new candidate is started: nothing could be learned of it."""
-MOST_REVISITS = 2
-"""Times a candidate is taken up again."""
-MOST_RETURNS = 2
-"""Candidates taken up again in one round because the working recipe moved under them."""
 
 
 def plan_search(context: NightContext) -> str | None:
@@ -140,7 +133,7 @@ def choose(context: NightContext, design: Design, reason: str) -> None:
 def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
     """Ask the lanes until every place is taken or nothing is left; then take up what deserves a second look."""
     night = context.night
-    for name, reason in _moved_under(context)[:MOST_RETURNS]:
+    for name, reason in moved_under(context):
         if len(live_candidates(night)) < places:
             context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
     while len(live_candidates(night)) < places:
@@ -157,7 +150,7 @@ def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
             )
         else:
             context.record(ev.CandidateProposed(at=context.clock.now(), candidate=proposal))
-    for name in _worth_another_look(context)[: max(0, places - len(live_candidates(night)))]:
+    for name in worth_another_look(context)[: max(0, places - len(live_candidates(night)))]:
         reason = "nothing new is left, and it was parked while it looked better than the baseline"
         context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
 
@@ -253,40 +246,3 @@ def _can_share(context: NightContext, names: Sequence[str]) -> bool:
 
 def _recipe(context: NightContext, changes: Sequence[str]) -> Recipe | str:
     return combine(context.plan.baseline, changes, context.night.candidates, context.lanes)
-
-
-def _worth_another_look(context: NightContext) -> list[str]:
-    """Return parked candidates that look better than the baseline and still fit, the most promising first."""
-    night = context.night
-    found: list[tuple[float, str]] = []
-    for name, readings in night.readings.items():
-        better = readings[-1].better_probability or 0.0
-        if readings[-1].decision == "park" and better >= REVISIT_LEVEL and _may_return(context, name):
-            found.append((-better, name))
-    return [name for _, name in sorted(found)]
-
-
-def _moved_under(context: NightContext) -> list[tuple[str, str]]:
-    """Return candidates set down before the working recipe moved in a knob they act together with, and why."""
-    night, found = context.night, list[tuple[str, str]]()
-    for name, readings in night.readings.items():
-        last, before = readings[-1], night.moves_at_reading[name]
-        known = set(night.moves[before - 1][1]) if before else set[str]()
-        worthwhile = last.worthwhile_probability or 0.0
-        if last.decision not in ("park", "reject") or worthwhile < LEAST_HOPE or not _may_return(context, name):
-            continue
-        if any(guard.state == "harmful" for guard in last.guards.values()):
-            continue
-        for moved in (other for other in night.accepted if other not in known):
-            why = interacts(night.candidates[name].change, night.candidates[moved].change)
-            if why is not None:
-                found.append((name, f"{moved} entered the working recipe since: {why}"))
-                break
-    return found
-
-
-def _may_return(context: NightContext, name: str) -> bool:
-    night = context.night
-    if name in night.accepted or night.is_live(name) or len(night.revisits.get(name, ())) >= MOST_REVISITS:
-        return False
-    return isinstance(trained_recipe(night, context.lanes, name), Recipe)

@@ -121,7 +121,6 @@ def _block(block: Block) -> dict[str, Any]:
     return {
         "block": block.number,
         "factors": list(block.factors),
-        "toggled": list(block.toggled),
         "fixed": list(block.fixed),
         "rows": len(block.rows),
         "folded": block.folded,

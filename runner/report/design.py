@@ -97,10 +97,9 @@ def _block_table(night: NightRecord, block: Design) -> Table:
     latest: dict[int, FinishedProbe] = {p.plan.replicate: p for p in night.probes if p.plan.block == block.number}
     scores = {row: probe.metric(night.target) for row, probe in latest.items()}
     rows: list[tuple[Cell, ...]] = []
-    for name in dict.fromkeys((*block.factors, *block.toggled)):
+    for name in block.factors:
         marks = [Cell(ON, "strong") if name in changes else Cell(OFF, "muted") for changes in block.rows]
-        role = "" if name in block.factors else " (accepted before)"
-        rows.append((foreign_cell(_named(night, name) + role), _contrast(block, name, scores), *marks))
+        rows.append((foreign_cell(_named(night, name)), _contrast(block, name, scores), *marks))
     last = [_score_cell(latest.get(row), night.target) for row in range(len(block.rows))]
     rows.append((Cell(night.target), Cell(""), *last))
     titles = [f"#{latest[row].plan.number}" if row in latest else MISSING for row in range(len(block.rows))]
@@ -153,7 +152,7 @@ def _score_cell(probe: FinishedProbe | None, target: str) -> Cell:
 def _aliasing(night: NightRecord, block: Design) -> str:
     """Return what the block cannot tell apart, and which of its changes are presumed to act on one another."""
     words = f"What block {block.number} cannot tell apart: {one_line(block.aliasing).rstrip('.')}."
-    known = [night.candidates[name] for name in (*block.factors, *block.toggled) if name in night.candidates]
+    known = [night.candidates[name] for name in block.factors if name in night.candidates]
     pairs: dict[str, list[tuple[str, str]]] = {}
     for one, other in combinations(known, 2):
         reason = interacts(one.change, other.change)

@@ -220,6 +220,17 @@ def test_a_parked_candidate_is_taken_up_again_when_nothing_new_is_left(tmp_path:
         assert len(times) <= 2
 
 
+def test_a_candidate_is_taken_up_again_when_the_recipe_moves_in_a_knob_it_acts_together_with(tmp_path: Path) -> None:
+    reasons: list[str] = []
+    for index, noise_sd in enumerate((0.5, 0.6, 0.7, 0.8)):
+        launcher = SimulatedLauncher(several_help, noise_sd=noise_sd)
+        context = make_night(folder(tmp_path, str(index)), launcher, probes=120, lanes=WIDE, design="race")
+        run_night(context)
+        reasons += [event.reason for event in context.night.taken_up if "entered the working recipe" in event.reason]
+    assert reasons
+    assert any("scale" in reason or "rank" in reason or "learning rate" in reason for reason in reasons)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_night_cut_after_any_event_ends_as_the_whole_one(tmp_path: Path, seed: int) -> None:
     whole = MemoryLedger()
