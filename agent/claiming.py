@@ -14,22 +14,17 @@ from tracking.night import NightRecord
 def make_claim(night: NightRecord, plan: NightPlan) -> Claim:
     """Hold the final recipe against the baseline on what the confirmation measured."""
     if not night.accepted:
-        return no_claim("no change was accepted in the search, so there was nothing to confirm", claim_level(plan))
+        return no_claim("no change was accepted in the search, so there was nothing to confirm", plan.level)
     return confirm(
         confirmation_runs(night, "baseline"),
         confirmation_runs(night, "final"),
         plan.target,
         plan.guards,
-        claim_level(plan),
+        plan.level,
         plan.earlier_confirm_noise,
         directional(plan),
         plan.referee.confirm_level,
     )
-
-
-def claim_level(plan: NightPlan) -> float:
-    """Return the level of tonight's claim: the session's, or what the claims of earlier nights leave of it."""
-    return plan.claim_level if plan.claim_level is not None else plan.referee.confirm_level
 
 
 def directional(plan: NightPlan) -> tuple[str, ...]:

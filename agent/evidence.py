@@ -18,6 +18,7 @@ from tracking.events import Arm
 from tracking.night import FinishedProbe, NightRecord, Slot, comparable
 
 SEARCH_PHASES = ("calibrate", "search")
+"""Probes of full length on the search items."""
 EARLIER_NOISE_DF = 20.0
 """Most degrees of freedom that the noise of earlier nights counts: nights differ."""
 

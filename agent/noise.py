@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import fmean
 
-from agent.evidence import search_runs
+from agent.evidence import SEARCH_PHASES, search_runs
 from agent.plan import NightPlan
 from probes.statistics.advice import ProbeCosts
 from probes.statistics.noise import estimate_noise
@@ -13,16 +13,13 @@ from probes.statistics.spread import PlannedNoise, plan_noise
 from probes.statistics.verdicts import Noise, PowerTable
 from tracking.night import NightRecord
 
-FULL_SEARCH_PHASES = ("calibrate", "search")
-"""Probes of full length on the search items."""
-
 
 def measure_noise(night: NightRecord, plan: NightPlan) -> Noise:
     """Return the run-to-run noise pooled over all recipes of the night so far."""
     item_category = {
         item.item: item.category
         for probe in night.probes
-        if probe.plan.phase in FULL_SEARCH_PHASES
+        if probe.plan.phase in SEARCH_PHASES
         for item in probe.outcome.items
     }
     return estimate_noise(
@@ -35,7 +32,7 @@ def probe_costs(night: NightRecord, samples: int) -> ProbeCosts | None:
     times = [
         (probe.outcome.training.seconds, probe.outcome.evaluation_seconds / samples)
         for probe in night.probes
-        if probe.is_completed and probe.plan.phase in FULL_SEARCH_PHASES
+        if probe.is_completed and probe.plan.phase in SEARCH_PHASES
         if probe.outcome.training is not None and probe.outcome.evaluation_seconds
     ]
     if not times:
@@ -60,5 +57,4 @@ def night_power(plan: NightPlan, measured: Noise | None = None) -> PowerTable:
     """Return the power of a night at the best known noise; the guards' margins are fixed by the plan."""
     names = sorted({*plan.search_items, *plan.held_out_items})
     items = {name: (plan.search_items.get(name, 0), plan.held_out_items.get(name, 0)) for name in names}
-    level = plan.claim_level if plan.claim_level is not None else plan.referee.confirm_level
-    return power_table(planned_noise(plan, measured), plan.target, plan.guards, items, plan.confirm_probes, level)
+    return power_table(planned_noise(plan, measured), plan.target, plan.guards, items, plan.confirm_probes, plan.level)

@@ -53,6 +53,11 @@ class NightPlan:
     side_by_side: int = 4
     """Candidates raced at the same time; not the number of workers, so that a night is the same on any machine."""
 
+    @property
+    def level(self) -> float:
+        """One-sided level of tonight's claim: the session's, or what the claims of earlier nights leave of it."""
+        return self.claim_level if self.claim_level is not None else self.referee.confirm_level
+
     def search_seed(self, replicate: int) -> int:
         """Return the train seed of a replicate: the same for every recipe, so that probes pair by seed."""
         return self._seed("search", replicate)

@@ -23,6 +23,8 @@ from tracking.night import FinishedProbe, NightRecord, Slot
 
 LEAST_ROWS = 4
 """Probes with a change before it is read from chosen rows."""
+BROKEN = 0.5
+"""P(drop > margin) by its rehearsals alone from which on the final recipe breaks a guard."""
 LEAST_FAILED_ROWS = 3
 """Failed rows of a block from which on a change that was in all of them is to blame."""
 
@@ -122,7 +124,7 @@ class Referee:
             error = self._fits.fitted(name).noise_sd * sqrt(1 / len(final) + 1 / len(baseline))
             harms[name] = 0.5 * erfc((difference + margin) / (error * sqrt(2)))
         worst = max(harms, key=lambda name: harms[name], default=None)
-        return worst if worst is not None and harms[worst] > 0.5 else None
+        return worst if worst is not None and harms[worst] > BROKEN else None
 
 
 def reading_rules(night: NightRecord, rules: RefereeConfig, candidate: str) -> tuple[RefereeConfig, int]:

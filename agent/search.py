@@ -7,7 +7,6 @@ simulated nights they ship more per probe than the race at every budget that hol
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from agent.context import NightContext
 from agent.proposing import propose
@@ -20,7 +19,6 @@ from probes.recipe import Recipe
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, Block, design_block
 from tracking import events as ev
 
-Design = Literal["race", "blocks", "rows", "rehearsal"]
 LAST_REFILL = 10
 """With fewer probes left no new candidate is started: nothing could be learned of it."""
 
@@ -124,7 +122,7 @@ def refusal(context: NightContext, probes: int) -> str | None:
     return context.budget.refusal(probes_used(context.night), probes, reserve_confirmation=True)
 
 
-def choose(context: NightContext, design: Design, reason: str) -> None:
+def choose(context: NightContext, design: ev.Design, reason: str) -> None:
     """Record the design when it is another one than before."""
     if context.night.design != design:
         context.record(ev.DesignChosen(at=context.clock.now(), design=design, reason=reason))
@@ -215,7 +213,7 @@ def affordable_confirmation(context: NightContext) -> int:
     plan, used = context.plan, probes_used(context.night)
     most = 2 * plan.confirm_probes
     for probes in range(most - most % 2, plan.confirm_probes, -2):
-        if context.budget.refusal(used, probes, reserve_confirmation=False) is None:
+        if context.budget.refusal(used, probes - plan.confirm_probes, reserve_confirmation=True) is None:
             return probes
     return plan.confirm_probes
 

@@ -17,30 +17,36 @@ def settle(context: NightContext) -> None:
     """Move the working recipe to the changes believed in after the last probe, and say of every one that moved why."""
     night = context.night
     referee = Referee(night, context.plan, context.evidence)
-    final = believed(context, referee)
+    sure = believed(context, referee)
+    final = within_guards(context, referee, sure)
     for name in final:
         if name not in night.accepted:
             _decide(context, referee, name, "accept", "the whole night's probes speak for it")
     for name in night.accepted:
         if name not in final:
-            _decide(context, referee, name, "park", _why_out(context, referee, name))
+            _decide(context, referee, name, "park", _why_out(referee, name, sure))
     if final != night.accepted:
         move(context, final)
 
 
 def believed(context: NightContext, referee: Referee) -> tuple[str, ...]:
-    """Return the changes for the final recipe, every guard's sum in bounds.
+    """Return the changes that the night's evidence speaks for, those accepted before the others.
 
     A race keeps what it accepted and still believes in; after blocks it is what the whole night's fit is sure of.
     """
-    night, plan = context.night, context.plan
+    night = context.night
     probed = [name for name in night.candidates if night.seen[name] and _may_stay(context, referee, name)]
     sure = referee.shipped(probed) if night.blocks else tuple(name for name in night.accepted if name in probed)
-    ordered = [*(name for name in night.accepted if name in sure), *(n for n in sure if n not in night.accepted)]
-    kept, _ = standing(plan.baseline, ordered, night.candidates, context.lanes)
+    return (*(name for name in night.accepted if name in sure), *(name for name in sure if name not in night.accepted))
+
+
+def within_guards(context: NightContext, referee: Referee, changes: Sequence[str]) -> tuple[str, ...]:
+    """Return those of `changes` that stand together and keep the sum of every guard's effects in bounds."""
+    baseline, candidates, lanes = context.plan.baseline, context.night.candidates, context.lanes
+    kept, _ = standing(baseline, changes, candidates, lanes)
     while (guard := _endangered(context, referee, kept)) is not None:
         worst = _costliest(referee, guard, kept)
-        kept, _ = standing(plan.baseline, [n for n in kept if n != worst], night.candidates, context.lanes)
+        kept, _ = standing(baseline, [name for name in kept if name != worst], candidates, lanes)
     return kept
 
 
@@ -65,8 +71,13 @@ def decided(context: NightContext, candidate: str, reading: CandidateReading) ->
 
 
 def move(context: NightContext, accepted: Sequence[str]) -> None:
-    """Record the working recipe that `accepted` gives; a change that no longer stands on the others is left out."""
+    """Record the working recipe that `accepted` gives; a change that no longer stands on the others is parked."""
     kept, recipe = standing(context.plan.baseline, accepted, context.night.candidates, context.lanes)
+    for name in accepted:
+        reading = context.night.reading(name)
+        if name not in kept and reading is not None:
+            reason = "what it started from has left the working recipe"
+            decided(context, name, reading.model_copy(update={"decision": "park", "reason": reason}))
     context.record(ev.WorkingRecipeMoved(at=context.clock.now(), accepted=kept, recipe=recipe))
 
 
@@ -94,12 +105,11 @@ def _costliest(referee: Referee, guard: str, changes: Sequence[str]) -> str:
     return min(changes, key=lambda name: referee.guard_effect(guard, name).mean)
 
 
-def _why_out(context: NightContext, referee: Referee, name: str) -> str:
-    night = context.night
-    if night.blocks and name not in referee.shipped([other for other in night.accepted if night.seen[other]]):
-        better = show(referee.effect(name).above(0.0), "probability")
-        return f"the whole night's probes are not sure enough of it: P(effect > 0) = {better}"
-    return referee.should_leave(name) or "with all other changes a guard would come too near its margin"
+def _why_out(referee: Referee, name: str, sure: Sequence[str]) -> str:
+    if name in sure:
+        return "with all other changes a guard would come too near its margin, or what it starts from has left"
+    better = show(referee.effect(name).above(0.0), "probability")
+    return referee.should_leave(name) or f"the whole night's probes are not sure enough of it: P(effect > 0) = {better}"
 
 
 def _decide(context: NightContext, referee: Referee, name: str, decision: Decision, reason: str) -> None:

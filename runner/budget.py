@@ -27,7 +27,7 @@ class NightBudget:
 
     def __call__(self, event: Event) -> None:
         """Take an event of the ledger."""
-        if isinstance(event, ProbeFinished):
+        if isinstance(event, ProbeFinished) and event.plan.phase != "smoke":
             self._probe_s += event.outcome.seconds
             self._probes += 1
 
@@ -42,7 +42,7 @@ class NightBudget:
 
     @property
     def mean_probe_s(self) -> float | None:
-        """Mean duration of a probe, None before the first has ended."""
+        """Mean duration of a probe, None before the first has ended; smoke runs are shorter and left out."""
         return self._probe_s / self._probes if self._probes else None
 
     def seconds_for(self, probes: int) -> float:

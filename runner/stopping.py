@@ -12,7 +12,8 @@ from pathlib import Path
 import typer
 
 from agent.early_stop import as_curve, hopeless_below, search_probes
-from probes.statistics.early_stop import FalseStops, replayed, wilson
+from probes.statistics.early_stop import FalseStops, replayed
+from probes.statistics.intervals import wilson
 from runner.folder import SessionFolder
 from runner.session import recorded_config
 from tracking.figures import show_interval

@@ -25,6 +25,10 @@ Phase = Literal["calibrate", "smoke", "search", "confirm"]
 Arm = Literal["baseline", "candidate", "block", "final"]
 
 
+Design = Literal["race", "blocks", "rows", "rehearsal"]
+"""How the search spends its probes; after `rehearsal` nothing new is tried."""
+
+
 class ProbePlan(Frozen):
     """Which question a probe answers."""
 
@@ -135,10 +139,10 @@ class ProposalRefused(_Event):
 
 
 class DesignChosen(_Event):
-    """From here on the search spends its probes in this way; after `rehearsal` nothing new is tried."""
+    """From here on the search spends its probes in this way."""
 
     kind: Literal["design_chosen"] = "design_chosen"
-    design: Literal["race", "blocks", "rows", "rehearsal"]
+    design: Design
     reason: str
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from statistics import fmean
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from probes.candidate import Candidate
 from probes.comparability import conditions_key, require_comparable
@@ -226,7 +226,7 @@ class NightRecord:
         return "overall" if named == "auto" else named
 
     @property
-    def design(self) -> Literal["race", "blocks", "rows", "rehearsal"] | None:
+    def design(self) -> ev.Design | None:
         """How the search spends its probes at present; None before its first."""
         return self.designs[-1].design if self.designs else None
 

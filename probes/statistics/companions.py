@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import atanh, inf, isfinite, log, sqrt, tanh
-from statistics import NormalDist
+from math import inf, isfinite, log, sqrt
 
 import numpy as np
 
 from probes.statistics.design import Array, Design, Split
+from probes.statistics.intervals import fisher
 from probes.statistics.runs import OVERALL, Run
 from probes.statistics.verdicts import Interval
 
@@ -68,9 +68,7 @@ class Companion:
 
     def interval(self, level: float = 0.9) -> Interval:
         """Return Fisher's interval of the noise correlation; it assumes normal noise."""
-        half = NormalDist().inv_cdf(0.5 + level / 2) / sqrt(max(1, self.df - 2))
-        centre = atanh(max(-0.999999, min(0.999999, self.correlation)))
-        return Interval(low=tanh(centre - half), high=tanh(centre + half), level=level)
+        return fisher(self.correlation, self.df, level)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import atanh, isfinite, sqrt, tanh
-from statistics import NormalDist, fmean
+from math import isfinite, sqrt
+from statistics import fmean
 
+from probes.statistics.intervals import fisher
 from probes.statistics.verdicts import Interval
 
 Pair = tuple[float, float]
@@ -45,9 +46,7 @@ def within(groups: Sequence[Sequence[Pair]], level: float = 0.9) -> Correlation:
     if df < LEAST_DF or not all(isfinite(p) for p in products) or min(products[0], products[2]) <= 0.0:
         return Correlation(None, Interval(low=None, high=None, level=level))
     r = max(-1.0, min(1.0, products[1] / sqrt(products[0] * products[2])))
-    half = NormalDist().inv_cdf((1 + level) / 2) / sqrt(df - 2)
-    centre = atanh(max(-1 + 1e-12, min(1 - 1e-12, r)))
-    return Correlation(r, Interval(low=tanh(centre - half), high=tanh(centre + half), level=level))
+    return Correlation(r, fisher(r, df, level))
 
 
 def prediction_sd(pairs: Sequence[Pair], companion_sd: float) -> float | None:

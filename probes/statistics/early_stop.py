@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, sqrt
-from statistics import NormalDist, fmean, median
+from math import ceil
+from statistics import fmean, median
 from typing import Literal
 
 from pydantic import Field
 
 from probes.frozen import Frozen
 from probes.outcome import TrainingPoint
+from probes.statistics.intervals import wilson
 from probes.statistics.verdicts import Interval
 
 Signal = Literal["loss", "reward_margin"]
@@ -142,17 +143,6 @@ def replayed(finished: Sequence[FinishedCurve], rate: float, floor: float) -> Fa
     firsts = _first_probes(finished)
     trials = [(probe, stop_rule(firsts[:index], rate, floor)) for index, probe in enumerate(firsts)]
     return _count(trials, floor)
-
-
-def wilson(hits: int, count: int, level: float = 0.9) -> Interval:
-    """Return the Wilson score interval of a share (Wilson 1927); None bounds for a count of 0."""
-    if count == 0:
-        return Interval(low=None, high=None, level=level)
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = hits / count
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    return Interval(low=max(0.0, centre - half), high=min(1.0, centre + half), level=level)
 
 
 _Look = tuple[int, int]

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
 from probes.errors import ConfigError, NightlabError
+from probes.statistics.intervals import wilson
 from runner.bench.contenders import OURS, READS_COMPANIONS, RULES, SLOW
 from runner.bench.nights import NightResult, play
 from runner.bench.pairs import OUR_PAIR_RULES
@@ -109,20 +110,19 @@ def summarise(rule: str, stream: str, budget: int, results: Sequence[NightResult
         shipped=mean,
         shipped_interval=(mean - half, mean + half),
         false_claim=wrong / len(results),
-        false_claim_interval=wilson(wrong, len(results)),
+        false_claim_interval=_bounds(wrong, len(results)),
         tested=len(covered),
         coverage=fmean(covered) if covered else None,
-        coverage_interval=wilson(sum(covered), len(covered)) if covered else None,
+        coverage_interval=_bounds(sum(covered), len(covered)) if covered else None,
         coverage_of_claims=fmean(covered_claims) if covered_claims else None,
     )
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """Return Wilson's interval of a share; never of zero width."""
-    share, spread = hits / count, Z**2 / count
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z / (1 + spread) * sqrt(share * (1 - share) / count + spread / (4 * count))
-    return max(0.0, centre - half), min(1.0, centre + half)
+def _bounds(hits: int, count: int) -> tuple[float, float]:
+    interval = wilson(hits, count, LEVEL)
+    assert interval.low is not None
+    assert interval.high is not None
+    return interval.low, interval.high
 
 
 def main(

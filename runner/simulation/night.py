@@ -86,7 +86,7 @@ def setting_of(plan: NightPlan) -> Setting:
         rules=rules.model_copy(update={"noise_sd": noise.search.target}),
         probes=plan.budget_probes,
         confirm_probes=plan.confirm_probes,
-        level=rules.confirm_level if plan.claim_level is None else plan.claim_level,
+        level=plan.level,
         search_sd=noise.search.target,
         held_out_sd=noise.held_out.categories,
         shared_sd=noise.shared_sd,

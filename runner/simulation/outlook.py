@@ -7,9 +7,9 @@ from math import sqrt
 from statistics import NormalDist, fmean, stdev
 
 from pydantic import Field
-from scipy import stats
 
 from probes.frozen import Frozen
+from probes.statistics.intervals import wilson
 from probes.statistics.verdicts import Interval
 from runner.simulation.night import Played, Setting
 from tracking.figures import show
@@ -84,9 +84,9 @@ def summarise(stream: str, nights: Sequence[Played]) -> StreamOutlook:
             low=None if half is None else mean - half, high=None if half is None else mean + half, level=LEVEL
         ),
         claim=claims / len(nights),
-        claim_interval=_wilson(claims, len(nights)),
+        claim_interval=wilson(claims, len(nights), LEVEL),
         false_claim=wrong / len(nights),
-        false_claim_interval=_wilson(wrong, len(nights)),
+        false_claim_interval=wilson(wrong, len(nights), LEVEL),
         accepted=fmean(night.accepted for night in nights),
         harmful=fmean(night.harmful for night in nights),
         tried=fmean(night.tried for night in nights),
@@ -123,9 +123,3 @@ def _sentence(setting: Setting, rows: Mapping[str, StreamOutlook]) -> str:
         f"{setting.probes} probes to find {' and '.join(finds)}, to miss the rest, and to claim a gain in "
         f"{show(wrong, 'share')} of nights with nothing to find.{limit}"
     )
-
-
-def _wilson(hits: int, count: int) -> Interval:
-    """Return Wilson's interval of a share; never of zero width."""
-    bounds = stats.binomtest(hits, count).proportion_ci(confidence_level=LEVEL, method="wilson")
-    return Interval(low=float(bounds.low), high=float(bounds.high), level=LEVEL)

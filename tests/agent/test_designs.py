@@ -8,12 +8,15 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from fakes import CATEGORIES, MemoryLedger, SimulatedLauncher
+from fakes import CATEGORIES, MemoryLedger, OpenBudget, SimulatedLauncher
 from simulated_nights import BASELINE, folder, make_night, nothing_helps, without_times
 
 from agent.context import NightContext
 from agent.night import run_night
+from agent.recipes import starts_from
 from agent.schedule import probes_used
+from agent.search import affordable_confirmation
+from agent.settling import move
 from lanes.config import LanesConfig
 from probes.outcome import ProbeStatus
 from probes.recipe import Recipe
@@ -240,3 +243,28 @@ def test_a_night_cut_after_any_event_ends_as_the_whole_one(tmp_path: Path, seed:
         ledger = MemoryLedger(whole.written[:cut])
         run_night(make_night(folder(tmp_path, str(cut)), SimulatedLauncher(several_help), ledger, 60, WIDE))
         assert without_times(ledger) == without_times(whole), f"cut after event {cut}: {whole.written[cut - 1].kind}"
+
+
+def test_a_change_whose_start_left_the_working_recipe_is_parked_with_that_reason(tmp_path: Path) -> None:
+    context = night(tmp_path, SimulatedLauncher(several_help), probes=120)
+    record = context.night
+    chained = [
+        (name, base) for name in record.candidates if (base := starts_from(record, name, list(record.candidates)))
+    ]
+    name, base = next((n, b) for n, b in chained if record.reading(n) is not None)
+    move(context, (base, name))
+    assert record.accepted == (base, name)
+    move(context, (name,))
+    reading = record.reading(name)
+    assert record.accepted == ()
+    assert reading is not None
+    assert (reading.decision, reading.reason) == ("park", "what it started from has left the working recipe")
+
+
+def test_a_larger_confirmation_pays_for_its_own_time(tmp_path: Path) -> None:
+    context = make_night(tmp_path, SimulatedLauncher(several_help), probes=100, lanes=FEW)
+    run_night(context)
+    used = probes_used(context.night)
+    for spare, probes in ((0, 16), (7, 22), (8, 24), (100, 32)):
+        context.budget = OpenBudget(probes=used + 16 + spare, confirm_probes=16)
+        assert affordable_confirmation(context) == probes

@@ -6,12 +6,12 @@ from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.recipe import Recipe
 from runner.budget import NightBudget
 from runner.config import BudgetConfig
-from tracking.events import ProbeFinished, ProbePlan
+from tracking.events import Phase, ProbeFinished, ProbePlan
 
 
-def finished(seconds: float) -> ProbeFinished:
+def finished(seconds: float, phase: Phase = "search") -> ProbeFinished:
     request = make_request(Recipe(base_model="m"), 1, "search")
-    plan = ProbePlan(number=1, phase="search", arm="baseline", replicate=0, request=request)
+    plan = ProbePlan(number=1, phase=phase, arm="baseline", replicate=0, request=request)
     outcome = ProbeOutcome(key=request.key, status=ProbeStatus.COMPLETED, seconds=seconds)
     return ProbeFinished(at="2026-01-01T00:00:00.000+00:00", plan=plan, outcome=outcome)
 
@@ -72,3 +72,11 @@ def test_the_time_left_is_that_of_the_nearer_limit() -> None:
     assert night.left_s(10) == 50.0
     assert budget(clock, hours=1.0).left_s(0) == 3600.0
     assert night.left_s(25) == 0.0
+
+
+def test_smoke_runs_say_nothing_of_what_a_probe_takes() -> None:
+    night = budget(FakeClock())
+    night(finished(2.0, "smoke"))
+    assert night.mean_probe_s is None
+    night(finished(10.0))
+    assert night.mean_probe_s == 10.0

@@ -6,7 +6,8 @@ import numpy as np
 
 from probes.outcome import ItemScores, ProbeOutcome, ProbeStatus
 from probes.recipe import Recipe
-from probes.statistics.early_stop import FalseStops, wilson
+from probes.statistics.early_stop import FalseStops
+from probes.statistics.intervals import wilson
 from runner.companions import Measured, companions_table, cost_line
 from runner.stopping import pooled, stops_table
 

@@ -14,8 +14,8 @@ from probes.statistics.early_stop import (
     false_stops,
     replayed,
     stop_rule,
-    wilson,
 )
+from probes.statistics.intervals import wilson
 
 FLOOR = 4.0
 POINTS = 20
@@ -169,11 +169,3 @@ def test_a_rate_beyond_a_fifth_is_refused() -> None:
     look = Checkpoint(points=5, step=10, most_loss=2.0)
     with pytest.raises(ValidationError):
         StopRule(rate=0.3, floor=1.0, recipes=9, checkpoints=(look,))
-
-
-def test_wilson_known_answers() -> None:
-    interval = wilson(1, 10, 0.95)
-    assert interval.low == pytest.approx(0.0179, abs=1e-3)
-    assert interval.high == pytest.approx(0.4042, abs=1e-3)
-    assert wilson(0, 10).low == pytest.approx(0.0)
-    assert wilson(0, 0).high is None

@@ -10,7 +10,7 @@ import pytest
 
 from runner.bench.contenders import OURS
 from runner.bench.nights import NightResult
-from runner.bench.referee import bench, coverage_table, referee_tables, summarise, wilson
+from runner.bench.referee import bench, coverage_table, referee_tables, summarise
 
 RULE = "mean of 3, keep if higher"
 
@@ -44,12 +44,6 @@ def test_nights_without_a_test_report_no_coverage() -> None:
 def test_only_rules_that_read_companions_play_their_streams() -> None:
     rows = list(bench([RULE, "nightlab"], ["null, companion .6"], [60], 2))
     assert [row.rule for row in rows] == ["nightlab"]
-
-
-def test_a_share_of_none_or_all_still_has_an_interval() -> None:
-    assert wilson(0, 100)[0] == pytest.approx(0.0)
-    assert 0.02 < wilson(0, 100)[1] < 0.04
-    assert wilson(100, 100)[0] < 1.0
 
 
 def test_variants_of_the_streams_have_tables_of_their_own() -> None:
