@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from probes.evaluation.scorers import Scorer
+from probes.evaluation.scorers.scorer import Scorer
 from probes.frozen import Frozen
 from probes.outcome import GenerationConfig
 

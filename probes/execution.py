@@ -14,9 +14,11 @@ import torch
 
 from probes.data.rows import read_rows
 from probes.errors import NightlabError
+from probes.evaluation.backends.in_process import InProcessBackend
 from probes.evaluation.evaluate import companions, evaluate
 from probes.evaluation.suite import read_suite
 from probes.outcome import ProbeOutcome, ProbeStatus
+from probes.rendering import rendering_for
 from probes.request import ProbeRequest
 from probes.training.curve import TrainingEnded, TrainingHopeless
 from probes.training.precision import fast_products
@@ -78,10 +80,11 @@ def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) ->
     items = read_suite([request.suite.path])
     with trained(base.model, base.tokenizer, rows, request.recipe, request.seed, folder, request.stop_rule) as result:
         evaluation_started = time.perf_counter()
-        scores = evaluate(result.model, base.tokenizer, items, request, folder)
+        rendering = rendering_for(base.tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
+        scores = evaluate(InProcessBackend(result.model, rendering), items, request, folder)
         evaluation_seconds = _since(evaluation_started)
         with fast_products(request.recipe.precision):
-            signals = companions(result.model, base.tokenizer, items, request, result.summary)
+            signals = companions(result.model, rendering, items, request, result.summary)
         companion_seconds = _since(evaluation_started) - evaluation_seconds
     return ProbeOutcome(
         key=request.key,

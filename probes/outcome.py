@@ -39,6 +39,8 @@ class SampleScore(Frozen):
     """Component name → 0 … 1."""
     critical_failures: tuple[str, ...] = ()
     """Names of critical components that failed."""
+    causes: dict[str, str] = {}
+    """Component name → why it gave less than 1."""
 
 
 class ItemScores(Frozen):

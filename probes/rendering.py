@@ -7,7 +7,7 @@ nothing downstream may add another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,17 +36,17 @@ class Rendering:
     opening_ids: tuple[int, ...] = ()
     """Tokens before a plain text, as the tokenizer puts them; a template brings its own."""
 
-    def prompt_text(self, messages: Sequence[Message]) -> str:
-        """Return the text that the model continues with its answer."""
+    def prompt_text(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> str:
+        """Return the text that the model continues with its answer; `tools` are rendered by the template."""
         turns = _with_system(messages, self.system_prompt, self.folds_system or self.template is None)
         if self.template is None:
             text = "\n\n".join(turn.content for turn in turns)
             return text if text[-1:].isspace() else text + "\n"
-        return str(_apply(self.tokenizer, self.template, turns, add_generation_prompt=True))
+        return _apply(self.tokenizer, self.template, turns, add_generation_prompt=True, tools=tools)
 
-    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+    def prompt_ids(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> list[int]:
         """Return the tokens of the prompt, with a beginning-of-text token only where the format has one."""
-        return self._encode(self.prompt_text(messages))
+        return self._encode(self.prompt_text(messages, tools))
 
     def row_ids(self, messages: Sequence[Message], answers: Sequence[str]) -> tuple[list[int], list[list[int]]]:
         """Return the tokens of a prompt and, for each answer, those that follow it up to the end of its turn.
@@ -105,13 +105,22 @@ def _template_source(tokenizer: Any, chat_template: str) -> str | None:
     return path.read_text(encoding="utf-8")
 
 
-def _apply(tokenizer: Any, template: str, turns: Sequence[Message], *, add_generation_prompt: bool) -> str:
-    return tokenizer.apply_chat_template(
+def _apply(
+    tokenizer: Any,
+    template: str,
+    turns: Sequence[Message],
+    *,
+    add_generation_prompt: bool,
+    tools: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    text = tokenizer.apply_chat_template(
         [{"role": turn.role, "content": turn.content} for turn in turns],
+        tools=list(tools) or None,
         chat_template=template,
         tokenize=False,
         add_generation_prompt=add_generation_prompt,
     )
+    return str(text)
 
 
 def _end_of_turn(tokenizer: Any, template: str) -> str:

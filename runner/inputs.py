@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from probes.base_model import model_digest, resolve_base_model
 from probes.errors import ConfigError, DataError
-from probes.evaluation.scorers import Scorer
+from probes.evaluation.scorers.scorer import Scorer
 from probes.evaluation.suite import Item, has_scorer, read_suite, split_items
 from probes.request import FileRef
 from runner.config import SessionConfig

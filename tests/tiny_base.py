@@ -11,10 +11,13 @@ import pytest
 
 from probes.base_model import model_digest
 from probes.data.rows import Message, Row
+from probes.evaluation.backends.in_process import InProcessBackend
 from probes.outcome import GenerationConfig
 from probes.recipe import Recipe
+from probes.rendering import rendering_for
 from probes.request import FileRef, ProbeRequest
 from probes.versions import score_versions
+from probes.warm_base import LoadedBase
 
 TEMPLATE = (
     "<s>{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}\n{% elif m.role == 'user' %}"
@@ -147,3 +150,10 @@ def tiny_request(base: Path, folder: Path, **changes: Any) -> ProbeRequest:
         "deadline_s": 60.0,
     }
     return ProbeRequest(**{**values, **changes})
+
+
+def answering(base: LoadedBase, request: ProbeRequest, model: Any = None) -> InProcessBackend:
+    """The backend of a request: the base, or `model` on its tokenizer."""
+    recipe = request.recipe
+    rendering = rendering_for(base.tokenizer, recipe.chat_template, recipe.system_prompt)
+    return InProcessBackend(model or base.model, rendering)

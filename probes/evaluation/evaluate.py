@@ -1,4 +1,4 @@
-"""Evaluates an adapted model on a suite: answers are sampled, written down, scored, and summarised per item."""
+"""Evaluates a model on a suite: answers are sampled, written down, scored, and summarised per item."""
 
 from __future__ import annotations
 
@@ -6,80 +6,48 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
-from probes.evaluation.generation import Question, StopReason, generate
+from probes.evaluation.backends.backend import Backend, Response
 from probes.evaluation.margins import reference_companions
-from probes.evaluation.sampling import sample_seed
+from probes.evaluation.scorers.exchange import Aids, Exchange
 from probes.evaluation.suite import Item
-from probes.outcome import GenerationConfig, ItemScores, SampleScore, TrainingSummary
-from probes.rendering import Rendering, rendering_for
+from probes.outcome import ItemScores, SampleScore, TrainingSummary
+from probes.rendering import Rendering
 from probes.request import ProbeRequest
 
 RESPONSES_NAME = "responses.jsonl"
 SCORES_NAME = "scores.jsonl"
 
 
-class Response(NamedTuple):
-    """One sampled answer as text."""
-
-    item: str
-    sample: int
-    seed: int
-    text: str
-    stop_reason: StopReason
-
-
 def evaluate(
-    model: Any, tokenizer: Any, items: Sequence[Item], request: ProbeRequest, folder: Path
+    backend: Backend, items: Sequence[Item], request: ProbeRequest, folder: Path, aids: Aids | None = None
 ) -> tuple[ItemScores, ...]:
-    """Return the scores of every item; write `responses.jsonl` and `scores.jsonl` into `folder`.
-
-    `model` is the base with its adapter, in evaluation mode. Prompts are rendered exactly as in training.
-    """
-    rendering = rendering_for(tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
-    responses = respond(model, rendering, items, request.seed, request.samples, request.generation)
-    _write_lines(folder / RESPONSES_NAME, [response._asdict() for response in responses])
-    by_id = {item.id: item for item in items}
-    scores = [_score(by_id[response.item], response) for response in responses]
+    """Return the scores of every item; write `responses.jsonl` and `scores.jsonl` into `folder`."""
+    responses = backend.respond(items, request.seed, request.samples, request.generation)
+    _write_lines(folder / RESPONSES_NAME, [_response_row(response) for response in responses])
+    scores = score_responses(items, responses, aids)
     _write_lines(folder / SCORES_NAME, [score.model_dump(mode="json") for score in scores])
     return summarize(items, scores)
 
 
+def score_responses(
+    items: Sequence[Item], responses: Sequence[Response], aids: Aids | None = None
+) -> list[SampleScore]:
+    """Return the score of every response, in order."""
+    by_id = {item.id: item for item in items}
+    return [_score(by_id[response.item], response, aids) for response in responses]
+
+
 def companions(
-    model: Any, tokenizer: Any, items: Sequence[Item], request: ProbeRequest, training: TrainingSummary
+    model: Any, rendering: Rendering, items: Sequence[Item], request: ProbeRequest, training: TrainingSummary
 ) -> dict[str, float]:
-    """Return what `ProbeOutcome.companions` holds, for the model that `evaluate` got; nothing is sampled or written."""
-    rendering = rendering_for(tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
+    """Return what `ProbeOutcome.companions` holds: `model` with its adapter, nothing sampled or written."""
     signals = reference_companions(model, rendering, items)
     margins = [point.reward_margin for point in training.curve if point.reward_margin is not None]
     if margins:
         signals["reward_margin"] = fmean(margins[-max(1, len(margins) // 4) :]) / request.recipe.beta
     return signals
-
-
-def respond(
-    model: Any,
-    rendering: Rendering,
-    items: Sequence[Item],
-    seed: int,
-    samples: int,
-    config: GenerationConfig,
-) -> list[Response]:
-    """Return `samples` answers to each item, in suite order; an answer's seed derives from `seed`, item and sample."""
-    seeds = [tuple(sample_seed(seed, item.id, sample) for sample in range(samples)) for item in items]
-    questions = [
-        Question(tuple(rendering.prompt_ids(item.messages)), own) for item, own in zip(items, seeds, strict=True)
-    ]
-    tokenizer = rendering.tokenizer
-    pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    answers = generate(model, questions, rendering.stop_ids, int(pad_id), config)
-    responses: list[Response] = []
-    for item, own_seeds, own_answers in zip(items, seeds, answers, strict=True):
-        for sample, (own_seed, answer) in enumerate(zip(own_seeds, own_answers, strict=True)):
-            text = tokenizer.decode(answer.tokens, skip_special_tokens=True)
-            responses.append(Response(item.id, sample, own_seed, text, answer.stop_reason))
-    return responses
 
 
 def summarize(items: Sequence[Item], scores: Sequence[SampleScore]) -> tuple[ItemScores, ...]:
@@ -99,8 +67,17 @@ def summarize(items: Sequence[Item], scores: Sequence[SampleScore]) -> tuple[Ite
     )
 
 
-def _score(item: Item, response: Response) -> SampleScore:
-    scored = item.scorer.score(response.text)
+def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
+    exchange = Exchange(
+        text=response.text,
+        stop_reason=response.stop_reason,
+        tool_calls=response.tool_calls,
+        messages=item.messages,
+        tools=item.tools,
+        references=item.chosen,
+        aids=aids,
+    )
+    scored = item.scorer.score(exchange)
     return SampleScore(
         item=item.id,
         category=item.category,
@@ -110,7 +87,13 @@ def _score(item: Item, response: Response) -> SampleScore:
         unscored=scored.unscored,
         components=scored.components,
         critical_failures=scored.critical_failures,
+        causes=scored.causes,
     )
+
+
+def _response_row(response: Response) -> dict[str, Any]:
+    calls = [call.model_dump(mode="json") for call in response.tool_calls]
+    return {**response._asdict(), "tool_calls": calls}
 
 
 def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -15,7 +15,7 @@ from transformers import DynamicCache
 from probes.evaluation.sampling import choose_tokens, draw_uniforms
 from probes.outcome import GenerationConfig
 
-StopReason = Literal["stop", "length"]
+Finish = Literal["stop", "length"]
 
 COMPACT_SHARE = 0.8
 """Finished answers leave the batch once at most this share of it is still being written."""
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
     tokens: tuple[int, ...]
     """Without the token that stopped it."""
-    stop_reason: StopReason
+    stop_reason: Finish
 
 
 def generate(

@@ -15,10 +15,10 @@ from pydantic_core import ErrorDetails
 
 from probes.data.conversation import Message
 from probes.errors import DataError
-from probes.evaluation.scorers import Scorer
+from probes.evaluation.scorers.scorer import KINDS, Scorer
 from probes.frozen import Frozen
 
-_FIELDS = ("id", "category", "difficulty", "prompt", "messages", "scorer", "chosen", "rejected")
+_FIELDS = ("id", "category", "difficulty", "prompt", "messages", "scorer", "chosen", "rejected", "tools")
 
 
 class Item(Frozen):
@@ -34,6 +34,8 @@ class Item(Frozen):
     """Reference answers; never scored or shown, see `probes.evaluation.margins`."""
     rejected: tuple[str, ...] = ()
     """Answers that are wrong in content or manner, beside `chosen`."""
+    tools: tuple[dict[str, Any], ...] = ()
+    """Function definitions that the prompt offers, as the OpenAI API writes them."""
     tags: dict[str, str] = {}
     """Every other column of the row, as text."""
 
@@ -152,15 +154,13 @@ def _read_item(line: bytes, place: str, default_scorer: Scorer | None) -> Item:
             scorer=scorer,
             chosen=_references(columns, "chosen", place),
             rejected=_references(columns, "rejected", place),
+            tools=columns.get("tools") or (),
             tags={name: _text(value) for name, value in columns.items() if name not in _FIELDS and value is not None},
         )
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"] if part not in _KINDS)
+        field = ".".join(str(part) for part in first["loc"] if part not in KINDS)
         raise DataError(f"{place}: `{field}` {_rule(first)}, got {_short(first['input'])}; correct the item") from error
-
-
-_KINDS = ("keywords", "regex", "forbidden", "opening", "contractions")
 
 
 def _rule(error: ErrorDetails) -> str:

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_base import QUIET, tiny_recipe, tiny_request, tiny_rows
+from tiny_base import QUIET, answering, tiny_recipe, tiny_request, tiny_rows
 
 from probes.evaluation.evaluate import evaluate, summarize
 from probes.evaluation.sampling import sample_seed
@@ -21,7 +21,7 @@ def read(path: Path) -> list[dict[str, object]]:
 def test_every_answer_is_kept_with_its_seed_and_scored(base: LoadedBase, tiny_base: Path, tmp_path: Path) -> None:
     request = tiny_request(tiny_base, tmp_path / "probe")
     items = read_suite([request.suite.path])
-    scores = evaluate(base.model, base.tokenizer, items, request, tmp_path)
+    scores = evaluate(answering(base, request), items, request, tmp_path)
     responses, samples = read(tmp_path / "responses.jsonl"), read(tmp_path / "scores.jsonl")
     assert [(r["item"], r["sample"]) for r in responses] == [(i.id, s) for i in items for s in range(2)]
     assert [r["seed"] for r in responses] == [sample_seed(3, i.id, s) for i in items for s in range(2)]
@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_scores_and_texts(base: LoadedBase, tiny_ba
     runs: list[tuple[object, bytes]] = []
     for _ in range(2):
         with trained(base.model, base.tokenizer, tiny_rows(), tiny_recipe(), 3, tmp_path) as result:
-            scores = evaluate(result.model, base.tokenizer, items, request, tmp_path)
+            scores = evaluate(answering(base, request, result.model), items, request, tmp_path)
         runs.append((scores, (tmp_path / "responses.jsonl").read_bytes()))
     assert runs[0] == runs[1]
 
@@ -47,7 +47,7 @@ def test_the_system_prompt_reaches_the_model(base: LoadedBase, tiny_base: Path, 
     items = read_suite([plain.suite.path])
     texts: list[bytes] = []
     for request in (plain, prompted):
-        evaluate(base.model, base.tokenizer, items, request, tmp_path)
+        evaluate(answering(base, request), items, request, tmp_path)
         texts.append((tmp_path / "responses.jsonl").read_bytes())
     assert texts[0] != texts[1]
 

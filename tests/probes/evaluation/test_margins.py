@@ -11,7 +11,7 @@ from tiny_base import QUIET, TEXTS, tiny_recipe, tiny_request, tiny_rows
 from probes.data.conversation import Message
 from probes.evaluation.evaluate import companions
 from probes.evaluation.margins import Reading, likelihood, reference_companions
-from probes.evaluation.scorers import Scorer
+from probes.evaluation.scorers.scorer import Scorer
 from probes.evaluation.suite import Item
 from probes.outcome import TrainingPoint, TrainingSummary
 from probes.rendering import rendering_for
@@ -91,8 +91,9 @@ def test_the_logs_reward_margin_is_its_last_quarter_over_beta(
     base: LoadedBase, tiny_base: Path, tmp_path: Path
 ) -> None:
     request = tiny_request(tiny_base, tmp_path / "probe", recipe=tiny_recipe(beta=0.5))
+    rendering = rendering_for(base.tokenizer, "tokenizer")
     margin = [0.0] * 6 + [0.1, 0.3]
     for values, expected in ((margin, {"reward_margin": pytest.approx(0.4)}), ([None] * 8, {})):
         points = tuple(TrainingPoint(step=i + 1, loss=1.0, reward_margin=value) for i, value in enumerate(values))
         summary = TrainingSummary(steps_done=8, steps_planned=8, final_loss=1.0, seconds=1.0, rows=40, curve=points)
-        assert companions(base.model, base.tokenizer, [item(0, chosen=())], request, summary) == expected
+        assert companions(base.model, rendering, [item(0, chosen=())], request, summary) == expected

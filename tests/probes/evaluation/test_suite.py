@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from probes.errors import DataError
-from probes.evaluation.scorers import Scorer
+from probes.evaluation.scorers.scorer import Scorer
 from probes.evaluation.suite import Item, count_items, read_suite, split_items
 
 SCORER = {"components": [{"kind": "opening", "weight": 1.0, "any": ["Dear"]}]}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from probes.evaluation.scorers import Scorer
+from probes.evaluation.scorers.exchange import Exchange
+from probes.evaluation.scorers.scorer import Scorer
 from probes.miniature.build import all_subjects
 from probes.miniature.items import make_items
 from probes.miniature.pairs import make_pairs
@@ -18,7 +19,7 @@ PAIRS = make_pairs(SUBJECTS)
 
 def score_of(components: Any, answer: str) -> float:
     """Scores an answer by the product's own scorers."""
-    score = Scorer.model_validate({"components": list(components)}).score(answer).score
+    score = Scorer.model_validate({"components": list(components)}).score(Exchange(answer)).score
     assert score is not None
     return score
 

@@ -1,4 +1,4 @@
-"""Rule scorers: weighted components, each 0 … 1, combined into a score of 0 … 10.
+"""Rules over words and patterns.
 
 Patterns and words are the suite author's; the answer is data and is only ever searched. Silence must not win: an
 empty answer is scored by its rules, but rules that reward absence (forbidden words, contractions) give it 0.
@@ -8,42 +8,17 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from probes.data.contrast import count_contractions
-from probes.frozen import Frozen
+from probes.evaluation.scorers.component import TextComponent
 
 Words = tuple[Annotated[str, Field(min_length=1)], ...]
 
-MAX_SCORED_CHARACTERS = 20_000
-"""Longer answers are scored by their beginning, which bounds what a careless pattern can cost."""
 
-
-class Scored(NamedTuple):
-    """The result of scoring one answer."""
-
-    score: float | None
-    """0 … 10, None when unscored."""
-    components: dict[str, float]
-    """Component name → 0 … 1."""
-    critical_failures: tuple[str, ...]
-    """Names of the critical components that gave 0."""
-    unscored: str | None = None
-    """Why there is no score."""
-
-
-class _Component(Frozen):
-    weight: Annotated[float, Field(ge=0.0, le=1.0)]
-    """Share of the item's score; an item's weights sum to 1."""
-    critical: bool = False
-    """A value of 0 is a critical failure."""
-    name: str | None = None
-    """Name in scores and reports; its kind by default."""
-
-
-class Keywords(_Component):
+class Keywords(TextComponent):
     """`all`: the share of words present; `any`: 1 if one is present; both: their mean. Whole words, any case."""
 
     kind: Literal["keywords"]
@@ -66,7 +41,7 @@ class Keywords(_Component):
         return sum(parts) / len(parts)
 
 
-class Regex(_Component):
+class Regex(TextComponent):
     """1 when the pattern is found anywhere; write `(?i)` for any case."""
 
     kind: Literal["regex"]
@@ -86,7 +61,7 @@ class Regex(_Component):
         return float(_compiled(self.pattern).search(answer) is not None)
 
 
-class Forbidden(_Component):
+class Forbidden(TextComponent):
     """1 when none of the words appears, 0 otherwise and for an empty answer."""
 
     kind: Literal["forbidden"]
@@ -97,7 +72,7 @@ class Forbidden(_Component):
         return float(bool(answer.strip()) and not any(_has(answer, word) for word in self.words))
 
 
-class Opening(_Component):
+class Opening(TextComponent):
     """1 when the answer starts with one of the texts, any case."""
 
     kind: Literal["opening"]
@@ -109,7 +84,7 @@ class Opening(_Component):
         return float(any(start.startswith(text.casefold()) for text in self.any))
 
 
-class Contractions(_Component):
+class Contractions(TextComponent):
     """1 up to `allowed` contractions, then a third less for each further one; 0 for an empty answer."""
 
     kind: Literal["contractions"]
@@ -120,46 +95,6 @@ class Contractions(_Component):
         if not answer.strip():
             return 0.0
         return max(0.0, 1.0 - max(0, count_contractions(answer) - self.allowed) / 3)
-
-
-Component = Annotated[Keywords | Regex | Forbidden | Opening | Contractions, Field(discriminator="kind")]
-
-
-class Scorer(Frozen):
-    """What an item's `scorer` holds."""
-
-    components: Annotated[tuple[Component, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _weights_and_names(self) -> Self:
-        total = sum(component.weight for component in self.components)
-        if abs(total - 1.0) > 1e-6:
-            raise ValueError(f"component weights must sum to 1, got {total:.6g}")
-        given = [component.name for component in self.components if component.name is not None]
-        if len(set(given)) != len(given):
-            raise ValueError(f"component names must be unique, got {given}")
-        return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The components' names: their own, else their kind, numbered from the second of a kind on."""
-        names: list[str] = []
-        for component in self.components:
-            name, number = component.name or component.kind, 2
-            while name in names:
-                name, number = f"{component.name or component.kind}-{number}", number + 1
-            names.append(name)
-        return tuple(names)
-
-    def score(self, answer: str) -> Scored:
-        """Return the score of one answer."""
-        text = answer[:MAX_SCORED_CHARACTERS]
-        values = {name: part.value(text) for name, part in zip(self.names, self.components, strict=True)}
-        total = sum(part.weight * value for part, value in zip(self.components, values.values(), strict=True))
-        critical = tuple(
-            name for name, part in zip(self.names, self.components, strict=True) if part.critical and values[name] == 0
-        )
-        return Scored(min(10.0, max(0.0, 10.0 * total)), values, critical)
 
 
 def _has(answer: str, word: str) -> bool:

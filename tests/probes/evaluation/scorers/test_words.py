@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from probes.evaluation.scorers import Scorer
+from probes.evaluation.scorers.exchange import Exchange
+from probes.evaluation.scorers.scorer import Scorer
 
 
 def scorer(*components: dict[str, Any]) -> Scorer:
@@ -12,7 +13,7 @@ def scorer(*components: dict[str, Any]) -> Scorer:
 
 
 def value(answer: str, **component: Any) -> float:
-    scored = scorer({"weight": 1.0, "name": "it", **component}).score(answer)
+    scored = scorer({"weight": 1.0, "name": "it", **component}).score(Exchange(answer))
     assert scored.score == pytest.approx(10 * scored.components["it"])
     return scored.components["it"]
 
@@ -73,11 +74,11 @@ def test_the_score_is_ten_times_the_weighted_sum_and_critical_zeros_are_named() 
         {"kind": "forbidden", "weight": 0.35, "words": ["radio"], "critical": True},
         {"kind": "opening", "weight": 0.25, "any": ["Dear"], "critical": True, "name": "letter"},
     )
-    scored = rules.score("Dear friend, the lamp and a radio")
+    scored = rules.score(Exchange("Dear friend, the lamp and a radio"))
     assert scored.score == pytest.approx(10 * (0.4 * 0.5 + 0.25))
     assert scored.components == {"facts": 0.5, "forbidden": 0.0, "letter": 1.0}
     assert scored.critical_failures == ("forbidden",)
-    silent = rules.score("")
+    silent = rules.score(Exchange(""))
     assert silent.score == 0.0
     assert silent.critical_failures == ("forbidden", "letter")
 
@@ -107,7 +108,7 @@ def test_a_scorer_that_breaks_a_rule_is_refused(components: list[dict[str, Any]]
 
 def test_weights_may_miss_one_by_rounding() -> None:
     third = {"kind": "opening", "weight": 1 / 3, "any": ["a"]}
-    assert scorer(third, third, third).score("a").score == pytest.approx(10.0)
+    assert scorer(third, third, third).score(Exchange("a")).score == pytest.approx(10.0)
 
 
 def test_a_very_long_answer_is_scored_by_its_beginning() -> None:

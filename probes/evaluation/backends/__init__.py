@@ -1,0 +1,1 @@
+"""Generation backends: who answers a suite, behind one protocol."""

@@ -1,0 +1,1 @@
+"""Scorers: one small class per kind of component, one protocol."""

@@ -1,0 +1,73 @@
+"""What a scorer sees, an exchange, and what it says, a mark."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, Protocol
+
+from probes.data.conversation import Message
+from probes.frozen import Frozen
+
+StopReason = Literal["stop", "length", "error"]
+"""How an answer ended: by itself, at `max_new_tokens`, or never, because the backend failed."""
+
+
+class ToolCall(Frozen):
+    """One structured call, as a server returns it."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class Aids(Protocol):
+    """What costly scorers work with; handed down by the worker, absent in a plain check of rules."""
+
+    @property
+    def judge(self) -> Any:
+        """The judge, None where the session has none."""
+        ...
+
+    @property
+    def sandbox(self) -> Any:
+        """The sandbox for code that a model wrote, None where isolation is impossible and not waived."""
+        ...
+
+
+class Exchange(NamedTuple):
+    """One prompt, one answer, and the means to score it. The answer is data: searched and parsed, never obeyed."""
+
+    text: str
+    """The answer, without special tokens."""
+    stop_reason: StopReason = "stop"
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Structured calls beside the text; calls written as text stay in `text`."""
+    messages: tuple[Message, ...] = ()
+    """The prompt's turns, a user turn last."""
+    tools: tuple[dict[str, Any], ...] = ()
+    """Function definitions that the prompt offered, as the OpenAI API writes them."""
+    references: tuple[str, ...] = ()
+    """The item's `chosen` answers."""
+    aids: Aids | None = None
+
+
+class Mark(NamedTuple):
+    """What one component says of one answer."""
+
+    value: float | None
+    """0 … 1, None when unscored."""
+    cause: str = ""
+    """Why it is unscored, or why it is less than 1 where the scorer can tell: one line, with an excerpt at most."""
+
+
+class Scored(NamedTuple):
+    """The result of scoring one answer."""
+
+    score: float | None
+    """0 … 10, None when unscored."""
+    components: dict[str, float]
+    """Component name → 0 … 1."""
+    critical_failures: tuple[str, ...]
+    """Names of the critical components that gave 0."""
+    unscored: str | None = None
+    """Why there is no score."""
+    causes: dict[str, str] = {}
+    """Component name → why it gave less than 1."""
