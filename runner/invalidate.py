@@ -23,6 +23,7 @@ from tracking.memory.siblings import learners
 from tracking.mlflow_store import store_uri
 from tracking.night import FinishedProbe, NightRecord
 
+LONGEST_REASON = 400
 _PROBE = re.compile(r"#?(\d{1,6})")
 
 
@@ -57,8 +58,11 @@ def invalidate_night(path: Path, when: str, reason: str, around: Surroundings, d
     folder = SessionFolder(path)
     folder.require_session()
     why = " ".join(reason.split())
-    if not why:
-        raise ConfigError("`--reason` must say what was wrong with the measurements, got none; give a sentence")
+    if not 0 < len(why) <= LONGEST_REASON:
+        raise ConfigError(
+            f"`--reason` must say in 1 to {LONGEST_REASON} characters what was wrong with the measurements, got "
+            f"{len(why)}; give a sentence"
+        )
     if is_running(folder):
         raise ConfigError(
             f"`{folder.path}` is running, and only a session at rest can be marked; wait for its end or stop it with "
