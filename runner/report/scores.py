@@ -25,11 +25,11 @@ RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("se
 
 def scores_section(night: NightRecord) -> Section | None:
     """Return the scores by category before and after, and the target by probe."""
-    whole = [probe for probe in night.probes if probe.plan.phase != "smoke"]
+    whole = [probe for probe in night.probes if probe.plan.is_whole]
     if not any(probe.is_completed for probe in whole):
         return None
     scores = _scores_by_recipe(whole, night.target)
-    left_out = " Smoke runs, which train for less, are left out." if len(whole) < len(night.probes) else ""
+    left_out = " Smoke runs and controls are left out." if len(whole) < len(night.probes) else ""
     chart = ScoreChart(
         f"{night.target} by probe. Line: mean of the working recipe. Band: where the baseline falls 95 % of the time."
         + left_out,
