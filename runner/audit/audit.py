@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from probes.errors import ConfigError
+from probes.errors import ConfigError, DataError
 from probes.frozen import Frozen
 from probes.statistics.audit import (
     LEVEL,
@@ -110,8 +110,14 @@ def audit_table(table: Table, metric: str | None, direction: Direction | None, r
 
 
 def _without_invalidated(table: Table) -> tuple[Table, int]:
-    """Return one of our tables without the probes that no longer count, and how many those were."""
+    """Return one of our tables without the probes that no longer count, and how many those were.
+
+    Raises:
+        DataError: none is left.
+    """
     kept = [i for i, row in enumerate(table.rows) if row.get("verdict") != INVALIDATED]
+    if not kept:
+        raise DataError(f"every probe in `{table.name}` was invalidated; `nightlab resume` measures them again")
     rows, lines = tuple(table.rows[i] for i in kept), tuple(table.lines[i] for i in kept)
     return replace(table, rows=rows, lines=lines), len(table.rows) - len(kept)
 

@@ -68,6 +68,19 @@ def test_a_night_set_back_ends_as_it_would_have_with_the_same_measurements(
     assert probes_used(night) == probes_used(before) <= 60, "what was marked is not paid for twice"
 
 
+@pytest.mark.slow
+def test_wherever_a_night_is_cut_the_same_measurements_bring_it_to_the_same_end(
+    tmp_path: Path, whole: MemoryLedger
+) -> None:
+    before = NightRecord.replay(whole.written)
+    for line, event in enumerate(whole.written):
+        mark = MeasurementsInvalidated(at=FakeClock(HOUR).now(), since=event.at, reason="wrong server")
+        ledger = MemoryLedger([*whole.written, mark])
+        night = go_on(folder(tmp_path, str(line)), ledger, SimulatedLauncher(faster_helps)).night
+        assert night.claim == before.claim, f"{line} {event.kind}"
+        assert [p.outcome for p in night.probes] == [p.outcome for p in before.probes], f"{line} {event.kind}"
+
+
 def test_other_measurements_lead_to_another_end(tmp_path: Path, whole: MemoryLedger) -> None:
     ledger = set_back(whole, 2)
     assert NightRecord.replay(ledger.written).claim is None

@@ -274,7 +274,8 @@ def test_the_command_marks_says_what_it_did_and_status_knows(out: Path, capsys: 
     def shell(*arguments: str) -> tuple[int | str | None, str, str]:
         with pytest.raises(SystemExit) as caught:
             main(arguments, fake_surroundings(out.parent))
-        return caught.value.code, *capsys.readouterr()
+        printed, said = capsys.readouterr()
+        return caught.value.code, printed, said
 
     last = load(out).probes[-1].plan.number
     code, printed, _ = shell("invalidate", str(out), "--since", "#12", "--reason", WHY, "--dry-run")

@@ -186,6 +186,9 @@ def test_invalidated_rows_of_our_tables_are_left_out(tmp_path: Path) -> None:
     whole, marked = (audit_path(tmp_path / name, "target", "max") for name in ("whole.tsv", "marked.tsv"))
     assert marked.rows == whole.rows - 4
     assert "4 rows of invalidated probes left out." in marked.notes
+    write_results(tmp_path / "none.tsv", NightRecord.replay([*events, mark.model_copy(update={"since": events[0].at})]))
+    with pytest.raises(DataError, match=r"every probe in .* was invalidated"):
+        audit_path(tmp_path / "none.tsv", "target", "max")
 
 
 def test_smoke_runs_and_rehearsals_are_no_wins(tmp_path: Path) -> None:
