@@ -21,6 +21,7 @@ from tracking.summary import probe_counts
 View = list[RenderableType]
 """Tables and lines, from top to bottom."""
 NO_TERMINAL_WIDTH = 140
+_WORDS = ("role", "lane", "knob", "change", "range", "decision", "effect", "question", "ended")
 
 
 def show_view(view: View) -> None:
@@ -178,6 +179,6 @@ def _number(value: float | None) -> str:
 def _table(columns: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(columns):
-        is_number = index > 0 and name not in ("role", "lane", "knob", "change", "range", "decision", "effect")
+        is_number = index > 0 and name not in _WORDS
         table.add_column(name, justify="right" if is_number else "left", no_wrap=name != "range", overflow="fold")
     return table
