@@ -170,7 +170,7 @@ class Jail:
         ):
             stopped = "cpu"
         return RunResult(
-            exit_code=report.get("exit_code") if stopped is None else None,
+            exit_code=report.get("exit_code") if stopped is None and problem is None else None,
             stdout=stdout,
             stderr=stderr,
             seconds=seconds,

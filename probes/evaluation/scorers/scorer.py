@@ -7,11 +7,14 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from probes.evaluation.scorers.exchange import Exchange, Mark, Scored
+from probes.evaluation.scorers.python_tests import PythonTests
 from probes.evaluation.scorers.words import Contractions, Forbidden, Keywords, Opening, Regex
 from probes.frozen import Frozen
 
-AnyComponent = Annotated[Keywords | Regex | Forbidden | Opening | Contractions, Field(discriminator="kind")]
-KINDS = ("keywords", "regex", "forbidden", "opening", "contractions")
+AnyComponent = Annotated[
+    Keywords | Regex | Forbidden | Opening | Contractions | PythonTests, Field(discriminator="kind")
+]
+KINDS = ("keywords", "regex", "forbidden", "opening", "contractions", "python_tests")
 """Every `kind` a component may have."""
 
 
