@@ -71,7 +71,8 @@ def trouble_section(night: NightRecord) -> Section | None:
     """Return resumes, warnings, failed and interrupted probes."""
     blocks: list[Block] = []
     if night.resumes:
-        blocks.append(Paragraph(f"Resumed {show_count(len(night.resumes), 'time')}; no probe that counts was repeated."))
+        times = show_count(len(night.resumes), "time")
+        blocks.append(Paragraph(f"Resumed {times}; no probe that counts was repeated."))
     if night.warnings:
         rows = tuple((foreign_cell(warning.subject), foreign_cell(warning.message)) for warning in night.warnings)
         blocks.append(Table("Warnings", text_columns("About", "What"), rows))
