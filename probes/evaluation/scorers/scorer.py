@@ -6,12 +6,17 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from probes.evaluation.scorers.diff import DiffApplies, DiffParses
 from probes.evaluation.scorers.exchange import Exchange, Mark, Scored
+from probes.evaluation.scorers.tool_calls import ToolCalls
 from probes.evaluation.scorers.words import Contractions, Forbidden, Keywords, Opening, Regex
 from probes.frozen import Frozen
 
-AnyComponent = Annotated[Keywords | Regex | Forbidden | Opening | Contractions, Field(discriminator="kind")]
-KINDS = ("keywords", "regex", "forbidden", "opening", "contractions")
+AnyComponent = Annotated[
+    Keywords | Regex | Forbidden | Opening | Contractions | ToolCalls | DiffParses | DiffApplies,
+    Field(discriminator="kind"),
+]
+KINDS = ("keywords", "regex", "forbidden", "opening", "contractions", "tool_calls", "diff_parses", "diff_applies")
 """Every `kind` a component may have."""
 
 
