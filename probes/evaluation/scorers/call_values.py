@@ -160,7 +160,9 @@ def _type_named(rule: Schema) -> str:
 
 def _kind(value: Any) -> str:
     name = type(value).__name__
-    return _NAMES[{"bool": "boolean", "int": "integer", "str": "string", "list": "array", "NoneType": "null"}.get(name, name)]
+    return _NAMES[
+        {"bool": "boolean", "int": "integer", "str": "string", "list": "array", "NoneType": "null"}.get(name, name)
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -17,13 +17,12 @@ from pydantic import model_validator
 
 from probes.evaluation.scorers.component import MAX_SCORED_CHARACTERS, Component, TextComponent
 from probes.evaluation.scorers.diff_apply import apply_diff, path_problem
-from probes.evaluation.scorers.exchange import Exchange, Mark
+from probes.evaluation.scorers.exchange import Exchange, Mark, one_line
 from probes.evaluation.scorers.form import Form
 
 if TYPE_CHECKING:
     from unidiff.patch import PatchedFile
 
-_MAX_CAUSE = 200
 _FENCE = re.compile(r"^```[ \t]*([\w-]*)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -44,7 +43,7 @@ class DiffParses(TextComponent):
     def mark(self, exchange: Exchange) -> Mark:
         """Return 0 or 1, with what is wrong."""
         problem = diff_problem(diff_in(exchange.text[:MAX_SCORED_CHARACTERS]))
-        return Mark(float(not problem), _one_line(problem))
+        return Mark(float(not problem), one_line(problem))
 
 
 class DiffApplies(Component):
@@ -88,7 +87,7 @@ class DiffApplies(Component):
         except TimeoutError as error:
             return Mark(None, str(error))
         problem = applied.problem or self._difference(applied.files)
-        return Mark(float(not problem), _one_line(problem))
+        return Mark(float(not problem), one_line(problem))
 
     def _difference(self, after: dict[str, str]) -> str:
         if self.expected is None:
@@ -150,8 +149,3 @@ def _way(text: str) -> str:
     if diff_problem(diff_in(text)):
         return ""
     return "a fenced diff" if _FENCE.search(text) else "a bare diff"
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.encode(errors="replace").decode().split())
-    return line if len(line) <= _MAX_CAUSE else line[: _MAX_CAUSE - 1] + "…"

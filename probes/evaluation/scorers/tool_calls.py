@@ -15,13 +15,12 @@ from probes.evaluation.scorers.call_match import WantedCall, match_calls, read_s
 from probes.evaluation.scorers.call_text import FORM_NAMES, Reading, TextForm, read_calls
 from probes.evaluation.scorers.call_values import want, want_any
 from probes.evaluation.scorers.component import MAX_SCORED_CHARACTERS, Component
-from probes.evaluation.scorers.exchange import Exchange, Mark, ToolCall
+from probes.evaluation.scorers.exchange import Exchange, Mark, ToolCall, one_line
 from probes.evaluation.scorers.form import Form
 from probes.frozen import Frozen
 
 INFRASTRUCTURE = "infrastructure: "
 """Begins the cause of an answer that is unscored because of how it was served."""
-_MAX_CAUSE = 200
 
 
 class ExpectedCall(Frozen):
@@ -98,16 +97,16 @@ class ToolCalls(Component):
             return Mark(None, cause)
         use_text = self.form == "text" or (self.form == "either" and not exchange.tool_calls)
         if use_text and reading.problem:
-            return Mark(0.0, _one_line(_with_cut(reading.problem, exchange)))
+            return Mark(0.0, one_line(_with_cut(reading.problem, exchange)))
         if use_text and reading.calls and self.text_forms and reading.form not in self.text_forms:
             asked = " or ".join(FORM_NAMES[form] for form in self.text_forms)
             return Mark(0.0, f"calls are written as {FORM_NAMES[reading.form or 'json']}, {asked} is asked")
         calls = reading.calls if use_text else exchange.tool_calls
         if not calls and (self.expected or not exchange.text.strip()):
-            return Mark(0.0, _one_line(self._no_call(exchange, reading)))
+            return Mark(0.0, one_line(self._no_call(exchange, reading)))
         matching = match_calls([one.wanted for one in self.expected], calls, schemas, self.exact_text, self.in_order)
         value = matching.share if self.partial else float(not matching.reason)
-        return Mark(value, _one_line(matching.reason))
+        return Mark(value, one_line(matching.reason))
 
     def _served_otherwise(self, structured: tuple[ToolCall, ...], reading: Reading) -> str:
         """Return the cause when all calls came in the form that is not scored."""
@@ -152,8 +151,3 @@ def _unlisted(value: object, place: str) -> str | None:
 
 def _with_cut(reason: str, exchange: Exchange) -> str:
     return f"cut at `max_new_tokens`: {reason}" if exchange.stop_reason == "length" else reason
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _MAX_CAUSE else line[: _MAX_CAUSE - 1] + "…"
