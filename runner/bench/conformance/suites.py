@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from runner.bench.conformance.bfcl import bfcl_rows
+from runner.bench.conformance.diffs import diff_rows
 from runner.bench.conformance.json_suite import json_rows
 from runner.bench.conformance.row import Row
 
@@ -12,4 +14,6 @@ Suite = Callable[[Path], list[Row]]
 
 SUITES: Mapping[str, Suite] = {
     "json": json_rows,
+    "bfcl": bfcl_rows,
+    "diffs": diff_rows,
 }

@@ -96,7 +96,11 @@ def test_python_values_are_literals_as_json_has_them_and_nothing_is_run() -> Non
     assert read_calls(text).calls == (ToolCall(name="f", arguments=arguments),)
     for value in ("g()", "open('x')", "b'x'", "1j", "{1, 2}", "{1: 2}", "x", "..."):
         reading = read_calls(f"[f(a={value})]")
-        assert (reading.form, reading.calls, reading.problem) == ("python", (), "Python syntax: `a` of `f` is no literal")
+        assert (reading.form, reading.calls, reading.problem) == (
+            "python",
+            (),
+            "Python syntax: `a` of `f` is no literal",
+        )
     assert read_calls("[f(**{'a': 1})]").problem == "Python syntax: `f` is called with `**`"
     assert read_calls("[f(5)]").calls == (ToolCall(name="f", arguments={"argument 1": 5}),)
 
@@ -118,8 +122,31 @@ def test_a_stray_backslash_is_no_warning() -> None:
 
 
 PIECES = st.sampled_from(
-    ["<tool_call>", "</tool_call>", "<tools>", "<function=f>", "```json\n", "```", "<|python_tag|>", JSON, "[", "]"]
-    + ["f(a=1)", ", ", "{", "}", "\n", '"', '{"name": "f"', '"arguments": {', "\\", "\x00", "0_0 is 0", "(", ")"]
+    (
+        "<tool_call>",
+        "</tool_call>",
+        "<tools>",
+        "<function=f>",
+        "```json\n",
+        "```",
+        "<|python_tag|>",
+        JSON,
+        "[",
+        "]",
+        "f(a=1)",
+        ", ",
+        "{",
+        "}",
+        "\n",
+        '"',
+        '{"name": "f"',
+        '"arguments": {',
+        "\\",
+        "\x00",
+        "0_0 is 0",
+        "(",
+        ")",
+    )
 )
 
 

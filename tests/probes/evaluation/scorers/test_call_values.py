@@ -80,7 +80,9 @@ def test_text_is_compared_without_case_and_punctuation_but_numbers_keep_their_si
 def test_text_of_an_enum_must_be_as_the_tool_knows_it() -> None:
     rule = {"type": "string", "enum": ["Bronze", "Wood"]}
     assert problem("bronze", "Bronze", rule) == "`x` is 'bronze', expected 'Bronze'"
-    assert object_problem({"x": "bronze"}, {"x": want_any(["Bronze", "bronze"])}, {"properties": {"x": rule}}, False) == ""
+    assert (
+        object_problem({"x": "bronze"}, {"x": want_any(["Bronze", "bronze"])}, {"properties": {"x": rule}}, False) == ""
+    )
 
 
 def test_one_of_the_accepted_values_is_enough_also_inside_objects() -> None:
