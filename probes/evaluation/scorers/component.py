@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from probes.evaluation.scorers.exchange import Exchange, Mark
-from probes.evaluation.scorers.form import Form
+from probes.evaluation.scorers.answer_form import AnswerForm
 from probes.frozen import Frozen
 
 MAX_SCORED_CHARACTERS = 20_000
@@ -31,7 +31,7 @@ class Component(Frozen):
         return False
 
     @property
-    def expects(self) -> Form | None:
+    def expects(self) -> AnswerForm | None:
         """The form of answer it reads, where training rows can be held against it."""
         return None
 

@@ -18,7 +18,7 @@ from pydantic import model_validator
 from probes.evaluation.scorers.component import MAX_SCORED_CHARACTERS, Component, TextComponent
 from probes.evaluation.scorers.diff_apply import apply_diff, path_problem
 from probes.evaluation.scorers.exchange import Exchange, Mark, one_line
-from probes.evaluation.scorers.form import Form
+from probes.evaluation.scorers.answer_form import AnswerForm
 
 if TYPE_CHECKING:
     from unidiff.patch import PatchedFile
@@ -32,9 +32,9 @@ class DiffParses(TextComponent):
     kind: Literal["diff_parses"]
 
     @property
-    def expects(self) -> Form | None:
+    def expects(self) -> AnswerForm | None:
         """A diff."""
-        return Form("a unified diff", (), _way)
+        return AnswerForm("a unified diff", (), _way)
 
     def value(self, answer: str) -> float:
         """Return 0 or 1."""
@@ -72,9 +72,9 @@ class DiffApplies(Component):
         return True
 
     @property
-    def expects(self) -> Form | None:
+    def expects(self) -> AnswerForm | None:
         """A diff."""
-        return Form("a unified diff", (), _way)
+        return AnswerForm("a unified diff", (), _way)
 
     def mark(self, exchange: Exchange) -> Mark:
         """Return 0 or 1, or no value where git is missing or hangs."""

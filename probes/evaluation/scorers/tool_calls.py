@@ -16,7 +16,7 @@ from probes.evaluation.scorers.call_text import FORM_NAMES, Reading, TextForm, r
 from probes.evaluation.scorers.call_values import want, want_any
 from probes.evaluation.scorers.component import MAX_SCORED_CHARACTERS, Component
 from probes.evaluation.scorers.exchange import Exchange, Mark, ToolCall, one_line
-from probes.evaluation.scorers.form import Form
+from probes.evaluation.scorers.answer_form import AnswerForm
 from probes.frozen import Frozen
 
 INFRASTRUCTURE = "infrastructure: "
@@ -82,12 +82,12 @@ class ToolCalls(Component):
         return frozenset(call.name for call in self.expected) | read_schemas(self.tools).keys()
 
     @property
-    def expects(self) -> Form | None:
+    def expects(self) -> AnswerForm | None:
         """The ways of writing calls that training should show; none where no call is expected."""
         if not self.expected:
             return None
         cure = "set `text_forms` to what training shows, where the server can parse that"
-        return Form("a tool call", tuple(FORM_NAMES[form] for form in self.text_forms), _way, cure)
+        return AnswerForm("a tool call", tuple(FORM_NAMES[form] for form in self.text_forms), _way, cure)
 
     def mark(self, exchange: Exchange) -> Mark:
         """Return 0 … 1, or no value where the calls came in the form that is not scored."""

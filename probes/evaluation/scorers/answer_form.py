@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 
-class Form(NamedTuple):
+class AnswerForm(NamedTuple):
     """A form of answer that a component scores; equal for all components that look for the same."""
 
     what: str
