@@ -41,7 +41,7 @@ def _warning(form: AnswerForm, asking: int, items: int, shown: Counter[str], row
     scored = f"{asking} of {items} items score {asked}"
     cure = "rewrite the training answers, or " + (form.cure or "score the form they have")
     if not ways:
-        return f"{scored}, 0 of {rows} training answers hold one: add such rows to `[data] train`, or drop those items"
+        return f"{scored}, 0 of {rows} training answers show it: add such rows to `[data] train`, or drop those items"
     if right > wrong:
         return ""
     others = ", ".join(f"{count} as {way}" for way, count in ways.items() if form.accepted and way not in form.accepted)

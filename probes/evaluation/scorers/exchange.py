@@ -49,10 +49,6 @@ class Exchange(NamedTuple):
     aids: Aids | None = None
 
 
-MAX_CAUSE_CHARACTERS = 200
-"""A cause is one line of at most this length."""
-
-
 class Mark(NamedTuple):
     """What one component says of one answer."""
 
@@ -60,12 +56,6 @@ class Mark(NamedTuple):
     """0 … 1, None when unscored."""
     cause: str = ""
     """Why it is unscored, or why it is less than 1 where the scorer can tell: one line, with an excerpt at most."""
-
-
-def one_line(text: str) -> str:
-    """Return `text` as a cause can hold it: in one line, without half surrogates, cut where it is too long."""
-    line = " ".join(text.encode(errors="replace").decode().split())
-    return line if len(line) <= MAX_CAUSE_CHARACTERS else line[: MAX_CAUSE_CHARACTERS - 1] + "…"
 
 
 class Scored(NamedTuple):

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from probes.data.conversation import Message
 from probes.data.rows import Row
 from probes.evaluation.expectations import form_warnings
@@ -34,7 +36,7 @@ def items(*components: dict[str, Any]) -> list[Item]:
 def test_calls_that_training_never_shows_are_named_with_numbers_and_cure() -> None:
     (warning,) = form_warnings(rows("warm", "cold"), items(CALLS, CALLS, {"kind": "opening", "any": ["x"]}))
     assert warning == (
-        "2 of 3 items score a tool call, 0 of 2 training answers hold one: "
+        "2 of 3 items score a tool call, 0 of 2 training answers show it: "
         "add such rows to `[data] train`, or drop those items"
     )
 
@@ -60,10 +62,40 @@ def test_what_training_shows_mostly_as_asked_is_no_warning() -> None:
 def test_diffs_are_held_against_training_too_and_kinds_without_a_form_are_not() -> None:
     asked = items({"kind": "diff_parses"}, {"kind": "diff_applies", "files": {"x": "a\n"}}, {"kind": "contractions"})
     (warning,) = form_warnings(rows("change a to b"), asked)
-    assert warning.startswith("2 of 3 items score a unified diff, 0 of 1 training answers hold one")
+    assert warning.startswith("2 of 3 items score a unified diff, 0 of 1 training answers show it")
     assert form_warnings(rows(f"So:\n```diff\n{DIFF}```\n"), asked) == ()
 
 
 def test_nothing_asked_or_nothing_trained_is_nothing_to_say() -> None:
     assert form_warnings(rows("warm"), items({"kind": "contractions"}, {"kind": "tool_calls", "expected": []})) == ()
     assert form_warnings([], items(CALLS)) == ()
+
+
+PYTHON, FENCED = "import os\nprint(os.name)\n", "So:\n```python\nx = 1\n```\n"
+OBJECT = '{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("component", "shown", "not_shown"),
+    [
+        ({"kind": "json"}, OBJECT, f"```json\n{OBJECT}\n```"),
+        ({"kind": "json"}, "[1]", "1"),
+        ({"kind": "json", "where": "block"}, f"```json\n{OBJECT}\n```", OBJECT),
+        ({"kind": "json", "where": "either"}, OBJECT, "{a: 1}"),
+        ({"kind": "format", "shape": "json"}, OBJECT, f"```\n{OBJECT}\n```"),
+        ({"kind": "format", "shape": "code"}, FENCED, PYTHON),
+        ({"kind": "python_syntax"}, PYTHON, "hello"),
+        ({"kind": "python_syntax"}, FENCED, "```bash\nls\n```"),
+        ({"kind": "python_syntax", "where": "block"}, FENCED, PYTHON),
+        ({"kind": "python_syntax", "where": "answer"}, PYTHON, FENCED),
+        ({"kind": "syntax", "language": "typescript"}, "const a: number = 1;", "So it goes (as they say)."),
+        ({"kind": "syntax", "language": "bash", "where": "block"}, "```sh\nls\n```", "ls"),
+    ],
+)
+def test_json_and_code_are_held_against_training(component: dict[str, Any], shown: str, not_shown: str) -> None:
+    assert form_warnings(rows(shown), items(component)) == ()
+    assert len(form_warnings(rows(not_shown), items(component))) == 1
+
+
+def test_bare_bash_cannot_be_told_from_prose_and_is_not_asked_for() -> None:
+    assert form_warnings(rows("hello there"), items({"kind": "syntax", "language": "bash"})) == ()

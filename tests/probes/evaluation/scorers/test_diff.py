@@ -49,7 +49,6 @@ def test_a_diff_is_found_in_a_fence_or_is_the_whole_answer() -> None:
     ("answer", "cause"),
     [
         ("Change two to 2.", "not a diff: it names no file"),
-        ("", "not a diff: it names no file"),
         ("diff --git a/x b/x", "not a diff: it changes nothing"),
         ("--- a/x\n+++ b/x\n", "not a diff: it changes nothing"),
         (DIFF.removesuffix(" four\n"), "not a valid diff: Hunk is shorter than expected"),

@@ -90,6 +90,14 @@ def test_only_the_asked_way_of_writing_counts() -> None:
     assert (other.value, other.cause) == (0.0, "calls are written as `<tools>`, `<tool_call>` is asked")
 
 
+def test_a_server_that_parses_one_way_of_writing_is_not_blamed_for_another() -> None:
+    asked = component(form="structured", text_forms=["tool_call"])
+    assert str(asked.mark(Exchange(written(ROME))).cause).startswith(INFRASTRUCTURE)
+    other = asked.mark(Exchange(written(ROME, tag="tools")))
+    assert (other.value, other.cause) == (0.0, "calls are written as `<tools>`, `<tool_call>` is asked")
+    assert asked.mark(Exchange(written(OSLO, tag="tools"), tool_calls=(ROME,))).value == 1.0
+
+
 def test_an_extra_call_is_wrong_and_some_right_ones_are_worth_their_share_when_asked() -> None:
     exchange = Exchange("", tool_calls=(ROME, OSLO))
     assert component().mark(exchange).value == 0.0
@@ -103,7 +111,7 @@ def test_without_expected_calls_words_are_right_and_a_call_is_wrong() -> None:
     none = component(expected=[])
     assert none.mark(Exchange("I cannot look that up.")).value == 1.0
     assert none.mark(Exchange("")).value == 0.0
-    assert none.mark(Exchange("", tool_calls=(ROME,))).cause.startswith("1 calls where 0 are expected")
+    assert none.mark(Exchange("", tool_calls=(ROME,))).cause.startswith("1 call where 0 are expected: ")
     assert none.mark(Exchange(written(ROME))).value == 0.0
     assert none.expects is None
 
