@@ -7,6 +7,8 @@ from pathlib import Path
 
 from runner.bench.conformance.bfcl import bfcl_rows
 from runner.bench.conformance.diffs import diff_rows
+from runner.bench.conformance.hostile import hostile_rows
+from runner.bench.conformance.humaneval import humaneval_rows
 from runner.bench.conformance.json_suite import json_rows
 from runner.bench.conformance.row import Row
 
@@ -14,6 +16,8 @@ Suite = Callable[[Path], list[Row]]
 
 SUITES: Mapping[str, Suite] = {
     "json": json_rows,
+    "humaneval": humaneval_rows,
+    "hostile": hostile_rows,
     "bfcl": bfcl_rows,
     "diffs": diff_rows,
 }
