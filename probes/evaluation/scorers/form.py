@@ -8,11 +8,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from probes.evaluation.scorers.answer_form import AnswerForm
 from probes.evaluation.scorers.component import AnswerComponent, Component
 from probes.evaluation.scorers.excerpt import excerpt
 from probes.evaluation.scorers.exchange import Exchange, Mark
 from probes.evaluation.scorers.fences import fenced_blocks
-from probes.evaluation.scorers.json_text import parse_strict
+from probes.evaluation.scorers.json_text import json_way, parse_strict
 
 _LEFTOVERS = re.compile(
     r"<[|｜][^\s<>|｜]{1,40}[|｜]>"  # ChatML, Llama 3, Phi, DeepSeek
@@ -68,6 +69,13 @@ class Format(AnswerComponent):
     min_items: Count | None = None
     """List items, wherever they stand."""
     max_items: Count | None = None
+
+    @property
+    def expects(self) -> AnswerForm | None:
+        """JSON or a fenced block where the answer must be nothing else."""
+        if self.shape == "json":
+            return AnswerForm("JSON", ("bare JSON",), json_way)
+        return AnswerForm("code in a fence", (), _fence_way) if self.shape == "code" else None
 
     @model_validator(mode="after")
     def _has_limits(self) -> Self:
@@ -129,3 +137,7 @@ def _sentences(answer: str) -> int:
     ends = list(_SENTENCE_END.finditer(answer))
     rest = answer[ends[-1].end() :] if ends else answer
     return len(ends) + bool(re.search(r"\w", rest))
+
+
+def _fence_way(text: str) -> str:
+    return "a fenced block" if fenced_blocks(text) else ""

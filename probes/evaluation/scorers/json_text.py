@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn, cast
 
 from pydantic import ConfigDict, Field, field_validator
 
+from probes.evaluation.scorers.answer_form import AnswerForm
 from probes.evaluation.scorers.component import AnswerComponent
 from probes.evaluation.scorers.excerpt import CAUSE_CHARACTERS, excerpt
 from probes.evaluation.scorers.exchange import Mark
@@ -37,6 +38,12 @@ class Json(AnswerComponent):
     """Draft 2020-12 unless its `$schema` says otherwise; references stay within it, nothing is ever fetched."""
     unique_keys: bool = False
     """Refuse an object with two equal keys, which RFC 8259 permits."""
+
+    @property
+    def expects(self) -> AnswerForm:
+        """JSON, where the answer should hold it."""
+        ways = {"answer": ("bare JSON",), "block": ("fenced JSON",), "either": ()}
+        return AnswerForm("JSON", ways[self.where], json_way)
 
     @field_validator("json_schema")
     @classmethod
@@ -130,3 +137,15 @@ def _check_text(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError("holds half a surrogate pair (\\ud800 to \\udfff)") from None
+
+
+def json_way(text: str) -> str:
+    """Return how a text shows a JSON object or list: `bare JSON`, `fenced JSON` or not at all."""
+    block = extract(text, "block", ("json", "jsonc", "json5"))
+    for way, part in (("bare JSON", text), ("fenced JSON", block or "")):
+        try:
+            if isinstance(parse_strict(part), dict | list):
+                return way
+        except ValueError:
+            continue
+    return ""

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from probes.evaluation.scorers.character import CharacterBreak
+from probes.evaluation.scorers.diff import DiffApplies, DiffParses
 from probes.evaluation.scorers.exchange import Exchange, Mark, Scored
 from probes.evaluation.scorers.form import CleanStop, Format
 from probes.evaluation.scorers.json_text import Json
@@ -15,6 +16,7 @@ from probes.evaluation.scorers.python_tests import PythonTests
 from probes.evaluation.scorers.repetition import Repetition
 from probes.evaluation.scorers.secrets import Secrets
 from probes.evaluation.scorers.syntax import PythonSyntax, Syntax
+from probes.evaluation.scorers.tool_calls import ToolCalls
 from probes.evaluation.scorers.words import Contractions, Forbidden, Keywords, Opening, Regex
 from probes.frozen import Frozen
 
@@ -34,7 +36,10 @@ AnyComponent = Annotated[
     | Format
     | Repetition
     | Secrets
-    | CharacterBreak,
+    | CharacterBreak
+    | ToolCalls
+    | DiffParses
+    | DiffApplies,
     Field(discriminator="kind"),
 ]
 KINDS = (
@@ -54,6 +59,9 @@ KINDS = (
     "repetition",
     "secrets",
     "character_break",
+    "tool_calls",
+    "diff_parses",
+    "diff_applies",
 )
 """Every `kind` a component may have."""
 

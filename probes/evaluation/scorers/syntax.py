@@ -6,16 +6,18 @@ Bash, tree-sitter takes a stray `fi`, `done` or `}` for a command; all three gra
 
 from __future__ import annotations
 
+import ast
 import re
 import warnings
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
+from probes.evaluation.scorers.answer_form import AnswerForm
 from probes.evaluation.scorers.component import AnswerComponent
 from probes.evaluation.scorers.excerpt import excerpt
 from probes.evaluation.scorers.exchange import Mark
-from probes.evaluation.scorers.fences import Where, extract
+from probes.evaluation.scorers.fences import Where, extract, fenced_blocks
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node
@@ -37,6 +39,11 @@ class PythonSyntax(AnswerComponent):
     kind: Literal["python_syntax"]
     where: Where = "either"
 
+    @property
+    def expects(self) -> AnswerForm | None:
+        """Python, where the answer should hold it."""
+        return code_form("python", self.where)
+
     def look(self, answer: str) -> Mark:
         """Return 0 or 1, with the compiler's first complaint."""
         code = extract(answer, self.where, _LABELS["python"])
@@ -52,6 +59,11 @@ class Syntax(AnswerComponent):
     kind: Literal["syntax"]
     language: Literal["typescript", "tsx", "bash"]
     where: Where = "either"
+
+    @property
+    def expects(self) -> AnswerForm | None:
+        """Code in the language, where the answer should hold it."""
+        return code_form(self.language, self.where)
 
     def look(self, answer: str) -> Mark:
         """Return 0 or 1, with the place of the first error."""
@@ -121,3 +133,43 @@ def _first_fault(node: Node) -> Node:
             break
         node = child
     return node
+
+
+def python_statements(code: str) -> list[ast.stmt]:
+    """Return the statements of Python code, never run; none when it cannot be compiled."""
+    if python_complaint(code):
+        return []
+    try:
+        with _COMPILER:
+            _quieten()
+            return ast.parse(code, _FILE).body
+    except (RecursionError, MemoryError):
+        return []
+
+
+def code_way(text: str, language: str) -> str:
+    """Return how a text shows code: fenced when it names the language or nothing else, bare when it reads as code.
+
+    Bare Bash cannot be told from prose, and is never found; a single word is no code either.
+    """
+    labels = (*_LABELS[language], "")
+    if any(block.language in labels and block.text.strip() for block in fenced_blocks(text)):
+        return _FENCED
+    if language == "bash" or not _CODE_SIGNS.search(text):
+        return ""
+    complaint = python_complaint(text) if language == "python" else tree_complaint(text, language)
+    return "" if complaint else _BARE
+
+
+def code_form(language: str, where: Where) -> AnswerForm | None:
+    """Return what a component that scores code looks for; None where it could not be told from prose."""
+    if language == "bash" and where != "block":
+        return None
+    ways = {"answer": (_BARE,), "block": (_FENCED,), "either": ()}
+    return AnswerForm(_NAMES[language], ways[where], _WAYS[language])
+
+
+_FENCED, _BARE = "a fenced block", "bare code"
+_CODE_SIGNS = re.compile(r"[=;{(]|^import |^from ", re.MULTILINE)
+_NAMES = {"python": "Python", "typescript": "TypeScript", "tsx": "TSX", "bash": "Bash"}
+_WAYS = {language: partial(code_way, language=language) for language in _NAMES}

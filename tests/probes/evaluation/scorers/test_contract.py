@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandboxes import SandboxAids
 
-from probes.evaluation.scorers.exchange import Exchange, Mark
+from probes.evaluation.scorers.exchange import Exchange, Mark, ToolCall
 from probes.evaluation.scorers.scorer import KINDS, AnyComponent, Scorer
 from probes.sandbox.sandbox import Sandbox
 
@@ -22,6 +22,7 @@ class Example(NamedTuple):
 
 
 CODE_AIDS = SandboxAids(Sandbox(allow_unisolated=True))
+DIFF = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
 EXAMPLES: dict[str, Example] = {
     "keywords": Example({"all": ["lamp"]}, Exchange("the lamp"), Exchange("the quay")),
     "regex": Example({"pattern": r"\d{4}"}, Exchange("in 1843"), Exchange("long ago")),
@@ -43,6 +44,15 @@ EXAMPLES: dict[str, Example] = {
     "repetition": Example({}, Exchange("a lamp on the quay at night"), Exchange("no, no, no, no, no, no, no, no")),
     "secrets": Example({}, Exchange("keep it safe"), Exchange("-----BEGIN RSA PRIVATE KEY-----")),
     "character_break": Example({}, Exchange("I keep the lamp."), Exchange("As an AI, I keep no lamp.")),
+    "tool_calls": Example(
+        {"expected": [{"name": "weather", "accepted": {"city": ["Rome", "Roma"]}}]},
+        Exchange("", tool_calls=(ToolCall(name="weather", arguments={"city": "Roma"}),)),
+        Exchange("It is warm in Rome."),
+    ),
+    "diff_parses": Example({}, Exchange(DIFF), Exchange("Change a to b.")),
+    "diff_applies": Example(
+        {"files": {"x": "a\n"}, "expected": {"x": "b\n"}}, Exchange(DIFF), Exchange(DIFF.replace("+b", "+c"))
+    ),
 }
 
 
@@ -79,7 +89,7 @@ def test_a_component_survives_its_own_json(kind: str) -> None:
     assert Scorer.model_validate(json.loads(scorer.model_dump_json(exclude_none=True))) == scorer
 
 
-CHEAP = tuple(kind for kind in KINDS if kind not in ("python_tests", "judge"))
+CHEAP = tuple(kind for kind in KINDS if kind not in ("python_tests", "judge", "diff_applies"))
 """Kinds that start no process and ask nobody."""
 
 
