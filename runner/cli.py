@@ -218,15 +218,16 @@ def probe(
     from runner.overrides import load_session
     from runner.single_probe import probe_json, run_probe
 
-    outcome = run_probe(load_session(session, settings or ()), seed, split, out, _around(context))
-    if outcome is None:
+    probe = run_probe(load_session(session, settings or ()), seed, split, out, _around(context))
+    if probe is None:
         raise typer.Exit(INTERRUPTED)
+    outcome = probe.outcome
     if as_json:
-        _print_json(probe_json(outcome, seed))
+        _print_json(probe_json(probe))
     elif outcome.status is ProbeStatus.COMPLETED:
         from runner.tables import scores_view, show_view
 
-        show_view(scores_view(outcome))
+        show_view(scores_view(outcome, probe.request.weights))
     if outcome.status is not ProbeStatus.COMPLETED:
         _say(f"the probe {outcome.status}: {outcome.message}\n{outcome.log_tail}".rstrip())
         raise typer.Exit(UNEXPECTED)

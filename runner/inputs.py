@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from probes.aggregation import category_weights
 from probes.base_model import model_digest, resolve_base_model
 from probes.errors import ConfigError, DataError
 from probes.evaluation.scorers.scorer import Scorer
@@ -43,6 +44,8 @@ class SessionInputs:
     """Composition of the training rows: tag → value → rows."""
     warnings: tuple[str, ...]
     """What a reader of the report should know."""
+    weights: dict[str, float] | None = None
+    """Category → its share of `overall`, the same for search and confirmation; None: all count the same."""
 
     @property
     def digests(self) -> dict[str, str]:
@@ -106,6 +109,7 @@ def resolve_inputs(config: SessionConfig, suite_folder: Path, cache_root: Path, 
         held_out=_write_items(suite_folder / HELD_OUT_FILE, held_out, files),
         search_items=search_items,
         held_out_items=held_out_items,
+        weights=_weights(config, search_items, held_out_items),
         suite_files=files.suite,
         tags=composition(rows),
         warnings=(
@@ -160,6 +164,23 @@ def _read_items(files: _Files, seed: int) -> tuple[tuple[Item, ...], tuple[Item,
             f"`suite.held_out` has no items ({', '.join(files.held_out) or 'no file'}); name files with items"
         )
     return search, held_out
+
+
+def _weights(config: SessionConfig, search: Mapping[str, int], held_out: Mapping[str, int]) -> dict[str, float] | None:
+    """Return the night's weights, by the items of both sides: search and confirmation raise one quantity.
+
+    Raises:
+        ConfigError: the weights do not fit the suite's categories, or give weight to one without items on one side.
+    """
+    weights = category_weights(config.suite.aggregation, Counter(search) + Counter(held_out))
+    for name, weight in (weights or {}).items():
+        for side, counts in (("search", search), ("held-out", held_out)):
+            if weight > 0 and not counts.get(name):
+                raise ConfigError(
+                    f"category `{name}` has a weight of {weight:.3g} in the overall (`suite.aggregation`) and no "
+                    f"{side} items, so there would be no overall; add items of it, or give it the weight 0"
+                )
+    return weights
 
 
 def _one_sided(search: Mapping[str, int], held_out: Mapping[str, int], files: _Files) -> list[str]:

@@ -53,6 +53,7 @@ def plan_night(config: SessionConfig, inputs: SessionInputs, session: str, targe
         search_items=inputs.search_items,
         held_out_items=inputs.held_out_items,
         samples=config.suite.samples,
+        weights=inputs.weights,
         early_stop=config.probe.early_stop,
     )
 
@@ -132,6 +133,7 @@ class RequestMaker:
             suite=self._inputs.search if split == "search" else self._inputs.held_out,
             samples=samples,
             generation=self._config.suite.generation,
+            weights=self._inputs.weights,
             versions=self._versions,
             folder="-",
             deadline_s=self._config.probe.deadline_s,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from probes.outcome import ProbeOutcome
+from probes.aggregation import Weights, aggregation_in_words
+from probes.outcome import ItemScores, ProbeOutcome
 from probes.statistics.verdicts import PowerTable
 from runner.check import Check
 from runner.config import SessionConfig
@@ -96,21 +99,29 @@ def plan_view(config: SessionConfig, workers: int, probe_s: float | None) -> Vie
     return [table, "", " ".join(words), ""]
 
 
-def scores_view(outcome: ProbeOutcome) -> View:
-    """Return a probe's scores per category."""
-    table = _table(("category", "items", "score"))
-    counts: dict[str, int] = {}
-    for item in outcome.items:
-        counts[item.category] = counts.get(item.category, 0) + 1
-    for category, mean in outcome.category_means().items():
-        table.add_row(category, str(counts[category]), show(mean, "score"))
+def scores_view(outcome: ProbeOutcome, weights: Weights | None = None) -> View:
+    """Return a probe's scores per category, and beside them how many answers came at all: that is no score."""
+    table = _table(("category", "items", "answered", "score"))
+    means = outcome.category_means()
+    for category, mean in means.items():
+        items = [item for item in outcome.items if item.category == category]
+        table.add_row(category, str(len(items)), answered_in_words(items), show(mean, "score"))
     table.add_section()
-    table.add_row("overall", str(len(outcome.items)), show(outcome.overall(), "score"))
-    words = f"{outcome.critical_failures()} critical failures, {show(outcome.seconds, 'duration')}"
+    overall = show(outcome.overall(weights), "score")
+    table.add_row("overall", str(len(outcome.items)), answered_in_words(outcome.items), overall)
+    words = f"overall: {aggregation_in_words(weights)}; " if weights is not None else ""
+    words += f"{outcome.critical_failures()} critical failures, {show(outcome.seconds, 'duration')}"
     if outcome.training is not None:
         loss, margin = outcome.training.final_loss, outcome.training.reward_margin
         words += f", final loss {_number(loss)}, reward margin {_number(margin)}"
     return [table, "", words]
+
+
+def answered_in_words(items: Iterable[ItemScores]) -> str:
+    """Return how many of the wanted answers came, `23/24`; a dash where the record does not say."""
+    items = tuple(items)
+    known = [item.answered for item in items if item.answered is not None]
+    return f"{sum(known)}/{sum(len(item.scores) for item in items)}" if len(known) == len(items) else MISSING
 
 
 def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:

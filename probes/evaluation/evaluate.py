@@ -62,9 +62,15 @@ def summarize(items: Sequence[Item], scores: Sequence[SampleScore]) -> tuple[Ite
             difficulty=item.difficulty,
             scores=tuple(score.score for score in by_item[item.id]),
             critical_failures=sum(bool(score.critical_failures) for score in by_item[item.id]),
+            answered=sum(score.answered for score in by_item[item.id]),
         )
         for item in items
     )
+
+
+def is_answered(response: Response) -> bool:
+    """Return whether there is anything to score: the backend did not fail, and text or a tool call came."""
+    return response.stop_reason != "error" and bool(response.text.strip() or response.tool_calls)
 
 
 def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
@@ -88,6 +94,7 @@ def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
         components=scored.components,
         critical_failures=scored.critical_failures,
         causes=scored.causes,
+        answered=is_answered(response),
     )
 
 
