@@ -39,7 +39,7 @@ def category_weights(aggregation: Aggregation, counts: Mapping[str, int]) -> dic
         return None
     if aggregation == "prompts":
         total = sum(counts.values())
-        return {name: count / total for name, count in sorted(counts.items())}
+        return _unless_equal({name: count / total for name, count in sorted(counts.items())})
     missing, unknown = sorted(counts.keys() - aggregation.keys()), sorted(aggregation.keys() - counts.keys())
     if missing or unknown:
         raise ConfigError(
@@ -48,7 +48,12 @@ def category_weights(aggregation: Aggregation, counts: Mapping[str, int]) -> dic
             + (f", not in the suite: {', '.join(unknown)}" if unknown else "")
             + "; correct the weights, or use `categories` or `prompts`"
         )
-    return dict(sorted(aggregation.items()))
+    return _unless_equal(dict(sorted(aggregation.items())))
+
+
+def _unless_equal(weights: dict[str, float]) -> dict[str, float] | None:
+    """Return None for equal weights: the same quantity has one form, so that it compares with itself."""
+    return None if max(weights.values()) - min(weights.values()) <= TOLERANCE else weights
 
 
 def check_weights(weights: Weights) -> None:

@@ -78,12 +78,12 @@ def test_prompt_weights_are_the_mean_over_prompts() -> None:
     assert overall_of(means, weights) == pytest.approx(23 / 6)
 
 
-def test_equal_declared_weights_are_the_mean_of_categories() -> None:
-    counts = {"a": 3, "b": 30}
-    declared = category_weights({"b": 0.5, "a": 0.5}, counts)
-    assert declared == {"a": 0.5, "b": 0.5}
+def test_equal_weights_have_one_form_however_they_came_about() -> None:
+    assert category_weights({"b": 0.5, "a": 0.5}, {"a": 3, "b": 30}) is None
+    assert category_weights("prompts", {"a": 7, "b": 7, "c": 7}) is None
+    assert category_weights({"b": 0.75, "a": 0.25}, {"a": 1, "b": 1}) == {"a": 0.25, "b": 0.75}
     means = {"a": 2.0, "b": 9.0}
-    assert overall_of(means, declared) == overall_of(means, None) == 5.5
+    assert overall_of(means, {"a": 0.5, "b": 0.5}) == overall_of(means) == 5.5
 
 
 def test_an_unscored_category_leaves_no_overall_unless_its_weight_is_zero() -> None:

@@ -97,5 +97,6 @@ def test_prompt_weights_count_both_sides_so_that_search_and_confirmation_raise_o
 
 def test_a_weight_on_a_category_that_one_side_lacks_is_refused_with_the_cure(tmp_path: Path) -> None:
     weights = "suite.aggregation={ground_truth = 0.5, private_voice = 0.25, verified_response = 0.25}"
-    with pytest.raises(ConfigError, match=r"`private_voice` has a weight of 0.25 .* no held-out items.* or give it the"):
+    refusal = r"`private_voice` has a weight of 0\.25 .* no held-out items.* or give it the weight 0"
+    with pytest.raises(ConfigError, match=refusal):
         gather(tmp_path, "", held_out=("ground_truth-0",), settings=[weights])
