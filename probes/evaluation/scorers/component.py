@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from probes.evaluation.scorers.exchange import Exchange, Mark
+from probes.evaluation.scorers.form import Form
 from probes.frozen import Frozen
 
 MAX_SCORED_CHARACTERS = 20_000
@@ -28,6 +29,11 @@ class Component(Frozen):
     def is_costly(self) -> bool:
         """Whether a mark takes a process or a request: then several are made side by side."""
         return False
+
+    @property
+    def expects(self) -> Form | None:
+        """The form of answer it reads, where training rows can be held against it."""
+        return None
 
     @abstractmethod
     def mark(self, exchange: Exchange) -> Mark:

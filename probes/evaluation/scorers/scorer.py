@@ -6,12 +6,17 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from probes.evaluation.scorers.diff import DiffApplies, DiffParses
 from probes.evaluation.scorers.exchange import Exchange, Mark, Scored
+from probes.evaluation.scorers.tool_calls import ToolCalls
 from probes.evaluation.scorers.words import Contractions, Forbidden, Keywords, Opening, Regex
 from probes.frozen import Frozen
 
-AnyComponent = Annotated[Keywords | Regex | Forbidden | Opening | Contractions, Field(discriminator="kind")]
-KINDS = ("keywords", "regex", "forbidden", "opening", "contractions")
+AnyComponent = Annotated[
+    Keywords | Regex | Forbidden | Opening | Contractions | ToolCalls | DiffParses | DiffApplies,
+    Field(discriminator="kind"),
+]
+KINDS = ("keywords", "regex", "forbidden", "opening", "contractions", "tool_calls", "diff_parses", "diff_applies")
 """Every `kind` a component may have."""
 
 
@@ -61,7 +66,16 @@ class Scorer(Frozen):
         if len(known) < len(marks):
             return Scored(None, known, critical, _why_unscored(marks), causes)
         total = sum(part.weight * value for part, value in zip(self.components, known.values(), strict=True))
+        if total == 0 and not causes:
+            causes = {next(iter(marks)): _why_nothing(exchange)}
         return Scored(min(10.0, max(0.0, 10.0 * total)), known, critical, causes=causes)
+
+
+def _why_nothing(exchange: Exchange) -> str:
+    """Return the cause of a score of 0 that no component explains."""
+    if not exchange.text.strip() and not exchange.tool_calls:
+        return "the answer is empty"
+    return "the answer was cut at `max_new_tokens`" if exchange.stop_reason == "length" else "no rule is met"
 
 
 def _why_unscored(marks: dict[str, Mark]) -> str:
