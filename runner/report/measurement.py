@@ -83,7 +83,7 @@ def _who_answered(night: NightRecord) -> list[Block]:
             f"temperature {asked.temperature:g}, top-p {asked.top_p:g}, top-k {asked.top_k}, "
             f"at most {asked.max_new_tokens} tokens",
         ),
-        ("different adapters", show_count(len({own.adapter for own in known if own.adapter}), "digest")),
+        ("different adapters", show(len({own.adapter for own in known if own.adapter}), "count")),
     ]
     cells = tuple((Cell(name), Cell(value)) for name, value in rows)
     return [Table("Who answered", text_columns("What", "Value"), cells)]
