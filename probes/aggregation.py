@@ -93,6 +93,13 @@ def effective_categories(weights: Weights | None, count: int) -> float:
     return float(count) if weights is None else 1 / sum(weight**2 for weight in weights.values())
 
 
+def overall_variance(variances: Mapping[str, float], weights: Weights | None) -> float:
+    """Return the variance of the overall of independent categories with these variances."""
+    if weights is None:
+        return sum(variances.values()) / len(variances) ** 2
+    return sum(weights.get(name, 0.0) ** 2 * variance for name, variance in variances.items())
+
+
 def aggregation_in_words(weights: Weights | None) -> str:
     """Return how the overall is formed, for tables and messages."""
     if weights is None:

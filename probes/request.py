@@ -11,6 +11,7 @@ from probes.outcome import GenerationConfig
 from probes.recipe import Recipe
 from probes.statistics.early_stop import StopRule
 
+REQUEST_NAME = "request.json"
 Split = Literal["search", "held_out"]
 Control = Literal["base", "broken", "repeat"]
 """What a probe checks the instrument with: the base without training, a training broken on purpose, or a second
@@ -22,7 +23,7 @@ Purpose = Literal["smoke"] | Control
 
 
 class FileRef(Frozen):
-    """A file and the digest of what it held when the session started."""
+    """A file and the digest of what it held when the session started; of a suite, the digest of its items."""
 
     path: str
     digest: str

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from probes.errors import NightlabError
+from runner.suite_cli import suite_app
 
 if TYPE_CHECKING:
     from runner.session import NightEnd
@@ -40,6 +41,8 @@ app = typer.Typer(
 
     Ctrl-C once lets running probes finish, twice stops now; `nightlab resume` goes on after any interruption.""",
 )
+
+app.add_typer(suite_app)
 
 SessionFile = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="The session file.", show_default=False)]
 SessionDir = Annotated[

@@ -23,6 +23,7 @@ from tracking.summary import probe_counts
 View = list[RenderableType]
 """Tables and lines, from top to bottom."""
 NO_TERMINAL_WIDTH = 140
+_WORDS = ("role", "lane", "knob", "change", "range", "decision", "effect", "category", "difficulty")
 
 
 def show_view(view: View) -> None:
@@ -39,7 +40,7 @@ def show_view(view: View) -> None:
 
 def power_view(power: PowerTable) -> View:
     """Return the power table, what its columns mean, its sentence and where the noise comes from."""
-    table = _table(("category", "role", "items", "noise sd", "margin", "resolvable", "passes"))
+    table = plain_table(("category", "role", "items", "noise sd", "margin", "resolvable", "passes"))
     for row in power.categories:
         table.add_row(
             row.category,
@@ -61,7 +62,7 @@ def power_view(power: PowerTable) -> View:
 
 def check_view(check: Check) -> View:
     """Return what the check found: power, searched space, warnings, problems."""
-    space = _table(("lane", "knob", "range"))
+    space = plain_table(("lane", "knob", "range"))
     for lane, knobs in check.space.items():
         for knob, words in knobs.items():
             space.add_row(lane, knob, words)
@@ -84,7 +85,7 @@ def plan_view(config: SessionConfig, workers: int, probe_s: float | None) -> Vie
     """Return how the night would spend its budget, and how long it would take."""
     budget, referee = config.budget, config.referee
     search = budget.probes - referee.calibration_runs - budget.confirm_probes
-    table = _table(("phase", "probes at most", "time"))
+    table = plain_table(("phase", "probes at most", "time"))
     phases = (("calibrate", referee.calibration_runs), ("search", search), ("confirm", budget.confirm_probes))
     for name, probes in (*phases, ("all", budget.probes)):
         seconds = None if probe_s is None else probe_s * -(-probes // workers)
@@ -101,7 +102,7 @@ def plan_view(config: SessionConfig, workers: int, probe_s: float | None) -> Vie
 
 def scores_view(outcome: ProbeOutcome, weights: Weights | None = None) -> View:
     """Return a probe's scores per category, and beside them how many answers came at all: that is no score."""
-    table = _table(("category", "items", "answered", "score"))
+    table = plain_table(("category", "items", "answered", "score"))
     means = outcome.category_means()
     for category, mean in means.items():
         items = [item for item in outcome.items if item.category == category]
@@ -139,7 +140,7 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
         facts.append(f"search: {design_in_words(night)}; {night.designs[-1].reason}")
     view: View = list(facts)
     if night.candidates:
-        table = _table(("candidate", "lane", "change", "decision", "effect"))
+        table = plain_table(("candidate", "lane", "change", "decision", "effect"))
         for candidate in night.candidates.values():
             reading = night.reading(candidate.id)
             table.add_row(
@@ -158,9 +159,10 @@ def _number(value: float | None) -> str:
     return MISSING if value is None else f"{value:.3f}"
 
 
-def _table(columns: tuple[str, ...]) -> Table:
+def plain_table(columns: tuple[str, ...]) -> Table:
+    """Return an empty table with these columns; what is not known to be words is set as numbers."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(columns):
-        is_number = index > 0 and name not in ("role", "lane", "knob", "change", "range", "decision", "effect")
+        is_number = index > 0 and name not in _WORDS
         table.add_column(name, justify="right" if is_number else "left", no_wrap=name != "range", overflow="fold")
     return table

@@ -13,13 +13,13 @@ from probes.evaluation.backends.backend import Backend, Response
 from probes.evaluation.margins import reference_companions
 from probes.evaluation.scorers.exchange import Aids, Exchange
 from probes.evaluation.suite import Item
+from probes.evaluation.suites.results import SCORES_NAME
 from probes.frozen import digest_of
 from probes.outcome import ItemScores, SampleScore, TrainingSummary
 from probes.rendering import Rendering
 from probes.request import ProbeRequest
 
 RESPONSES_NAME = "responses.jsonl"
-SCORES_NAME = "scores.jsonl"
 
 
 class Evaluation(NamedTuple):

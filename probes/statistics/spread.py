@@ -12,7 +12,7 @@ from math import sqrt
 from statistics import fmean
 from typing import Literal
 
-from probes.aggregation import Weights, effective_categories
+from probes.aggregation import Weights, effective_categories, overall_variance
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from probes.statistics.verdicts import EarlierNoise, Noise, NoiseComponents
 
@@ -165,10 +165,7 @@ def _shared_sd(
     if components is not None and components.run.sd is not None and components.run_category.sd is not None:
         variance = components.run.sd**2
     elif OVERALL in known and effective_categories(weights, len(names)) > 1 and all(name in known for name in names):
-        if weights is None:
-            alone = sum(known[name] ** 2 for name in names) / len(names) ** 2
-        else:
-            alone = sum((weights.get(name, 0.0) * known[name]) ** 2 for name in names)
+        alone = overall_variance({name: known[name] ** 2 for name in names}, weights)
         variance = (known[OVERALL] ** 2 - alone) / (1 - 1 / effective_categories(weights, len(names)))
     else:
         variance = ASSUMED.run * scale**2
