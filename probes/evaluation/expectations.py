@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from probes.data.rows import Row
-from probes.evaluation.scorers.form import Form
+from probes.evaluation.scorers.answer_form import AnswerForm
 from probes.evaluation.suite import Item
 
 
@@ -28,11 +28,11 @@ def form_warnings(rows: Sequence[Row], items: Sequence[Item]) -> tuple[str, ...]
     return tuple(warning for warning in warnings if warning)
 
 
-def _forms(item: Item) -> list[Form]:
+def _forms(item: Item) -> list[AnswerForm]:
     return [part.expects for part in item.scorer.components if part.expects is not None]
 
 
-def _warning(form: Form, asking: int, items: int, shown: Counter[str], rows: int) -> str:
+def _warning(form: AnswerForm, asking: int, items: int, shown: Counter[str], rows: int) -> str:
     """Return the warning about one form; empty when most of what training shows is as the scorers ask."""
     ways = {way: count for way, count in shown.most_common() if way}
     right = sum(count for way, count in ways.items() if not form.accepted or way in form.accepted)
@@ -41,7 +41,7 @@ def _warning(form: Form, asking: int, items: int, shown: Counter[str], rows: int
     scored = f"{asking} of {items} items score {asked}"
     cure = "rewrite the training answers, or " + (form.cure or "score the form they have")
     if not ways:
-        return f"{scored}, 0 of {rows} training answers hold one: add such rows to `[data] train`, or drop those items"
+        return f"{scored}, 0 of {rows} training answers show it: add such rows to `[data] train`, or drop those items"
     if right > wrong:
         return ""
     others = ", ".join(f"{count} as {way}" for way, count in ways.items() if form.accepted and way not in form.accepted)

@@ -97,7 +97,8 @@ def _reason(
         return problems[number][near[0]] if near else f"`{expected[number].name}` is not called"
     if free:
         extra = f"`{calls[free[0]].name}` is one too many"
-        return f"{len(calls)} calls where {len(expected)} {'is' if len(expected) == 1 else 'are'} expected: {extra}"
+        made = f"{len(calls)} call{'s' if len(calls) > 1 else ''}"
+        return f"{made} where {len(expected)} {'is' if len(expected) == 1 else 'are'} expected: {extra}"
     return ""
 
 

@@ -14,12 +14,13 @@ from __future__ import annotations
 import ast
 import json
 import re
-import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Literal, NamedTuple, cast
 
 from probes.evaluation.scorers.exchange import ToolCall
+from probes.evaluation.scorers.fences import fenced_blocks
 from probes.evaluation.scorers.json_text import parse_strict
+from probes.evaluation.scorers.syntax import python_statements
 
 TextForm = Literal["tool_call", "tools", "function", "python", "fence", "json"]
 """How a call can be written: in `<tool_call>`, in `<tools>`, in `<function=name>`, in Python, in a fence, bare."""
@@ -35,7 +36,6 @@ FORM_NAMES: dict[TextForm, str] = {
 
 _CALL_KEYS = frozenset({"name", "arguments", "parameters", "function", "type", "id"})
 _BARE_START = re.compile(r'\{\s*"(?:name|arguments|parameters|function|type|id)"\s*:')
-_FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)```", re.DOTALL)
 _FUNCTION = re.compile(r"<function=([^<>\s]+)>(.*?)(?:</function>|(?=<function=)|\Z)", re.DOTALL)
 _PYTHON_TAG = "<|python_tag|>"
 _PYTHON_START = re.compile(r"\[?\s*[A-Za-z_][\w.]*\s*\(")
@@ -64,7 +64,7 @@ def read_calls(text: str, known: Collection[str] = ()) -> Reading:
         ("tools", lambda: _tagged(text, "tools")),
         ("function", lambda: _functions(text)),
         ("python", lambda: _python(text, known)),
-        ("fence", lambda: [call for body in _FENCE.findall(text) for call in _bare(body)]),
+        ("fence", lambda: [call for block in fenced_blocks(text) for call in _bare(block.text)]),
         ("json", lambda: _bare(text)),
     )
     for form, read in ways:
@@ -127,8 +127,10 @@ def _objects(text: str) -> Iterator[object]:
         try:
             _, position = decoder.raw_decode(text, start)
             yield parse_strict(text[start:position])
-        except (ValueError, RecursionError):
+        except ValueError:
             position = start + 1
+        except RecursionError:
+            return  # no call nests so deep, and each brace further on would run as deep again
 
 
 def _as_call(value: object, needs_arguments: bool) -> ToolCall | None:
@@ -156,8 +158,8 @@ def _python(text: str, known: Collection[str]) -> list[ToolCall]:
     """Return the calls of a text that is nothing but calls in Python syntax."""
     has_tag = _PYTHON_TAG in text
     source = text.rpartition(_PYTHON_TAG)[2].strip()
-    fenced = _FENCE.fullmatch(source)
-    source = fenced.group(1).strip() if fenced else source
+    if source.startswith("```") and len(blocks := fenced_blocks(source)) == 1:
+        source = blocks[0].text.strip()
     if not _PYTHON_START.match(source) or source[-1] not in ")]":
         return []
     nodes = _expressions(source)
@@ -173,12 +175,7 @@ def _python(text: str, known: Collection[str]) -> list[ToolCall]:
 
 def _expressions(source: str) -> list[ast.expr]:
     """Return the expressions that `source` is made of; none when it is anything else."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a stray backslash in an answer is no warning to a user of nightlab
-            statements = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+    statements = python_statements(source)
     found = [statement.value for statement in statements if isinstance(statement, ast.Expr)]
     return found if len(found) == len(statements) else []
 

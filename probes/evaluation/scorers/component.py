@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from probes.evaluation.scorers.answer_form import AnswerForm
 from probes.evaluation.scorers.exchange import Exchange, Mark
-from probes.evaluation.scorers.form import Form
 from probes.frozen import Frozen
 
 MAX_SCORED_CHARACTERS = 20_000
@@ -31,13 +31,26 @@ class Component(Frozen):
         return False
 
     @property
-    def expects(self) -> Form | None:
+    def expects(self) -> AnswerForm | None:
         """The form of answer it reads, where training rows can be held against it."""
         return None
 
     @abstractmethod
     def mark(self, exchange: Exchange) -> Mark:
         """Return 0 … 1, or no value and the reason; never raises because of the answer."""
+
+
+class AnswerComponent(Component):
+    """A component that looks at the answer's text alone and says why it is not content. Silence gets 0."""
+
+    @abstractmethod
+    def look(self, answer: str) -> Mark:
+        """Return the mark of an answer that is not empty."""
+
+    def mark(self, exchange: Exchange) -> Mark:
+        """Return the mark of the answer's beginning."""
+        answer = exchange.text[:MAX_SCORED_CHARACTERS]
+        return self.look(answer) if answer.strip() else Mark(0.0, "the answer is empty")
 
 
 class TextComponent(Component):

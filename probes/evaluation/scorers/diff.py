@@ -15,36 +15,32 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
-from probes.evaluation.scorers.component import MAX_SCORED_CHARACTERS, Component, TextComponent
+from probes.evaluation.scorers.answer_form import AnswerForm
+from probes.evaluation.scorers.component import MAX_SCORED_CHARACTERS, AnswerComponent, Component
 from probes.evaluation.scorers.diff_apply import apply_diff, path_problem
+from probes.evaluation.scorers.excerpt import CAUSE_CHARACTERS, excerpt
 from probes.evaluation.scorers.exchange import Exchange, Mark
-from probes.evaluation.scorers.form import Form
 
 if TYPE_CHECKING:
     from unidiff.patch import PatchedFile
 
-_MAX_CAUSE = 200
 _FENCE = re.compile(r"^```[ \t]*([\w-]*)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-class DiffParses(TextComponent):
+class DiffParses(AnswerComponent):
     """1 when the answer is a unified diff that changes something, as unidiff reads it."""
 
     kind: Literal["diff_parses"]
 
     @property
-    def expects(self) -> Form | None:
+    def expects(self) -> AnswerForm | None:
         """A diff."""
-        return Form("a unified diff", (), _way)
+        return AnswerForm("a unified diff", (), _way)
 
-    def value(self, answer: str) -> float:
-        """Return 0 or 1."""
-        return float(not diff_problem(diff_in(answer)))
-
-    def mark(self, exchange: Exchange) -> Mark:
+    def look(self, answer: str) -> Mark:
         """Return 0 or 1, with what is wrong."""
-        problem = diff_problem(diff_in(exchange.text[:MAX_SCORED_CHARACTERS]))
-        return Mark(float(not problem), _one_line(problem))
+        problem = diff_problem(diff_in(answer))
+        return Mark(float(not problem), _cause(problem))
 
 
 class DiffApplies(Component):
@@ -73,9 +69,9 @@ class DiffApplies(Component):
         return True
 
     @property
-    def expects(self) -> Form | None:
+    def expects(self) -> AnswerForm | None:
         """A diff."""
-        return Form("a unified diff", (), _way)
+        return AnswerForm("a unified diff", (), _way)
 
     def mark(self, exchange: Exchange) -> Mark:
         """Return 0 or 1, or no value where git is missing or hangs."""
@@ -88,7 +84,7 @@ class DiffApplies(Component):
         except TimeoutError as error:
             return Mark(None, str(error))
         problem = applied.problem or self._difference(applied.files)
-        return Mark(float(not problem), _one_line(problem))
+        return Mark(float(not problem), _cause(problem))
 
     def _difference(self, after: dict[str, str]) -> str:
         if self.expected is None:
@@ -110,6 +106,7 @@ def diff_in(answer: str) -> str:
     """Return the part of an answer that should be a diff, its last line ended."""
     fences = [(language.lower(), body) for language, body in _FENCE.findall(answer)]
     marked = [body for language, body in fences if language in ("diff", "patch")]
+    # Not `fences.extract`, which ends lines as Python does: a diff's carriage returns belong to its lines.
     text = marked[0] if marked else fences[0][1] if fences else answer
     return text if text.endswith("\n") or not text else text + "\n"
 
@@ -152,6 +149,5 @@ def _way(text: str) -> str:
     return "a fenced diff" if _FENCE.search(text) else "a bare diff"
 
 
-def _one_line(text: str) -> str:
-    line = " ".join(text.encode(errors="replace").decode().split())
-    return line if len(line) <= _MAX_CAUSE else line[: _MAX_CAUSE - 1] + "…"
+def _cause(reason: str) -> str:
+    return excerpt(reason, width=CAUSE_CHARACTERS)

@@ -4,8 +4,8 @@ A diff that names anything outside the folder, a link, a submodule or `.git`, an
 sees them; git, which reads no configuration of this machine here, refuses the same by itself. Links on the way cannot
 be, for the folder starts with plain files. What git allocates for a diff is bounded by its length.
 
-Wrong line counts are forgiven (`--recount`), and so are missing `a/` and `b/`. Lines that differ from the file are not,
-and neither are hunks without any context, whose place only their numbers give.
+Wrong line counts are forgiven (`--recount`), and so are missing `a/` and `b/`. Lines that differ from the file are not.
+A diff that shows no context at all is placed by its numbers (`--unidiff-zero`): git would else put it at a file's end.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import NamedTuple
 _LIMIT_S = 10.0
 _ODD_MODE = re.compile(r"^(?:(?:new|old|deleted) (?:file )?mode |index [0-9a-f.]+ )(120000|160000)", re.MULTILINE)
 _PLAIN_HEADER = re.compile(r"^(?=--- [^\n]*\n\+\+\+ [^\n]*\n@@ )", re.MULTILINE)
+_CONTEXT = re.compile(r"^ ", re.MULTILINE)
 _MOVE = re.compile(r"(?:rename|copy) (?:from|to|old|new) (.*)")
 _NO_FILE = "/dev/null"
 
@@ -48,7 +49,10 @@ def apply_diff(git: str, diff: str, files: Mapping[str, str]) -> Applied:
         folder = home / "files"
         folder.mkdir()
         _write_files(folder, files)
-        complaint = _run_git([git, "apply", f"-p{_strip_level(names, files)}", "--whitespace=nowarn"], diff, folder)
+        options = [f"-p{_strip_level(names, files)}", "--whitespace=nowarn"]
+        if not _CONTEXT.search(diff):
+            options.append("--unidiff-zero")
+        complaint = _run_git([git, "apply", *options], diff, folder)
         return Applied({}, f"does not apply: {complaint}") if complaint else _read_files(folder)
 
 

@@ -8,10 +8,64 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, NoReturn, cast
+from typing import Any, Literal, NoReturn, cast
 
-MAX_DEPTH = 100
+from pydantic import ConfigDict, Field, field_validator
+
+from probes.evaluation.scorers.answer_form import AnswerForm
+from probes.evaluation.scorers.component import AnswerComponent
+from probes.evaluation.scorers.excerpt import CAUSE_CHARACTERS, excerpt
+from probes.evaluation.scorers.exchange import Mark
+from probes.evaluation.scorers.fences import Where, extract
+from probes.evaluation.scorers.schema import JsonSchema, check_schema, first_error
+
+MAX_DEPTH = 64
 """Deeper nesting is refused, as RFC 8259 section 9 allows; the verdict must not depend on the stack that is left."""
+
+
+class Json(AnswerComponent):
+    """1 when the answer is JSON, and valid by the schema where there is one.
+
+    What is not JSON and what breaks the schema both get 0; to count them apart, give two components, one without it.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+
+    kind: Literal["json"]
+    where: Where = "answer"
+    """`answer` allows nothing but JSON; `block` wants a fenced block; `either` takes the block if there is one."""
+    json_schema: JsonSchema | None = Field(default=None, alias="schema")
+    """Draft 2020-12 unless its `$schema` says otherwise; references stay within it, nothing is ever fetched."""
+    unique_keys: bool = False
+    """Refuse an object with two equal keys, which RFC 8259 permits."""
+
+    @property
+    def expects(self) -> AnswerForm:
+        """JSON, where the answer should hold it."""
+        ways = {"answer": ("bare JSON",), "block": ("fenced JSON",), "either": ()}
+        return AnswerForm("JSON", ways[self.where], json_way)
+
+    @field_validator("json_schema")
+    @classmethod
+    def _is_schema(cls, schema: JsonSchema | None) -> JsonSchema | None:
+        if schema is not None:
+            check_schema(schema)
+        return schema
+
+    def look(self, answer: str) -> Mark:
+        """Return 0 or 1, with the first error."""
+        text = extract(answer, self.where, ("json", "jsonc", "json5"))
+        if text is None:
+            return Mark(0.0, "has no fenced block")
+        try:
+            value = parse_strict(text, unique_keys=self.unique_keys)
+        except ValueError as error:
+            return Mark(0.0, f"is not JSON: {error}, in '{excerpt(text)}'"[:CAUSE_CHARACTERS])
+        try:
+            broken = None if self.json_schema is None else first_error(self.json_schema, value)
+        except RecursionError:
+            return Mark(None, "the schema refers to itself without end for this answer")
+        return Mark(1.0) if broken is None else Mark(0.0, f"breaks the schema: {broken}"[:CAUSE_CHARACTERS])
 
 
 def parse_strict(text: str, *, unique_keys: bool = False) -> object:
@@ -84,3 +138,15 @@ def _check_text(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError("holds half a surrogate pair (\\ud800 to \\udfff)") from None
+
+
+def json_way(text: str) -> str:
+    """Return how a text shows a JSON object or list: `bare JSON`, `fenced JSON` or not at all."""
+    block = extract(text, "block", ("json", "jsonc", "json5"))
+    for way, part in (("bare JSON", text), ("fenced JSON", block or "")):
+        try:
+            if isinstance(parse_strict(part), dict | list):
+                return way
+        except ValueError:
+            continue
+    return ""

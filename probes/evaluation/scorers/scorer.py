@@ -6,17 +6,60 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from probes.evaluation.scorers.character import CharacterBreak
 from probes.evaluation.scorers.diff import DiffApplies, DiffParses
 from probes.evaluation.scorers.exchange import Exchange, Mark, Scored
+from probes.evaluation.scorers.form import CleanStop, Format
+from probes.evaluation.scorers.json_text import Json
+from probes.evaluation.scorers.match import Exact, Normalized
+from probes.evaluation.scorers.repetition import Repetition
+from probes.evaluation.scorers.secrets import Secrets
+from probes.evaluation.scorers.syntax import PythonSyntax, Syntax
 from probes.evaluation.scorers.tool_calls import ToolCalls
 from probes.evaluation.scorers.words import Contractions, Forbidden, Keywords, Opening, Regex
 from probes.frozen import Frozen
 
 AnyComponent = Annotated[
-    Keywords | Regex | Forbidden | Opening | Contractions | ToolCalls | DiffParses | DiffApplies,
+    Keywords
+    | Regex
+    | Forbidden
+    | Opening
+    | Contractions
+    | Exact
+    | Normalized
+    | Json
+    | PythonSyntax
+    | Syntax
+    | CleanStop
+    | Format
+    | Repetition
+    | Secrets
+    | CharacterBreak
+    | ToolCalls
+    | DiffParses
+    | DiffApplies,
     Field(discriminator="kind"),
 ]
-KINDS = ("keywords", "regex", "forbidden", "opening", "contractions", "tool_calls", "diff_parses", "diff_applies")
+KINDS = (
+    "keywords",
+    "regex",
+    "forbidden",
+    "opening",
+    "contractions",
+    "exact",
+    "normalized",
+    "json",
+    "python_syntax",
+    "syntax",
+    "clean_stop",
+    "format",
+    "repetition",
+    "secrets",
+    "character_break",
+    "tool_calls",
+    "diff_parses",
+    "diff_applies",
+)
 """Every `kind` a component may have."""
 
 

@@ -2,7 +2,9 @@
 
 Scoring one kind where the server returns the other says nothing about the model, so such an answer is *unscored*, with
 a cause that starts with `INFRASTRUCTURE`. A server that parses tool calls still leaves in the text what it cannot read:
-a broken call is the model's, and scored 0.
+a broken call, and one written in a way that `text_forms` does not name, is the model's, and scored 0.
+
+Unscored answers leave the mean: where some of an item's answers are unscored for this, its score flatters the model.
 """
 
 from __future__ import annotations
@@ -11,17 +13,17 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import model_validator
 
+from probes.evaluation.scorers.answer_form import AnswerForm
 from probes.evaluation.scorers.call_match import WantedCall, match_calls, read_schemas
 from probes.evaluation.scorers.call_text import FORM_NAMES, Reading, TextForm, read_calls
 from probes.evaluation.scorers.call_values import want, want_any
 from probes.evaluation.scorers.component import MAX_SCORED_CHARACTERS, Component
+from probes.evaluation.scorers.excerpt import CAUSE_CHARACTERS, excerpt
 from probes.evaluation.scorers.exchange import Exchange, Mark, ToolCall
-from probes.evaluation.scorers.form import Form
 from probes.frozen import Frozen
 
 INFRASTRUCTURE = "infrastructure: "
 """Begins the cause of an answer that is unscored because of how it was served."""
-_MAX_CAUSE = 200
 
 
 class ExpectedCall(Frozen):
@@ -83,12 +85,12 @@ class ToolCalls(Component):
         return frozenset(call.name for call in self.expected) | read_schemas(self.tools).keys()
 
     @property
-    def expects(self) -> Form | None:
+    def expects(self) -> AnswerForm | None:
         """The ways of writing calls that training should show; none where no call is expected."""
         if not self.expected:
             return None
         cure = "set `text_forms` to what training shows, where the server can parse that"
-        return Form("a tool call", tuple(FORM_NAMES[form] for form in self.text_forms), _way, cure)
+        return AnswerForm("a tool call", tuple(FORM_NAMES[form] for form in self.text_forms), _way, cure)
 
     def mark(self, exchange: Exchange) -> Mark:
         """Return 0 … 1, or no value where the calls came in the form that is not scored."""
@@ -98,20 +100,19 @@ class ToolCalls(Component):
             return Mark(None, cause)
         use_text = self.form == "text" or (self.form == "either" and not exchange.tool_calls)
         if use_text and reading.problem:
-            return Mark(0.0, _one_line(_with_cut(reading.problem, exchange)))
-        if use_text and reading.calls and self.text_forms and reading.form not in self.text_forms:
-            asked = " or ".join(FORM_NAMES[form] for form in self.text_forms)
-            return Mark(0.0, f"calls are written as {FORM_NAMES[reading.form or 'json']}, {asked} is asked")
+            return Mark(0.0, _cause(_with_cut(reading.problem, exchange)))
+        if (use_text or not exchange.tool_calls) and (wrong := self._written_otherwise(reading)):
+            return Mark(0.0, wrong)
         calls = reading.calls if use_text else exchange.tool_calls
         if not calls and (self.expected or not exchange.text.strip()):
-            return Mark(0.0, _one_line(self._no_call(exchange, reading)))
+            return Mark(0.0, _cause(self._no_call(exchange, reading)))
         matching = match_calls([one.wanted for one in self.expected], calls, schemas, self.exact_text, self.in_order)
         value = matching.share if self.partial else float(not matching.reason)
-        return Mark(value, _one_line(matching.reason))
+        return Mark(value, _cause(matching.reason))
 
     def _served_otherwise(self, structured: tuple[ToolCall, ...], reading: Reading) -> str:
         """Return the cause when all calls came in the form that is not scored."""
-        if self.form == "structured" and not structured and reading.calls:
+        if self.form == "structured" and not structured and reading.calls and not self._written_otherwise(reading):
             came, scored, cure = "as text", "structured ones", "does not parse them; start it with a tool-call parser"
             count = len(reading.calls)
         elif self.form == "text" and structured and not reading.calls:
@@ -122,6 +123,13 @@ class ToolCalls(Component):
         calls = f"{count} tool call{'s' if count > 1 else ''} came {came}"
         return f"{INFRASTRUCTURE}{calls} where {scored} are scored: the server {cure}, or set `form`"
 
+    def _written_otherwise(self, reading: Reading) -> str:
+        """Return the cause when calls are written in a way that is not asked, which is the model's doing."""
+        if not reading.calls or reading.form is None or not self.text_forms or reading.form in self.text_forms:
+            return ""
+        asked = " or ".join(FORM_NAMES[form] for form in self.text_forms)
+        return f"calls are written as {FORM_NAMES[reading.form]}, {asked} is asked"
+
     def _no_call(self, exchange: Exchange, reading: Reading) -> str:
         if not exchange.text.strip():
             return "the answer is empty"
@@ -131,7 +139,7 @@ class ToolCalls(Component):
 
 
 def _way(text: str) -> str:
-    reading = read_calls(text)
+    reading = read_calls(text[:MAX_SCORED_CHARACTERS])
     return FORM_NAMES[reading.form] if reading.form is not None and reading.calls else ""
 
 
@@ -154,6 +162,5 @@ def _with_cut(reason: str, exchange: Exchange) -> str:
     return f"cut at `max_new_tokens`: {reason}" if exchange.stop_reason == "length" else reason
 
 
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _MAX_CAUSE else line[: _MAX_CAUSE - 1] + "…"
+def _cause(reason: str) -> str:
+    return excerpt(reason, width=CAUSE_CHARACTERS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from runner.bench.conformance.bfcl import bfcl_rows
+from runner.bench.conformance.diffs import diff_rows
 from runner.bench.conformance.hostile import hostile_rows
 from runner.bench.conformance.humaneval import humaneval_rows
 from runner.bench.conformance.json_suite import json_rows
@@ -16,4 +18,6 @@ SUITES: Mapping[str, Suite] = {
     "json": json_rows,
     "humaneval": humaneval_rows,
     "hostile": hostile_rows,
+    "bfcl": bfcl_rows,
+    "diffs": diff_rows,
 }

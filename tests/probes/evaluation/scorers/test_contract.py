@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.evaluation.scorers.exchange import Exchange, Mark
+from probes.evaluation.scorers.exchange import Exchange, Mark, ToolCall
 from probes.evaluation.scorers.scorer import KINDS, AnyComponent, Scorer
 
 
@@ -19,12 +19,33 @@ class Example(NamedTuple):
     """Gets less."""
 
 
+DIFF = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
+
 EXAMPLES: dict[str, Example] = {
     "keywords": Example({"all": ["lamp"]}, Exchange("the lamp"), Exchange("the quay")),
     "regex": Example({"pattern": r"\d{4}"}, Exchange("in 1843"), Exchange("long ago")),
     "forbidden": Example({"words": ["radio"]}, Exchange("a letter"), Exchange("a radio")),
     "opening": Example({"any": ["Dear"]}, Exchange("Dear friend"), Exchange("Hello")),
     "contractions": Example({}, Exchange("I do not"), Exchange("I don't")),
+    "exact": Example({"expected": ["42"]}, Exchange(" 42\n"), Exchange("42.")),
+    "normalized": Example({}, Exchange("the LAMP!", references=("A lamp.",)), Exchange("lamps", references=("lamp",))),
+    "json": Example({"schema": {"type": "object"}}, Exchange('{"a": null}'), Exchange("[1]")),
+    "python_syntax": Example({}, Exchange("Here:\n```python\nx = 1\n```"), Exchange("x = = 1")),
+    "syntax": Example({"language": "tsx"}, Exchange("const a = <b>c</b>;"), Exchange("const a = <b>c;")),
+    "clean_stop": Example({}, Exchange("Done."), Exchange("Done.<|im_end|>")),
+    "format": Example({"max_words": 3}, Exchange("one two three"), Exchange("one two three four")),
+    "repetition": Example({}, Exchange("a lamp on the quay at night"), Exchange("no, no, no, no, no, no, no, no")),
+    "secrets": Example({}, Exchange("keep it safe"), Exchange("-----BEGIN RSA PRIVATE KEY-----")),
+    "character_break": Example({}, Exchange("I keep the lamp."), Exchange("As an AI, I keep no lamp.")),
+    "tool_calls": Example(
+        {"expected": [{"name": "weather", "accepted": {"city": ["Rome", "Roma"]}}]},
+        Exchange("", tool_calls=(ToolCall(name="weather", arguments={"city": "Roma"}),)),
+        Exchange("It is warm in Rome."),
+    ),
+    "diff_parses": Example({}, Exchange(DIFF), Exchange("Change a to b.")),
+    "diff_applies": Example(
+        {"files": {"x": "a\n"}, "expected": {"x": "b\n"}}, Exchange(DIFF), Exchange(DIFF.replace("+b", "+c"))
+    ),
 }
 
 
@@ -61,7 +82,7 @@ def test_a_component_survives_its_own_json(kind: str) -> None:
     assert Scorer.model_validate(json.loads(scorer.model_dump_json(exclude_none=True))) == scorer
 
 
-CHEAP = tuple(kind for kind in KINDS if kind not in ("python_tests", "judge"))
+CHEAP = tuple(kind for kind in KINDS if kind not in ("python_tests", "judge", "diff_applies"))
 """Kinds that start no process and ask nobody."""
 
 
