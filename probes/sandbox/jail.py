@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from probes.errors import LaunchError
 from probes.sandbox.family import descendants, private_memory
 from probes.sandbox.jailer import Order
 from probes.sandbox.limits import Limits, RunResult, Stopped
@@ -43,7 +44,11 @@ _CHUNK = 1 << 16
 
 
 class Jail:
-    """A running program and what it has said so far; `close` ends it, whatever state it is in."""
+    """A running program and what it has said so far; `close` ends it, whatever state it is in.
+
+    Raises:
+        LaunchError: the machine has no process, memory or disk left for one more program.
+    """
 
     def __init__(
         self,
@@ -72,9 +77,14 @@ class Jail:
             environment=_environment(),
             limits=limits.model_dump(),
         )
-        reports, self._reports_end = os.pipe()
-        self._process = _start_jailer(order, stdin, self._reports_end, keep)
-        os.close(self._reports_end)
+        reports, reports_end = os.pipe()
+        try:
+            self._process = _start_jailer(order, stdin, reports_end, keep)
+        except OSError as error:
+            os.close(reports)
+            raise LaunchError(f"no sandboxed program can be started: {error}; free what is short") from error
+        finally:
+            os.close(reports_end)
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         streams = (reports, self._process.stdout.fileno(), self._process.stderr.fileno())
@@ -170,7 +180,7 @@ class Jail:
         ):
             stopped = "cpu"
         return RunResult(
-            exit_code=report.get("exit_code") if stopped is None else None,
+            exit_code=report.get("exit_code") if stopped is None and problem is None else None,
             stdout=stdout,
             stderr=stderr,
             seconds=seconds,

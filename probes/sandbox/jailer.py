@@ -55,6 +55,10 @@ def main(order_file: int, reports: int, parent: int) -> None:
     with os.fdopen(order_file, "rb") as file:
         order: Order = json.load(file)
     os.umask(0o022)
+    # A request to stop waits until there is somebody to stop. The default for SIGINT, which Python changes, is what
+    # keeps process 1 out of the program's reach.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Opened now: where init builds its file system, the jailer looks on, and names lead nowhere for a while.
     nothing = os.open(os.devnull, os.O_RDWR)
     try:
@@ -154,6 +158,7 @@ def _run_adopted(order: Order, reports: int, nothing: int) -> None:
 
 def _start(order: Order, reports: int, work: str, home: str, processes: int | None) -> int:
     """Start the program in a child; return its id."""
+    _report(reports, started=True)
     child = os.fork()
     if child != 0:
         return child
@@ -168,7 +173,7 @@ def _start(order: Order, reports: int, work: str, home: str, processes: int | No
         elif sys.platform == "linux":
             system.forbid_new_privileges()
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         environment = {**order["environment"], "HOME": home, "TMPDIR": str(Path(work).parent)}
         os.execve(order["argv"][0], order["argv"], environment)
     except (OSError, ValueError) as error:
@@ -246,6 +251,7 @@ def _stop_on_request(child: int) -> None:
             os.kill(child, signal.SIGKILL)
 
     signal.signal(signal.SIGTERM, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _quiet(nothing: int) -> None:

@@ -60,7 +60,9 @@ class RunResult(NamedTuple):
             return f"did not start: {self.problem}"
         if self.stopped is not None:
             return f"was stopped at its {_LIMIT_WORDS[self.stopped]} limit"
-        return f"ended by signal {self.signal}" if self.signal is not None else f"ended with code {self.exit_code}"
+        if self.signal is not None:
+            return f"ended by signal {self.signal}"
+        return "broke off" if self.exit_code is None else f"ended with code {self.exit_code}"
 
 
 _LIMIT_WORDS: dict[Stopped, str] = {

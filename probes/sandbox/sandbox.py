@@ -22,7 +22,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from probes.errors import LaunchError
@@ -33,7 +33,7 @@ from probes.sandbox.watch import watch
 
 _OLDEST_KERNEL = (5, 14)
 """Since then a limit on processes counts those of the sandbox only."""
-_CURE = "run on such a machine, or allow code to run without isolation: `unisolated_code = true` in `[suite]`"
+CURE = "run on such a machine, or allow code to run without isolation: `unisolated_code = true` in `[suite]`"
 _HINTS = {
     errno.EPERM: "user namespaces are not permitted: `sysctl kernel.unprivileged_userns_clone=1`, on Ubuntu "
     "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`, in a container one without its seccomp and AppArmor "
@@ -51,11 +51,13 @@ class Sandbox:
     python = PYTHON
     """An interpreter that is visible inside; it has the standard library only."""
 
-    def __init__(self, allow_unisolated: bool = False) -> None:
-        self.problem = isolation_problem()
+    def __init__(
+        self, allow_unisolated: bool = False, find_problem: Callable[[], str | None] = lambda: isolation_problem()
+    ) -> None:
+        self.problem = find_problem()
         """Why there is no isolation, None where there is."""
         if self.problem is not None and not allow_unisolated:
-            raise LaunchError(f"code cannot be isolated on this machine: {self.problem}; {_CURE}")
+            raise LaunchError(f"code cannot be isolated on this machine: {self.problem}; {CURE}")
 
     @property
     def note(self) -> str:

@@ -12,6 +12,7 @@ import os
 import time
 from typing import Any, NamedTuple
 
+from probes.errors import LaunchError
 from probes.sandbox.jail import PYTHON, Jail
 from probes.sandbox.limits import Limits, RunResult, Verdict
 from probes.sandbox.watch import watch
@@ -49,6 +50,8 @@ def judge(task: Task, limits: Limits, isolate: bool) -> Verdict:
         ):
             argv = [PYTHON, "-s", "-S", "-P", "-B", "-u", "-c", _INSIDE.format(name, *keep)]
             jails.append(Jail(argv, limits, files=files, isolate=isolate, keep=keep))
+    except LaunchError as error:
+        return Verdict(None, f"the sandbox did not start: {error}", "", 0.0)
     finally:
         for end in (requests, asked, replies, said):
             os.close(end)

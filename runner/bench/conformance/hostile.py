@@ -5,6 +5,7 @@ The limits are small, so that this can run on a machine that others use.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 import tempfile
@@ -53,16 +54,19 @@ class _Outside(NamedTuple):
 
 
 def hostile_rows(folder: Path) -> list[Row]:
-    """Return a row for each program; `folder` is not needed. Passed are the checks that hold."""
+    """Return a row for each program; `folder` is not needed."""
     sandbox = Sandbox()
-    rows = [_row(name, lambda outside, name=name: _run(sandbox, name, outside)) for name in PROGRAMS]
-    return rows + [_row(name, lambda outside, name=name: _cheat(sandbox, name, outside)) for name in CHEATS]
+    return [hostile_row(sandbox, name) for name in (*PROGRAMS, *CHEATS)]
 
 
-def _row(name: str, run: Callable[[_Outside], dict[str, bool]]) -> Row:
+def hostile_row(sandbox: Sandbox, name: str, program: str | None = None) -> Row:
+    """Return how many of the checks hold while and after a program runs: that of `name`, or `program` in its place."""
     started = perf_counter()
     with _outside() as outside:
-        checks = run(outside)
+        if name in CHEATS:
+            checks = _cheat(sandbox, CHEATS[name], outside)
+        else:
+            checks = _run(sandbox, name, program or PROGRAMS[name], outside)
         checks["nothing left running"] = not _running(outside.marker)
         checks["nothing changed outside"] = _content(outside.folder) == {"keep.txt": "keep"}
         checks["nothing heard outside"] = not _was_reached(outside)
@@ -79,19 +83,20 @@ def _row(name: str, run: Callable[[_Outside], dict[str, bool]]) -> Row:
     )
 
 
-def _run(sandbox: Sandbox, name: str, outside: _Outside) -> dict[str, bool]:
-    code = PROGRAMS[name].format(marker=outside.marker, port=outside.port, outside=outside.folder)
+def _run(sandbox: Sandbox, name: str, program: str, outside: _Outside) -> dict[str, bool]:
+    code = program.format(marker=outside.marker, port=outside.port, outside=outside.folder)
     with _counting(outside.marker) as counts:
         result = sandbox.run([sandbox.python, "-S", "-c", code, outside.marker], limits=LIMITS)
+    is_contained = _CONTAINED.get(name, lambda result: result.exit_code == 0)
     return {
-        f"contained ({result.ending})": result.problem is None and _CONTAINED[name](result),
+        f"contained ({result.ending})": result.problem is None and is_contained(result),
         f"at most {LIMITS.processes} processes": max(counts, default=0) <= LIMITS.processes,
     }
 
 
-def _cheat(sandbox: Sandbox, name: str, outside: _Outside) -> dict[str, bool]:
+def _cheat(sandbox: Sandbox, cheat: str, outside: _Outside) -> dict[str, bool]:
     secret = secrets.token_hex(16)
-    code = CHEATS[name].format(marker=outside.marker)
+    code = cheat.format(marker=outside.marker)
     verdict = sandbox.run_python_tests(code, "answer", TESTS.format(secret=secret), limits=LIMITS)
     known = f"def answer(x): return {secret!r}\n"
     control = sandbox.run_python_tests(known, "answer", TESTS.format(secret=secret), limits=LIMITS)
@@ -124,11 +129,12 @@ def _outside() -> Generator[_Outside]:
 
 
 def _was_reached(outside: _Outside) -> bool:
-    for listen in (*(listener.accept for listener in outside.listeners), lambda: outside.datagrams.recv(64)):
-        try:
-            listen()
-        except BlockingIOError:
-            continue
+    for listener in outside.listeners:
+        with contextlib.suppress(BlockingIOError):
+            listener.accept()[0].close()
+            return True
+    with contextlib.suppress(BlockingIOError):
+        outside.datagrams.recv(64)
         return True
     return False
 

@@ -82,7 +82,7 @@ except OSError as error: print("stopped after", made, "MiB")
 """,
     "killing everything": """
 import os, signal
-for number in (signal.SIGTERM, signal.SIGKILL):
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGKILL):
     for pid in [1, *range(3, 5000)]:
         try: os.kill(pid, number)
         except OSError: pass
