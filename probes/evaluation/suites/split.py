@@ -46,9 +46,12 @@ def lines_of(files: Iterable[str | Path], ids: Collection[str], default_scorer: 
 
 
 def _scored(row: dict[str, Any], scorer: Scorer | None) -> bytes:
-    """Return a row with the session's scorer: the worker needs no default, and the digest knows which one it was."""
+    """Return a row with the session's scorer: the worker needs no default, and the digest knows which one it was.
+
+    As it was given, for a null inside (a file that a diff must remove) means something.
+    """
     assert scorer is not None, "read_suite refuses an item without any scorer"
-    return json.dumps({**row, "scorer": scorer.model_dump(mode="json", exclude_none=True)}).encode()
+    return json.dumps({**row, "scorer": scorer.model_dump(mode="json", exclude_unset=True)}).encode()
 
 
 def _groups(items: Sequence[Item]) -> list[list[Item]]:
