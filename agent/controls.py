@@ -10,6 +10,7 @@ from typing import get_args
 from agent.noise import planned_noise
 from agent.plan import NightPlan
 from agent.schedule import Wanted, is_open, missing_calibration
+from probes.aggregation import overall_variance
 from probes.figures import show
 from probes.request import Control
 from probes.statistics.controls import ControlReading, read_controls
@@ -140,7 +141,7 @@ def _sds(noise: PlannedNoise, plan: NightPlan) -> dict[str, float]:
     """Return metric → run-to-run sd on the search items: the target, the overall, then every category."""
     own = noise.search.categories
     shared = min(noise.shared_sd**2, *(sd**2 for sd in own.values()))
-    overall = sqrt(shared + sum(sd**2 - shared for sd in own.values()) / len(own) ** 2)
+    overall = sqrt(shared + overall_variance({name: sd**2 - shared for name, sd in own.items()}, plan.weights))
     sds = {plan.target: noise.search.target, OVERALL: overall, **own}
     return {**sds, plan.target: noise.search.target}
 

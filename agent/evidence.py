@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.plan import NightPlan
+from probes.aggregation import effective_categories
 from probes.statistics.config import RefereeConfig
 from probes.statistics.fits import KnownNoise, Question, SearchFits
 from probes.statistics.race import EffectPrior, Effects, Posterior, Prior
@@ -26,13 +27,14 @@ EARLIER_NOISE_DF = 20.0
 def as_run(probe: FinishedProbe) -> Run | None:
     """Return a completed probe as a run; None when it failed or a category is unscored."""
     means = probe.means
-    if not probe.is_completed or not means or any(mean is None for mean in means.values()):
+    if not probe.is_completed or not probe.is_scored:
         return None
     return Run(
         changes=frozenset(probe.plan.changes),
         seed=probe.plan.request.seed,
         categories={name: mean for name, mean in means.items() if mean is not None},
         critical_failures=probe.outcome.critical_failures(),
+        weights=probe.plan.request.weights,
         companions=probe.outcome.companions,
         items={item.item: tuple(s for s in item.scores if s is not None) for item in probe.outcome.items},
     )
@@ -168,7 +170,8 @@ def guard_question(name: str, plan: NightPlan) -> Question:
 
 def category_noise(plan: NightPlan) -> float:
     """Return the assumed run-to-run sd of one category; `noise_sd` itself is the target's."""
-    scale = len(plan.search_items) ** 0.5 if plan.target == OVERALL else 1.0
+    is_overall = plan.target == OVERALL
+    scale = effective_categories(plan.weights, len(plan.search_items)) ** 0.5 if is_overall else 1.0
     return plan.referee.assumed_sd * scale
 
 

@@ -50,6 +50,7 @@ def planned_noise(plan: NightPlan, measured: Noise | None = None) -> PlannedNois
         plan.referee.noise_sd,
         plan.earlier_noise,
         measured,
+        plan.weights,
     )
 
 

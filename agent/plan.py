@@ -36,6 +36,8 @@ class NightPlan:
     """Category → items kept for the confirmation."""
     samples: int
     """Answers per item and probe."""
+    weights: Mapping[str, float] | None = None
+    """Category → its share of `overall`; None: all count the same."""
     earlier_noise: EarlierNoise | None = None
     """What earlier nights under the same conditions measured; None: this is the first."""
     earlier_fit_noise: EarlierNoise | None = None

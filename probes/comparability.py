@@ -1,9 +1,9 @@
 """Which probes may be compared: only those measured under equal conditions.
 
 A difference between two probes is a finding about their recipes only when everything else was the same: the base model,
-the items asked, how often and with which generation parameters, the serving mode, the chat template, the step budget
-and the library versions. Seed, recipe and training data are what a night varies; they may differ. Search and held-out
-items are two suites, so their probes do not mix either.
+the items asked and how they add up to the overall, how often and with which generation parameters, the serving mode,
+the chat template, the step budget and the library versions. Seed, recipe and training data are what a night varies;
+they may differ. Search and held-out items are two suites, so their probes do not mix either.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from probes.aggregation import aggregation_in_words
 from probes.errors import ComparabilityError
 from probes.frozen import digest_of
 from probes.request import ProbeRequest
@@ -18,12 +19,15 @@ from probes.request import ProbeRequest
 CURES = {
     "step budget": "measure both at the same `probe.steps`",
     "suite": "score both on the same items: another version of a suite is another measurement",
+    "category weights": "form both overalls by the same `suite.aggregation`",
     "samples": "measure both with the same `suite.samples`",
     "serving mode": "serve both in the same way",
     "chat template": "use the same `model.chat_template`",
     "base model": "compare adapters of one base model",
 }
 """Condition → what would make the probes comparable."""
+UNSAID = {"category weights": aggregation_in_words(None)}
+"""Condition → what holds where a record does not name it."""
 
 
 class Difference(NamedTuple):
@@ -49,6 +53,8 @@ def conditions(request: ProbeRequest) -> dict[str, str]:
         "serving mode": request.serving_mode,
     }
     found |= {f"generation {name}": str(value) for name, value in request.generation.model_dump().items()}
+    if request.weights is not None:
+        found["category weights"] = aggregation_in_words(request.weights)
     # The template's content travels with the versions when it is a file, see `runner.planning`.
     return found | {name.replace("_", " "): version for name, version in sorted(request.versions.items())}
 
@@ -66,7 +72,7 @@ def differences(one: ProbeRequest, other: ProbeRequest) -> tuple[Difference, ...
 def differing(one: Mapping[str, str], other: Mapping[str, str]) -> tuple[Difference, ...]:
     """Return the conditions that are not equal; one that only one side knows is `unknown` on the other."""
     names = dict.fromkeys((*one, *other))
-    pairs = ((name, one.get(name, "unknown"), other.get(name, "unknown")) for name in names)
+    pairs = ((name, *(side.get(name, UNSAID.get(name, "unknown")) for side in (one, other))) for name in names)
     return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from probes.aggregation import Aggregation, check_weights
 from probes.evaluation.scorers.scorer import Scorer
 from probes.frozen import Frozen
 from probes.outcome import GenerationConfig
@@ -42,6 +43,10 @@ class SuiteConfig(Frozen):
     """Files with the held-out items, or the share of `items` to hold out (stratified, fixed by the session seed)."""
     samples: int = Field(default=3, ge=1, le=64)
     """Answers sampled per item and probe (K)."""
+    aggregation: Aggregation = "categories"
+    """How `overall` is formed: `categories`: their unweighted mean; `prompts`: the mean over prompts, so a category
+    weighs as much as it has items (search and held-out together, that both raise one quantity); or a weight for every
+    category, `{ voice = 0.6, facts = 0.4 }`."""
     scorer: Scorer | None = None
     """`[suite.scorer]`: scores the items that bring no `scorer` of their own; an item's own one wins."""
     unisolated_code: bool = False
@@ -49,6 +54,13 @@ class SuiteConfig(Frozen):
     then read your files and use the network. Where isolation is possible it is used whatever this says."""
     generation: GenerationConfig = GenerationConfig()
     """How answers are sampled."""
+
+    @field_validator("aggregation")
+    @classmethod
+    def _are_shares(cls, aggregation: Aggregation) -> Aggregation:
+        if isinstance(aggregation, dict):
+            check_weights(aggregation)
+        return aggregation
 
 
 class ProbeConfig(Frozen):

@@ -20,14 +20,13 @@ from probes.evaluation.evaluate import companions, evaluate
 from probes.evaluation.suite import Item, read_suite
 from probes.outcome import Measured, ProbeOutcome, ProbeStatus
 from probes.rendering import rendering_for
-from probes.request import ProbeRequest
+from probes.request import REQUEST_NAME, ProbeRequest
 from probes.training.broken import broken
 from probes.training.curve import TrainingEnded, TrainingHopeless
 from probes.training.precision import fast_products
 from probes.training.train import Trained, trained
 from probes.warm_base import WarmBase
 
-REQUEST_NAME = "request.json"
 OUTCOME_NAME = "outcome.json"
 LOG_NAME = "worker.log"
 TAIL_LINES = 40

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from pydantic import Field
 
+from probes.aggregation import Weights, overall_of
 from probes.frozen import Frozen
 
 
@@ -41,6 +42,8 @@ class SampleScore(Frozen):
     """Names of critical components that failed."""
     causes: dict[str, str] = {}
     """Component name → why it gave less than 1."""
+    answered: bool = True
+    """Whether there was an answer at all, text or a tool call; how good it was is the score's affair."""
 
 
 class ItemScores(Frozen):
@@ -53,6 +56,8 @@ class ItemScores(Frozen):
     """One per sample, 0 … 10; None is unscored, never 0."""
     critical_failures: int = 0
     """Samples with at least one critical failure."""
+    answered: int | None = None
+    """Samples that were answered at all; None: the record is older than the count."""
     cause: str = ""
     """The commonest reason why samples have no score or 0 points; empty when none has."""
 
@@ -174,11 +179,18 @@ class ProbeOutcome(Frozen):
                 means.append(item.mean)
         return {c: (fmean(means) if means else None) for c, means in sorted(by_category.items())}
 
-    def overall(self) -> float | None:
-        """Return the unweighted mean of the categories, None when any category is unscored."""
-        means = list(self.category_means().values())
-        known = [m for m in means if m is not None]
-        return fmean(known) if known and len(known) == len(means) else None
+    def overall(self, weights: Weights | None = None) -> float | None:
+        """Return the mean of the categories by `weights` (None: all count the same), None when one is unscored."""
+        return overall_of(self.category_means(), weights)
+
+    def success_rate(self) -> float | None:
+        """Return the share of samples that were answered at all; None when it was not counted or there is none.
+
+        No score: a model may answer everything and get all of it wrong.
+        """
+        known = [item.answered for item in self.items if item.answered is not None]
+        wanted = sum(len(item.scores) for item in self.items)
+        return sum(known) / wanted if wanted and len(known) == len(self.items) else None
 
     def critical_failures(self) -> int:
         """Count the sampled answers with at least one critical failure."""

@@ -11,6 +11,7 @@ from probes.outcome import GenerationConfig
 from probes.recipe import Recipe
 from probes.statistics.early_stop import StopRule
 
+REQUEST_NAME = "request.json"
 Split = Literal["search", "held_out"]
 Control = Literal["base", "broken", "repeat"]
 """What a probe checks the instrument with: the base without training, a training broken on purpose, or a second
@@ -22,14 +23,14 @@ Purpose = Literal["smoke"] | Control
 
 
 class FileRef(Frozen):
-    """A file and the digest of what it held when the session started."""
+    """A file and the digest of what it held when the session started; of a suite, the digest of its items."""
 
     path: str
     digest: str
 
 
 class ProbeRequest(Frozen):
-    """One short training plus its evaluation. Its identity is everything but `folder`, `deadline_s`, `stop_rule`."""
+    """One short training plus its evaluation. Identity: all but `folder`, `deadline_s`, `stop_rule`, `weights`."""
 
     recipe: Recipe
     """`steps` is set."""
@@ -53,6 +54,9 @@ class ProbeRequest(Frozen):
     folder: str
     """Where the probe writes its files."""
     deadline_s: float = Field(gt=0)
+    weights: dict[str, float] | None = None
+    """Category → its share of `overall`; None: all count the same. How scores are summed up is no part of the
+    measurement, so no part of its key either; but two overalls formed differently are not compared."""
     stop_rule: StopRule | None = None
     """When the training is given up as hopeless. A probe that completes is the same with and without it; one that was
     stopped is no measurement, and only completed probes are ever looked up by key."""
@@ -60,7 +64,7 @@ class ProbeRequest(Frozen):
     @property
     def key(self) -> str:
         """16 hex digits: equal keys are the same measurement."""
-        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s", "stop_rule"})
+        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s", "stop_rule", "weights"})
         for ref in (identity["base_model"], identity["suite"], *identity["train"]):
             ref.pop("path")
         identity["recipe"].pop("base_model")

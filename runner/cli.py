@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from probes.errors import NightlabError
+from runner.suite_cli import suite_app
 
 if TYPE_CHECKING:
     from runner.session import NightEnd
@@ -40,6 +41,8 @@ app = typer.Typer(
 
     Ctrl-C once lets running probes finish, twice stops now; `nightlab resume` goes on after any interruption.""",
 )
+
+app.add_typer(suite_app)
 
 SessionFile = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="The session file.", show_default=False)]
 SessionDir = Annotated[
@@ -243,15 +246,16 @@ def probe(
     from runner.overrides import load_session
     from runner.single_probe import probe_json, run_probe
 
-    outcome = run_probe(load_session(session, settings or ()), seed, split, out, _around(context))
-    if outcome is None:
+    probe = run_probe(load_session(session, settings or ()), seed, split, out, _around(context))
+    if probe is None:
         raise typer.Exit(INTERRUPTED)
+    outcome = probe.outcome
     if as_json:
-        _print_json(probe_json(outcome, seed))
+        _print_json(probe_json(probe))
     elif outcome.status is ProbeStatus.COMPLETED:
         from runner.tables import scores_view, show_view
 
-        show_view(scores_view(outcome))
+        show_view(scores_view(outcome, probe.request.weights))
     if outcome.status is not ProbeStatus.COMPLETED:
         _say(f"the probe {outcome.status}: {outcome.message}\n{outcome.log_tail}".rstrip())
         raise typer.Exit(UNEXPECTED)

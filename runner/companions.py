@@ -19,6 +19,7 @@ import typer
 
 from agent.early_stop import HOPELESS_SDS
 from lanes.open import open_lanes
+from probes.aggregation import Weights
 from probes.outcome import ProbeOutcome
 from probes.recipe import Recipe
 from probes.statistics.correlation import Correlation, Pair, across, prediction_sd, within
@@ -65,13 +66,19 @@ def main(
     rows = [Measured(recipe, own) for recipe, own in zip([config.recipe, *recipes], groups, strict=True) if own]
     metrics = [*sorted(bench.inputs.search_items), OVERALL]
     title = f"{len(groups[0])} baseline probes, {len(recipes)} single changes with {seeds} each, target {target}"
-    parts = (f"# {config.name}: {title}", companions_table(rows, metrics), cost_line(rows), _stops(rows, target))
+    weights = bench.inputs.weights
+    parts = (
+        f"# {config.name}: {title}",
+        companions_table(rows, metrics, weights),
+        cost_line(rows),
+        _stops(rows, target, weights),
+    )
     text = "\n\n".join(parts) + "\n"
     (out / "companions.md").write_text(text, encoding="utf-8")
     typer.echo(text)
 
 
-def companions_table(rows: Sequence[Measured], metrics: Sequence[str]) -> str:
+def companions_table(rows: Sequence[Measured], metrics: Sequence[str], weights: Weights | None = None) -> str:
     """Return one line per companion and metric; the baseline is the first row.
 
     The errors are those with which one probe tells a change's effect: by its score, and by its companion along the line
@@ -84,7 +91,7 @@ def companions_table(rows: Sequence[Measured], metrics: Sequence[str]) -> str:
     ]
     for kind in KINDS:
         for metric in metrics:
-            groups = [_pairs(row.outcomes, kind, metric) for row in rows]
+            groups = [_pairs(row.outcomes, kind, metric, weights) for row in rows]
             if all(groups):
                 lines.append(f"| {kind.strip('/')} | {metric} | {' | '.join(_cells(groups))} |")
     return "\n".join(lines)
@@ -103,20 +110,20 @@ def cost_line(rows: Sequence[Measured]) -> str:
     )
 
 
-def _stops(rows: Sequence[Measured], target: str) -> str:
+def _stops(rows: Sequence[Measured], target: str, weights: Weights | None) -> str:
     """Return what early stopping would have done to these recipes, each held against all others."""
-    scores = [score for outcome in rows[0].outcomes if (score := _score(outcome, target)) is not None]
+    scores = [score for outcome in rows[0].outcomes if (score := _score(outcome, target, weights)) is not None]
     floor = fmean(scores) - HOPELESS_SDS * stdev(scores)
-    curves = [curve for row in rows for curve in _curves(row, target)]
+    curves = [curve for row in rows for curve in _curves(row, target, weights)]
     rules = {rate: stop_rule(curves, rate, floor) for rate in RATES}
     return stops_table({rate: rule and false_stops(curves, rule) for rate, rule in rules.items()})
 
 
-def _curves(row: Measured, target: str) -> list[FinishedCurve]:
+def _curves(row: Measured, target: str, weights: Weights | None) -> list[FinishedCurve]:
     return [
         FinishedCurve(row.recipe.fingerprint, outcome.training.curve, row.recipe.beta, score)
         for outcome in row.outcomes
-        if outcome.training is not None and (score := _score(outcome, target)) is not None
+        if outcome.training is not None and (score := _score(outcome, target, weights)) is not None
     ]
 
 
@@ -137,14 +144,14 @@ def _shown(correlation: Correlation) -> str:
     return f"{show(correlation.value, 'effect')} {show_interval(correlation.interval)}"
 
 
-def _pairs(outcomes: Sequence[ProbeOutcome], kind: str, metric: str) -> list[Pair]:
+def _pairs(outcomes: Sequence[ProbeOutcome], kind: str, metric: str, weights: Weights | None) -> list[Pair]:
     """Return (companion, score) of each probe; empty when one lacks it. `overall` has the mean over categories."""
     pairs: list[Pair] = []
     for outcome in outcomes:
         own = [v for name, v in outcome.companions.items() if name == _name(kind, metric)]
         if metric == OVERALL:
             own = [value for name, value in outcome.companions.items() if name.startswith(kind)]
-        score = _score(outcome, metric)
+        score = _score(outcome, metric, weights)
         if not own or score is None:
             return []
         pairs.append((fmean(own), score))
@@ -155,8 +162,8 @@ def _name(kind: str, metric: str) -> str:
     return kind + metric if kind.endswith("/") else kind
 
 
-def _score(outcome: ProbeOutcome, metric: str) -> float | None:
-    return outcome.overall() if metric == OVERALL else outcome.category_means().get(metric)
+def _score(outcome: ProbeOutcome, metric: str, weights: Weights | None) -> float | None:
+    return outcome.overall(weights) if metric == OVERALL else outcome.category_means().get(metric)
 
 
 def _mean(pairs: Sequence[Pair]) -> Pair:

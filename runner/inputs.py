@@ -6,17 +6,16 @@ Everything a probe will need is looked at here, so that bad input ends in a mess
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
+from probes.aggregation import category_weights
 from probes.base_model import model_digest, resolve_base_model
 from probes.errors import ConfigError, DataError
 from probes.evaluation.scorers.scorer import Scorer
-from probes.evaluation.suite import Item, has_scorer, read_suite, split_items
+from probes.evaluation.suite import Item, lines_of, read_suite, split_items, suite_digest
 from probes.request import FileRef
 from runner.config import SessionConfig
 from runner.overrides import MINIATURE
@@ -43,6 +42,8 @@ class SessionInputs:
     """Composition of the training rows: tag → value → rows."""
     warnings: tuple[str, ...]
     """What a reader of the report should know."""
+    weights: dict[str, float] | None = None
+    """Category → its share of `overall`, the same for search and confirmation; None: all count the same."""
 
     @property
     def digests(self) -> dict[str, str]:
@@ -57,7 +58,7 @@ class SessionInputs:
 
 
 @dataclass(frozen=True)
-class _Files:
+class SessionFiles:
     """The files behind a session, before anything was read."""
 
     base_model: str
@@ -91,7 +92,7 @@ def resolve_inputs(config: SessionConfig, suite_folder: Path, cache_root: Path, 
     from probes.data.rows import read_rows, row_warnings
     from probes.training.preflight import check_recipe
 
-    files = _find_files(config, cache_root, progress)
+    files = find_files(config, cache_root, progress)
     rows = read_rows(files.train, config.recipe.objective)
     search, held_out = _read_items(files, config.seed)
     base_model = resolve_base_model(files.base_model, config.model.revision)
@@ -106,6 +107,7 @@ def resolve_inputs(config: SessionConfig, suite_folder: Path, cache_root: Path, 
         held_out=_write_items(suite_folder / HELD_OUT_FILE, held_out, files),
         search_items=search_items,
         held_out_items=held_out_items,
+        weights=_weights(config, search_items, held_out_items),
         suite_files=files.suite,
         tags=composition(rows),
         warnings=(
@@ -122,7 +124,7 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _find_files(config: SessionConfig, cache_root: Path, progress: Progress) -> _Files:
+def find_files(config: SessionConfig, cache_root: Path, progress: Progress) -> SessionFiles:
     """Return the session's own files, the miniature's where the session names none."""
     train, items = config.data.train, config.suite.items
     held_out = config.suite.held_out
@@ -130,16 +132,16 @@ def _find_files(config: SessionConfig, cache_root: Path, progress: Progress) -> 
         for key, value in (("data.train", train), ("suite.items", items)):
             if not value:
                 raise ConfigError(f"`{key}` must name at least one JSONL file; only the miniature brings its own")
-        return _Files(config.model.base, train, items, held_out, config.suite.scorer)
+        return SessionFiles(config.model.base, train, items, held_out, config.suite.scorer)
     from probes.miniature.build import build_miniature
 
     built = build_miniature(cache_root, progress)
     if not items:
         items, held_out = (str(built.search_items),), (str(built.held_out_items),)
-    return _Files(str(built.base_model), train or (str(built.train),), items, held_out, config.suite.scorer)
+    return SessionFiles(str(built.base_model), train or (str(built.train),), items, held_out, config.suite.scorer)
 
 
-def _read_items(files: _Files, seed: int) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+def _read_items(files: SessionFiles, seed: int) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
     """Return (search, held-out) items; no item may be in both."""
     if not isinstance(files.held_out, tuple):
         search, held_out = split_items(read_suite(files.items, files.scorer), files.held_out, seed)
@@ -162,7 +164,24 @@ def _read_items(files: _Files, seed: int) -> tuple[tuple[Item, ...], tuple[Item,
     return search, held_out
 
 
-def _one_sided(search: Mapping[str, int], held_out: Mapping[str, int], files: _Files) -> list[str]:
+def _weights(config: SessionConfig, search: Mapping[str, int], held_out: Mapping[str, int]) -> dict[str, float] | None:
+    """Return the night's weights, by the items of both sides: search and confirmation raise one quantity.
+
+    Raises:
+        ConfigError: the weights do not fit the suite's categories, or give weight to one without items on one side.
+    """
+    weights = category_weights(config.suite.aggregation, Counter(search) + Counter(held_out))
+    for name, weight in (weights or {}).items():
+        for side, counts in (("search", search), ("held-out", held_out)):
+            if weight > 0 and not counts.get(name):
+                raise ConfigError(
+                    f"category `{name}` has a weight of {weight:.3g} in the overall (`suite.aggregation`) and no "
+                    f"{side} items, so there would be no overall; add items of it, or give it the weight 0"
+                )
+    return weights
+
+
+def _one_sided(search: Mapping[str, int], held_out: Mapping[str, int], files: SessionFiles) -> list[str]:
     """Return a warning for each category that only the search or only the confirmation would see."""
     return [
         f"category `{name}` has {search.get(name, 0)} search and {held_out.get(name, 0)} held-out items: search and "
@@ -171,19 +190,7 @@ def _one_sided(search: Mapping[str, int], held_out: Mapping[str, int], files: _F
     ]
 
 
-def _write_items(path: Path, items: Sequence[Item], files: _Files) -> FileRef:
-    """Write the rows of `items` to one file: as they were read, with the session's scorer where they had none."""
-    wanted = {item.id for item in items}
-    lines: list[bytes] = []
-    for source in files.suite:
-        for line in Path(source).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"):
-            if line.strip() and (row := cast("dict[str, Any]", json.loads(line)))["id"] in wanted:
-                lines.append((line.strip() if has_scorer(row) else _scored(row, files.scorer)) + b"\n")
-    path.write_bytes(b"".join(lines))
-    return FileRef(path=str(path), digest=file_digest(path))
-
-
-def _scored(row: dict[str, Any], scorer: Scorer | None) -> bytes:
-    """Return a row with the session's scorer: the worker needs no default, and the digest knows which one it was."""
-    assert scorer is not None, "read_suite refuses an item without any scorer"
-    return json.dumps({**row, "scorer": scorer.model_dump(mode="json", exclude_none=True)}).encode()
+def _write_items(path: Path, items: Sequence[Item], files: SessionFiles) -> FileRef:
+    """Write the rows of `items` to one file; its digest is the version of these items, not of the file."""
+    path.write_bytes(lines_of(files.suite, {item.id for item in items}, files.scorer))
+    return FileRef(path=str(path), digest=suite_digest(items))

@@ -21,6 +21,7 @@ import typer
 
 from lanes.lane import Lane, Tried
 from lanes.open import open_lanes
+from probes.aggregation import Weights
 from probes.candidate import LaneName
 from probes.errors import NightlabError
 from probes.frozen import digest_of
@@ -92,7 +93,7 @@ class Bench:
         ]
         self._run([request for row in requests for request in row if request.key not in self._known])
         known = ([self._known[request.key] for request in row if request.key in self._known] for row in requests)
-        return [[outcome for outcome in row if outcome.overall() is not None] for row in known]
+        return [[outcome for outcome in row if outcome.overall(self.inputs.weights) is not None] for row in known]
 
     def _run(self, missing: Sequence[ProbeRequest]) -> None:
         plans = [
@@ -134,7 +135,7 @@ def changes(
     wanted = list(single_changes(lanes, config.recipe, most_per_lane))
     rows = bench.measure([config.recipe, *(want.recipe for want in wanted)], seeds, "search")
     metrics = [*sorted(bench.inputs.search_items), OVERALL]
-    table = effects_table(wanted, rows, metrics, plan.target)
+    table = effects_table(wanted, rows, metrics, plan.target, plan.weights)
     text = f"# {config.name}: {len(wanted)} single changes, {seeds} seeds each, target {plan.target}\n\n{table}\n"
     (out / "landscape.md").write_text(text, encoding="utf-8")
     typer.echo(text)
@@ -181,7 +182,7 @@ def _outcome_row(name: str, night: NightRecord, bench: Bench, seeds: int) -> str
     target, truth = bench.config.target.category, None
     if night.accepted:
         baseline, final = bench.measure([bench.config.recipe, night.working_recipe], seeds, "held_out")
-        truth = _difference(final, baseline, target)
+        truth = _difference(final, baseline, target, bench.inputs.weights)
     right = is_right(claim.confirmed, claim.interval.low, claim.interval.high, truth)
     moves = "; ".join(str(night.candidates[c].change) for c in night.accepted) or "none"
     true_effect = f"{show(truth.effect, 'effect')} ({show(truth.standard_error, 'score')})" if truth else "–"
@@ -198,18 +199,23 @@ def _outcome_row(name: str, night: NightRecord, bench: Bench, seeds: int) -> str
 
 
 def effects_table(
-    wanted: Sequence[Wanted], rows: Sequence[Sequence[ProbeOutcome]], metrics: Sequence[str], target: str
+    wanted: Sequence[Wanted],
+    rows: Sequence[Sequence[ProbeOutcome]],
+    metrics: Sequence[str],
+    target: str,
+    weights: Weights | None = None,
 ) -> str:
     """Return the table of effects, largest gain of the target first; `rows` holds the baseline, then each change."""
     baseline = rows[0]
     ordered = [target, *(metric for metric in metrics if metric != target)]
-    spread = (f"{fmean(_values(baseline, m)):.2f} ({_sd(_values(baseline, m)):.2f})" for m in ordered)
+    levels = (_values(baseline, metric, weights) for metric in ordered)
+    spread = (f"{fmean(values):.2f} ({_sd(values):.2f})" for values in levels)
     lines = [
         f"| lane | change | {' | '.join(ordered)} |",
         "|---|---|" + "---|" * len(ordered),
         f"| | baseline mean (sd over seeds) | {' | '.join(spread)} |",
     ]
-    effects = [[_difference(row, baseline, metric) for metric in ordered] for row in rows[1:]]
+    effects = [[_difference(row, baseline, metric, weights) for metric in ordered] for row in rows[1:]]
     gains = [row[0].effect if row[0] else float("-inf") for row in effects]
     for i in sorted(range(len(wanted)), key=lambda i: -gains[i]):
         cells = [_cell(difference, len(rows[1 + i])) for difference in effects[i]]
@@ -223,12 +229,14 @@ def _cell(difference: Difference | None, runs: int) -> str:
     return f"{show(difference.effect, 'effect')} {show_interval(difference.interval(LEVEL))}"
 
 
-def _difference(final: Iterable[ProbeOutcome], baseline: Iterable[ProbeOutcome], metric: str) -> Difference | None:
-    return welch(_values(final, metric), _values(baseline, metric))
+def _difference(
+    final: Iterable[ProbeOutcome], baseline: Iterable[ProbeOutcome], metric: str, weights: Weights | None
+) -> Difference | None:
+    return welch(_values(final, metric, weights), _values(baseline, metric, weights))
 
 
-def _values(outcomes: Iterable[ProbeOutcome], metric: str) -> list[float]:
-    scores = ((o.overall() if metric == OVERALL else o.category_means().get(metric)) for o in outcomes)
+def _values(outcomes: Iterable[ProbeOutcome], metric: str, weights: Weights | None) -> list[float]:
+    scores = ((o.overall(weights) if metric == OVERALL else o.category_means().get(metric)) for o in outcomes)
     return [score for score in scores if score is not None]
 
 

@@ -53,6 +53,7 @@ def plan_night(config: SessionConfig, inputs: SessionInputs, session: str, targe
         search_items=inputs.search_items,
         held_out_items=inputs.held_out_items,
         samples=config.suite.samples,
+        weights=inputs.weights,
         early_stop=config.probe.early_stop,
     )
 
@@ -134,6 +135,7 @@ class RequestMaker:
             suite=self._inputs.search if split == "search" else self._inputs.held_out,
             samples=samples,
             generation=self._config.suite.generation,
+            weights=self._inputs.weights,
             control=None if purpose == "smoke" else purpose,
             versions=self._versions,
             folder="-",

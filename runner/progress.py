@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from probes.aggregation import Weights
 from probes.errors import LedgerError
 from probes.outcome import ProbeOutcome, ProbeStatus
 from runner.report.measurement import controls_in_words
@@ -33,7 +34,8 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
             )
         case ev.ProbeFinished():
             took = show(event.outcome.seconds, "duration")
-            return f"probe {event.plan.number} {event.outcome.status} in {took}: {_result(event.outcome, night)}"
+            result = _result(event.outcome, event.plan.request.weights)
+            return f"probe {event.plan.number} {event.outcome.status} in {took}: {result}"
         case ev.NoiseEstimated():
             sd = show(event.noise.target_sd, "score")
             return f"noise: run-to-run sd of {night.target} is {sd}, from {event.noise.runs} probes"
@@ -134,11 +136,11 @@ class ProgressLog:
             ) from error
 
 
-def _result(outcome: ProbeOutcome, night: NightRecord) -> str:
+def _result(outcome: ProbeOutcome, weights: Weights | None) -> str:
     if outcome.status is not ProbeStatus.COMPLETED:
         return outcome.message or "no message"
     means = outcome.category_means()
-    parts = [f"overall {show(outcome.overall(), 'score')}"]
+    parts = [f"overall {show(outcome.overall(weights), 'score')}"]
     parts += [f"{name} {show(mean, 'score')}" for name, mean in means.items()]
     failures = outcome.critical_failures()
     return ", ".join(parts) + (f", {failures} critical failures" if failures else "")

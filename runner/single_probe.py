@@ -6,11 +6,11 @@ import json
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from probes.errors import NightlabError
 from probes.outcome import ProbeOutcome
-from probes.request import Split
+from probes.request import ProbeRequest, Split
 from runner.config import LauncherConfig, SessionConfig
 from runner.folder import SessionFolder
 from runner.interrupts import StopRequest, catching_signals
@@ -19,9 +19,21 @@ from runner.surroundings import Surroundings, gather_inputs
 from tracking.events import ProbePlan
 
 
+class SingleProbe(NamedTuple):
+    """A probe that ended, in whatever status."""
+
+    request: ProbeRequest
+    outcome: ProbeOutcome
+
+    @property
+    def overall(self) -> float | None:
+        """The mean of the categories by the session's weights."""
+        return self.outcome.overall(self.request.weights)
+
+
 def run_probe(
     config: SessionConfig, seed: int, split: Split, out: Path | None, around: Surroundings
-) -> ProbeOutcome | None:
+) -> SingleProbe | None:
     """Run the session's baseline with `seed`; keep its files only in `out`. None when it was interrupted.
 
     Raises:
@@ -42,19 +54,22 @@ def run_probe(
             launcher.run([plan], _ignore, lambda _, outcome: outcomes.append(outcome))
         if not outcomes and not stop.is_stopping:
             raise NightlabError("the probe was given up without a result; see the worker's log")
-        return outcomes[0] if outcomes else None
+        return SingleProbe(request, outcomes[0]) if outcomes else None
 
 
-def probe_json(outcome: ProbeOutcome, seed: int) -> dict[str, Any]:
+def probe_json(probe: SingleProbe) -> dict[str, Any]:
     """Return a probe for machines: its scores are a function of the session, the settings and the seed."""
+    outcome = probe.outcome
     training = outcome.training
     return {
         "key": outcome.key,
-        "seed": seed,
+        "seed": probe.request.seed,
         "status": outcome.status,
         "message": outcome.message,
         "scores": outcome.category_means(),
-        "overall": outcome.overall(),
+        "overall": probe.overall,
+        "weights": probe.request.weights,
+        "success_rate": outcome.success_rate(),
         "critical_failures": outcome.critical_failures(),
         "items": [json.loads(item.model_dump_json()) for item in outcome.items],
         "final_loss": training.final_loss if training else None,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from probes.outcome import ProbeOutcome
+from probes.aggregation import Weights, aggregation_in_words
+from probes.outcome import ItemScores, ProbeOutcome
 from probes.statistics.verdicts import PowerTable
 from runner.check import Check
 from runner.config import SessionConfig
@@ -21,7 +24,19 @@ from tracking.summary import probe_counts
 View = list[RenderableType]
 """Tables and lines, from top to bottom."""
 NO_TERMINAL_WIDTH = 140
-_WORDS = ("role", "lane", "knob", "change", "range", "decision", "effect", "question", "ended")
+_WORDS = (
+    "role",
+    "lane",
+    "knob",
+    "change",
+    "range",
+    "decision",
+    "effect",
+    "question",
+    "ended",
+    "category",
+    "difficulty",
+)
 
 
 def show_view(view: View) -> None:
@@ -38,7 +53,7 @@ def show_view(view: View) -> None:
 
 def power_view(power: PowerTable) -> View:
     """Return the power table, what its columns mean, its sentence and where the noise comes from."""
-    table = _table(("category", "role", "items", "noise sd", "margin", "resolvable", "passes"))
+    table = plain_table(("category", "role", "items", "noise sd", "margin", "resolvable", "passes"))
     for row in power.categories:
         table.add_row(
             row.category,
@@ -60,7 +75,7 @@ def power_view(power: PowerTable) -> View:
 
 def check_view(check: Check) -> View:
     """Return what the check found: power, searched space, warnings, problems."""
-    space = _table(("lane", "knob", "range"))
+    space = plain_table(("lane", "knob", "range"))
     for lane, knobs in check.space.items():
         for knob, words in knobs.items():
             space.add_row(lane, knob, words)
@@ -83,7 +98,7 @@ def plan_view(config: SessionConfig, workers: int, probe_s: float | None) -> Vie
     """Return how the night would spend its budget, and how long it would take."""
     budget, referee = config.budget, config.referee
     search = budget.probes - referee.calibration_runs - budget.confirm_probes
-    table = _table(("phase", "probes at most", "time"))
+    table = plain_table(("phase", "probes at most", "time"))
     phases = (("calibrate", referee.calibration_runs), ("search", search), ("confirm", budget.confirm_probes))
     for name, probes in (*phases, ("all", budget.probes)):
         seconds = None if probe_s is None else probe_s * -(-probes // workers)
@@ -98,21 +113,29 @@ def plan_view(config: SessionConfig, workers: int, probe_s: float | None) -> Vie
     return [table, "", " ".join(words), ""]
 
 
-def scores_view(outcome: ProbeOutcome) -> View:
-    """Return a probe's scores per category."""
-    table = _table(("category", "items", "score"))
-    counts: dict[str, int] = {}
-    for item in outcome.items:
-        counts[item.category] = counts.get(item.category, 0) + 1
-    for category, mean in outcome.category_means().items():
-        table.add_row(category, str(counts[category]), show(mean, "score"))
+def scores_view(outcome: ProbeOutcome, weights: Weights | None = None) -> View:
+    """Return a probe's scores per category, and beside them how many answers came at all: that is no score."""
+    table = plain_table(("category", "items", "answered", "score"))
+    means = outcome.category_means()
+    for category, mean in means.items():
+        items = [item for item in outcome.items if item.category == category]
+        table.add_row(category, str(len(items)), answered_in_words(items), show(mean, "score"))
     table.add_section()
-    table.add_row("overall", str(len(outcome.items)), show(outcome.overall(), "score"))
-    words = f"{outcome.critical_failures()} critical failures, {show(outcome.seconds, 'duration')}"
+    overall = show(outcome.overall(weights), "score")
+    table.add_row("overall", str(len(outcome.items)), answered_in_words(outcome.items), overall)
+    words = f"overall: {aggregation_in_words(weights)}; " if weights is not None else ""
+    words += f"{outcome.critical_failures()} critical failures, {show(outcome.seconds, 'duration')}"
     if outcome.training is not None:
         loss, margin = outcome.training.final_loss, outcome.training.reward_margin
         words += f", final loss {_number(loss)}, reward margin {_number(margin)}"
     return [table, "", words]
+
+
+def answered_in_words(items: Iterable[ItemScores]) -> str:
+    """Return how many of the wanted answers came, `23/24`; a dash where the record does not say."""
+    items = tuple(items)
+    known = [item.answered for item in items if item.answered is not None]
+    return f"{sum(known)}/{sum(len(item.scores) for item in items)}" if len(known) == len(items) else MISSING
 
 
 def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
@@ -131,7 +154,7 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
         facts.append(f"search: {design_in_words(night)}; {night.designs[-1].reason}")
     view: View = list(facts)
     if night.candidates:
-        table = _table(("candidate", "lane", "change", "decision", "effect"))
+        table = plain_table(("candidate", "lane", "change", "decision", "effect"))
         for candidate in night.candidates.values():
             reading = night.reading(candidate.id)
             table.add_row(
@@ -176,7 +199,8 @@ def _number(value: float | None) -> str:
     return MISSING if value is None else f"{value:.3f}"
 
 
-def _table(columns: tuple[str, ...]) -> Table:
+def plain_table(columns: tuple[str, ...]) -> Table:
+    """Return an empty table with these columns; what is not known to be words is set as numbers."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(columns):
         is_number = index > 0 and name not in _WORDS

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from statistics import fmean
 from typing import Any, NamedTuple
 
+from probes.aggregation import overall_of
 from probes.candidate import Candidate
 from probes.comparability import conditions_key, require_comparable
 from probes.outcome import ProbeOutcome, ProbeStatus
@@ -43,9 +43,8 @@ class FinishedProbe:
 
     @cached_property
     def overall(self) -> float | None:
-        """The unweighted mean of the categories, None when it failed or one is unscored."""
-        means = [mean for mean in self.means.values() if mean is not None]
-        return fmean(means) if means and len(means) == len(self.means) else None
+        """The mean of the categories by the night's weights, None when it failed or one that counts is unscored."""
+        return overall_of(self.means, self.plan.request.weights)
 
     @cached_property
     def conditions(self) -> str:
@@ -58,8 +57,13 @@ class FinishedProbe:
 
     @property
     def is_completed(self) -> bool:
-        """Whether it has scores."""
+        """Whether it ran to its end."""
         return self.outcome.status is ProbeStatus.COMPLETED
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether every category has a score, also one that the overall leaves out."""
+        return bool(self.means) and None not in self.means.values()
 
 
 class Slot(NamedTuple):
@@ -260,7 +264,7 @@ class NightRecord:
         self.probes.append(probe)
         self._note_answers(probe)
         slot = slot_of(probe.plan)
-        if probe.overall is None:
+        if not probe.is_scored:
             self.failed.setdefault(slot, []).append(probe)
             return
         self.scored.setdefault(slot, {})[probe.plan.replicate] = probe

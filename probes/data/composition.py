@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Protocol
 
 from probes.data.rows import Row
 from probes.data.tags import MISSING, tag_values
@@ -17,10 +18,20 @@ DILUTED = 0.75
 BALANCED_TAGS = ("category", "source")
 """Tags that are warned about when one value dominates."""
 
+
+class Tagged(Protocol):
+    """What has tags: a training row, an item of a suite."""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tag → text."""
+        ...
+
+
 Composition = dict[str, dict[str, int]]
 
 
-def composition(rows: Sequence[Row]) -> Composition:
+def composition(rows: Sequence[Tagged]) -> Composition:
     """Return tag → value → rows, the most frequent value first; rows without the tag count as `(none)`.
 
     Left out: ids, and tags whose values are nearly all different. A row with several values counts once for each.
@@ -41,7 +52,7 @@ def composition_warnings(
     )
 
 
-def _is_grouping(rows: Sequence[Row], name: str) -> bool:
+def _is_grouping(rows: Sequence[Tagged], name: str) -> bool:
     lowered = name.casefold().rpartition(".")[2]
     if lowered in ("id", "uuid") or lowered.endswith(("_id", "-id", "_uuid")):
         return False
@@ -51,7 +62,7 @@ def _is_grouping(rows: Sequence[Row], name: str) -> bool:
     return distinct <= MAX_VALUES and (distinct <= 10 or distinct <= len(values) / 2)
 
 
-def _counts(rows: Sequence[Row], name: str) -> dict[str, int]:
+def _counts(rows: Sequence[Tagged], name: str) -> dict[str, int]:
     counts = Counter(value for row in rows for value in tag_values(row.tags, name) or (MISSING,))
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 

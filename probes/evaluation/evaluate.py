@@ -13,13 +13,13 @@ from probes.evaluation.backends.backend import Backend, Response
 from probes.evaluation.margins import reference_companions
 from probes.evaluation.scorers.exchange import Aids, Exchange
 from probes.evaluation.suite import Item
+from probes.evaluation.suites.results import SCORES_NAME
 from probes.frozen import digest_of
 from probes.outcome import ItemScores, SampleScore, TrainingSummary
 from probes.rendering import Rendering
 from probes.request import ProbeRequest
 
 RESPONSES_NAME = "responses.jsonl"
-SCORES_NAME = "scores.jsonl"
 
 
 class Evaluation(NamedTuple):
@@ -74,10 +74,16 @@ def summarize(items: Sequence[Item], scores: Sequence[SampleScore]) -> tuple[Ite
             difficulty=item.difficulty,
             scores=tuple(score.score for score in by_item[item.id]),
             critical_failures=sum(bool(score.critical_failures) for score in by_item[item.id]),
+            answered=sum(score.answered for score in by_item[item.id]),
             cause=_commonest_cause(by_item[item.id]),
         )
         for item in items
     )
+
+
+def is_answered(response: Response) -> bool:
+    """Return whether there is anything to score: the backend did not fail, and text or a tool call came."""
+    return response.stop_reason != "error" and bool(response.text.strip() or response.tool_calls)
 
 
 def _commonest_cause(scores: Sequence[SampleScore]) -> str:
@@ -107,6 +113,7 @@ def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
         components=scored.components,
         critical_failures=scored.critical_failures,
         causes=scored.causes,
+        answered=is_answered(response),
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from probes.statistics.spread import Variances
+from probes.aggregation import Weights
+from probes.statistics.spread import Items, Variances
 from probes.statistics.verdicts import NoiseAdvice, NoiseComponents
 
 WORTH_SAYING = 0.05
@@ -52,10 +52,11 @@ def best_samples(cost_ratio: float, seed_variance: float, sampling_variance: flo
 
 def advise(
     variances: Variances | None,
-    items: Sequence[int],
+    items: Items,
     samples: int,
     costs: ProbeCosts | None,
     correlation: float | None,
+    weights: Weights | None = None,
 ) -> NoiseAdvice:
     """Say what the next probe's money is best spent on.
 
@@ -65,11 +66,12 @@ def advise(
         samples: Answers per item now.
         costs: Measured costs of a probe.
         correlation: Of two recipes over equal train seeds; None when not known.
+        weights: Category → its share of the target; None: all count the same.
     """
     pairing = None if correlation is None else max(0.0, min(1.0, correlation))
     best = saved = None
     if variances is not None and costs is not None and items:
-        seed, answer = variances.seed_level(items), variances.answer_level(items)
+        seed, answer = variances.seed_level(items, weights), variances.answer_level(items, weights)
         best = best_samples(costs.ratio, seed, answer)
         nearest = min(MOST_SAMPLES, MOST_SAMPLES if best is None else max(1, round(best)))
         saved = 1 - _price(nearest, costs.ratio, seed, answer) / _price(samples, costs.ratio, seed, answer)

@@ -21,6 +21,7 @@ from math import inf, isfinite, log, sqrt
 
 import numpy as np
 
+from probes.aggregation import Weights
 from probes.statistics.design import Array, Design, Split
 from probes.statistics.intervals import fisher
 from probes.statistics.runs import OVERALL, Run
@@ -76,7 +77,7 @@ class Signals:
     """The companions of a set of runs."""
 
     values: Mapping[str, Array]
-    """Companion → one value per run; each family has an `overall`, the mean over categories."""
+    """Companion → one value per run; each family has an `overall`, the mean over categories as the scores' is."""
     left_out: Mapping[str, str]
     """Companion → why it is not used."""
 
@@ -103,10 +104,20 @@ def read_signals(runs: Sequence[Run]) -> Signals:
         else:
             found[name] = values
     for family in FAMILIES:
-        members = [values for name, values in found.items() if name.startswith(family)]
+        members = {name.removeprefix(family): values for name, values in found.items() if name.startswith(family)}
         if members:
-            found[family + OVERALL] = [sum(values) / len(values) for values in zip(*members, strict=True)]
+            found[family + OVERALL] = _overall(members, runs[0].weights)
     return Signals({name: np.array(values) for name, values in found.items()}, left_out)
+
+
+def _overall(members: Mapping[str, Sequence[float]], weights: Weights | None) -> list[float]:
+    """Return the mean over categories of each run, by the scores' weights; categories that have none count nothing."""
+    counted = members if weights is None else {name: members[name] for name in members if weights.get(name)}
+    if weights is None or not counted:
+        return [sum(values) / len(values) for values in zip(*members.values(), strict=True)]
+    total = sum(weights[name] for name in counted)
+    parts = ([weights[name] / total * value for value in values] for name, values in counted.items())
+    return [sum(values) for values in zip(*parts, strict=True)]
 
 
 def choose_companion(design: Design, pairs: Mapping[str, Split], noise_sd: float, centre: Array) -> Companion | None:

@@ -47,7 +47,8 @@ def estimate_noise(
     correlation = paired_correlation(runs, target)
     advice = None
     if samples is not None and item_category and df:
-        advice = advise(known_variances(components), _target_items(target, item_category), samples, costs, correlation)
+        items, weights = _target_items(target, item_category), runs[0].weights if target == OVERALL else None
+        advice = advise(known_variances(components), items, samples, costs, correlation, weights)
     return Noise(
         runs=len(runs),
         degrees_of_freedom=df,
@@ -97,10 +98,10 @@ def _scores(run: Run) -> list[float]:
     return [score for scores in run.items.values() for score in scores] or list(run.categories.values())
 
 
-def _target_items(target: str, item_category: Mapping[str, str]) -> list[int]:
+def _target_items(target: str, item_category: Mapping[str, str]) -> dict[str, int]:
     """Return the number of items of each category that enters the target."""
     counts = Counter(item_category.values())
-    return list(counts.values()) if target == OVERALL else [counts[target]] if target in counts else []
+    return dict(counts) if target == OVERALL else {target: counts[target]} if target in counts else {}
 
 
 def pooled_sd(runs: Sequence[Run], metric: str) -> float | None:

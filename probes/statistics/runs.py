@@ -9,6 +9,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
+from probes.aggregation import Weights
 from probes.errors import DataError
 
 OVERALL = "overall"
@@ -30,6 +31,8 @@ class Run:
     """Item → its samples' scores; only needed for the noise components below the run."""
     critical_failures: int = 0
     """Answers with at least one critical failure."""
+    weights: Weights | None = None
+    """Category → its share of `overall`; None: all count the same."""
     companions: Mapping[str, float] = field(default_factory=dict[str, float])
     """Signal measured beside the scores → its value, any unit; see `ProbeOutcome.companions`."""
 
@@ -40,7 +43,9 @@ class Run:
         return f"the probe of {recipe} with train seed {self.seed}"
 
     def metric(self, name: str) -> float:
-        """Return a category's mean, the unweighted mean of all for `overall`, minus the count for critical failures."""
+        """Return a category's mean, the mean of all by weight for `overall`, minus the count for critical failures."""
+        if name == OVERALL and self.weights is not None:
+            return sum(weight * self.categories[category] for category, weight in self.weights.items() if weight)
         if name == OVERALL:
             return sum(self.categories.values()) / len(self.categories)
         if name == CRITICAL_FAILURES:

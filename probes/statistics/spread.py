@@ -6,15 +6,18 @@ components, so that six items never look as good as sixty.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean
 from typing import Literal
 
+from probes.aggregation import Weights, effective_categories, overall_variance
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from probes.statistics.verdicts import EarlierNoise, Noise, NoiseComponents
 
+Items = Mapping[str, int]
+"""Category → items."""
 NoiseSource = Literal["assumed", "measured", "earlier night"]
 MOST_SHARED = 0.95
 """Largest share of a category's variance that is put down to the run as a whole."""
@@ -29,17 +32,18 @@ class Variances:
     run_item: float
     sampling: float
 
-    def seed_level(self, items: Sequence[int]) -> float:
+    def seed_level(self, items: Items, weights: Weights | None = None) -> float:
         """Return the variance of a metric that no number of answers removes; `items`: per category of the metric."""
-        return self.run + self.run_category / len(items) + self.run_item * _per_item(items)
+        categories = effective_categories(weights, len(items))
+        return self.run + self.run_category / categories + self.run_item * _per_item(items, weights)
 
-    def answer_level(self, items: Sequence[int]) -> float:
+    def answer_level(self, items: Items, weights: Weights | None = None) -> float:
         """Return the variance that one answer per item adds; K answers add a K-th of it."""
-        return self.sampling * _per_item(items)
+        return self.sampling * _per_item(items, weights)
 
-    def of_mean(self, items: Sequence[int], samples: int) -> float:
-        """Return the variance of the unweighted mean over categories with `items` each and `samples` per item."""
-        return self.seed_level(items) + self.answer_level(items) / samples
+    def of_mean(self, items: Items, samples: int, weights: Weights | None = None) -> float:
+        """Return the variance of the mean over categories (None: unweighted) with `samples` per item."""
+        return self.seed_level(items, weights) + self.answer_level(items, weights) / samples
 
 
 ASSUMED = Variances(run=0.08, run_category=0.08, run_item=1.5**2, sampling=2.0**2)
@@ -79,6 +83,7 @@ def plan_noise(
     assumed_sd: float | None = None,
     earlier: EarlierNoise | None = None,
     measured: Noise | None = None,
+    weights: Weights | None = None,
 ) -> PlannedNoise:
     """Return the best known noise of both splits: measured before earlier nights' before assumed, metric by metric.
 
@@ -93,8 +98,11 @@ def plan_noise(
         assumed_sd: The user's own assumption of the target's sd on the search items; scales everything assumed.
         earlier: What earlier nights measured under the same conditions.
         measured: What this night measured.
+        weights: Category → its share of `overall`; None: all count the same.
     """
-    bare = {side: _assumed(target, items, samples) for side, items in (("s", search_items), ("h", held_out_items))}
+    bare = {
+        side: _assumed(target, items, samples, weights) for side, items in (("s", search_items), ("h", held_out_items))
+    }
     scale = 1.0 if assumed_sd is None else assumed_sd / bare["s"].target
     known = _known(target, earlier, measured)
     search = SplitNoise(
@@ -116,19 +124,19 @@ def plan_noise(
         source=source,
         search=search,
         held_out=held_out,
-        shared_sd=_shared_sd(components, known, search, scale),
+        shared_sd=_shared_sd(components, known, search, scale, weights),
         critical_failures_sd=known.get(CRITICAL_FAILURES),
         words=_words(source, samples, assumed_sd, earlier, measured),
     )
 
 
-def _assumed(target: str, items: Mapping[str, int], samples: int) -> SplitNoise:
+def _assumed(target: str, items: Mapping[str, int], samples: int, weights: Weights | None) -> SplitNoise:
     """Return the assumed noise of one split; categories without items have none."""
     counts = {name: count for name, count in items.items() if count > 0}
-    categories = {name: sqrt(ASSUMED.of_mean([count], samples)) for name, count in counts.items()}
+    categories = {name: sqrt(ASSUMED.of_mean({name: count}, samples)) for name, count in counts.items()}
     if target != OVERALL and target in categories:
         return SplitNoise(categories[target], categories)
-    return SplitNoise(sqrt(ASSUMED.of_mean(list(counts.values()) or [1], samples)), categories)
+    return SplitNoise(sqrt(ASSUMED.of_mean(counts or {OVERALL: 1}, samples, weights if counts else None)), categories)
 
 
 def _known(target: str, earlier: EarlierNoise | None, measured: Noise | None) -> dict[str, float]:
@@ -141,20 +149,24 @@ def _known(target: str, earlier: EarlierNoise | None, measured: Noise | None) ->
 
 
 def _shared_sd(
-    components: NoiseComponents | None, known: Mapping[str, float], search: SplitNoise, scale: float
+    components: NoiseComponents | None,
+    known: Mapping[str, float],
+    search: SplitNoise,
+    scale: float,
+    weights: Weights | None,
 ) -> float:
     """Return the sd that all categories of a run share, as far as it fits into each category's own.
 
-    Measured where today's replicates tell it. From earlier nights by moments: the variance of the mean over C
-    categories exceeds Σ variances / C² by what they share. Assumed otherwise.
+    Measured where today's replicates tell it. From earlier nights by moments: the variance of the mean over
+    categories exceeds Σ weight² · variance, without weights Σ variances / C², by what they share. Assumed otherwise.
     """
     names = search.categories
     least = min(names.values(), default=0.0)
     if components is not None and components.run.sd is not None and components.run_category.sd is not None:
         variance = components.run.sd**2
-    elif OVERALL in known and len(names) > 1 and all(name in known for name in names):
-        alone = sum(known[name] ** 2 for name in names) / len(names) ** 2
-        variance = (known[OVERALL] ** 2 - alone) / (1 - 1 / len(names))
+    elif OVERALL in known and effective_categories(weights, len(names)) > 1 and all(name in known for name in names):
+        alone = overall_variance({name: known[name] ** 2 for name in names}, weights)
+        variance = (known[OVERALL] ** 2 - alone) / (1 - 1 / effective_categories(weights, len(names)))
     else:
         variance = ASSUMED.run * scale**2
     return sqrt(max(0.0, min(variance, MOST_SHARED * least**2)))
@@ -178,6 +190,8 @@ def _words(
     )
 
 
-def _per_item(items: Sequence[int]) -> float:
+def _per_item(items: Items, weights: Weights | None) -> float:
     """Return the variance of the mean over categories per unit of variance of an item."""
-    return fmean(1 / count for count in items) / len(items)
+    if weights is None:
+        return fmean(1 / count for count in items.values()) / len(items)
+    return sum(weights.get(name, 0.0) ** 2 / count for name, count in items.items())

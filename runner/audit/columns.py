@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from probes.errors import ConfigError
 from probes.statistics.audit import Direction
-from runner.audit.table import Table
+from runner.audit.table import Table, number_of
 
 KEPT = frozenset({"keep", "kept", "accept", "accepted", "promote", "promoted", "improved", "win", "true"})
 DROPPED = frozenset({"discard", "discarded", "reject", "rejected", "revert", "reverted", "park", "more", "false"})
@@ -55,9 +55,11 @@ _SIDE = re.compile(
     re.IGNORECASE,
 )
 _MEASURED = re.compile(
-    r"mem(ory)?(_|$)|second|time|date|_s$|cost|usd|^status$|^id$|_id$|^run$|^index$|^metrics\.", re.I
+    r"mem(ory)?(_|$)|second|time|date|_s$|cost|usd|^status$|^id$|_id$|^run$|^index$|^metrics\.|(^|_)(raw|corrected)$",
+    re.I,
 )
-"""Columns of rows without a description that are surely not settings; any other that varies keeps rows apart."""
+"""Columns of rows without a description that are surely not settings; any other that varies keeps rows apart.
+Raw and corrected are two forms of one judged score: where one is the metric the other is no setting and no stand-in."""
 _NAMED = ("metric", "metrics.metric", "value", "target", "objective")
 _LOWER = re.compile(
     r"(^|[._/\s])(val_)?(loss|bpb|bpc|perplexity|ppl|nll|error|err|wer|cer|mse|mae|rmse|regret|latency)\b|(_|\.)(loss|bpb|ppl|wer|error)$",
@@ -149,13 +151,13 @@ def _require_numbers(table: Table, name: str) -> None:
         )
     for line, cell in zip(table.lines, table.values(name), strict=True):
         try:
-            float(cell or "nan")
+            number_of(cell)
         except ValueError:
             raise ConfigError(
-                f"`{table.name}` line {line}: `{name}` must be a number or empty, got {cell[:60]!r}; mend the cell or "
-                "name another column with `--metric`"
+                f"`{table.name}` line {line}: `{name}` must be a number, empty or N/A, got {cell[:60]!r}; mend it "
+                "or name another column with `--metric`"
             ) from None
-    if not any(table.values(name)):
+    if table.numbers(name) is None:
         raise ConfigError(f"`{table.name}`: column `{name}` is empty in every row; name another with `--metric`")
 
 

@@ -15,6 +15,8 @@ from runner.audit.words import plain
 LARGEST_BYTES = 256 * 1024 * 1024
 LONGEST_NAME = 200
 JSON_LINES = {".jsonl", ".ndjson"}
+_NOT_AVAILABLE = frozenset({"", "n/a", "na", "-", "–", "—", "none", "null"})
+"""Cells that stand for a missing number; it stays missing, whatever other columns hold."""
 _SQLITE = b"SQLite format 3"
 
 
@@ -33,14 +35,23 @@ class Table:
         return [row[column] for row in self.rows]
 
     def numbers(self, column: str) -> list[float | None] | None:
-        """Return a column as numbers, None for an empty cell; None when a cell is something else."""
+        """Return a column as numbers, None for a missing cell; None when a cell is something else."""
         found: list[float | None] = []
         for cell in self.values(column):
             try:
-                found.append(float(cell) if cell else None)
+                found.append(number_of(cell))
             except ValueError:
                 return None
         return found if any(value is not None for value in found) else None
+
+
+def number_of(cell: str) -> float | None:
+    """Return a cell as a number, None where there is none: empty, or written as N/A or a dash.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    return None if cell.casefold() in _NOT_AVAILABLE else float(cell)
 
 
 def read_table(path: Path) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, stdev
 
+from probes.aggregation import Weights, aggregation_in_words
 from runner.report.blocks import (
     Cell,
     Column,
@@ -89,17 +90,26 @@ def _category_table(night: NightRecord) -> Table:
         confirmed = _before_after(before, after) if is_confirmed_against else ()
         return (title, *confirmed, *_mean_and_sd(search), Cell(role, "muted"))
 
+    weights = night.probes[0].plan.request.weights
     rows = [
         row(Cell(name, "strong" if name == night.target else "plain"), roles.get(name, MISSING), metric_of(name))
         for name in names
     ]
-    rows.append(row(Cell("overall"), "mean of categories", metric_of("overall")))
+    rows.append(
+        row(Cell("overall"), "mean of categories" if weights is None else "weighted mean", metric_of("overall"))
+    )
     rows.append(row(Cell("critical failures"), "per probe", lambda probe: float(probe.outcome.critical_failures())))
     held_out = ("Baseline, held-out", "Final, held-out", "Change") if is_confirmed_against else ()
     numbers = number_columns(*held_out, "Baseline, search items", "sd over runs")
     counts = (f"{title} {show(len(groups[name]), 'count')}" for name, title in RUN_GROUPS if groups[name])
-    note = f"Runs: {', '.join(counts)}. Every category counts the same in the overall mean."
+    note = f"Runs: {', '.join(counts)}. {_about_overall(weights)}"
     return Table("Scores by category, 0 to 10", (Column("Category"), *numbers, Column("Role")), tuple(rows), note)
+
+
+def _about_overall(weights: Weights | None) -> str:
+    if weights is None:
+        return "Every category counts the same in the overall mean."
+    return f"The overall is {aggregation_in_words(weights)}."
 
 
 def metric_of(name: str) -> Callable[[FinishedProbe], float | None]:

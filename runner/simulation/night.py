@@ -48,6 +48,8 @@ class Setting:
     is_directional: bool
     """Too few held-out items of the target to claim anything."""
     seed: int
+    weights: Mapping[str, float] | None = None
+    """Category → its share of `overall`; None: all count the same."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def setting_of(plan: NightPlan) -> Setting:
         shared_sd=noise.shared_sd,
         is_directional=is_directional(target_items),
         seed=plan.seed,
+        weights=plan.weights,
     )
 
 
@@ -160,4 +163,4 @@ def _run(setting: Setting, seed: int, shift: Mapping[str, float], rng: np.random
         name: LEVEL + shift.get(name, 0.0) + shared + sqrt(sd**2 - setting.shared_sd**2) * rng.standard_normal()
         for name, sd in setting.held_out_sd.items()
     }
-    return Run(frozenset(), seed, {name: float(score) for name, score in scores.items()})
+    return Run(frozenset(), seed, {name: float(score) for name, score in scores.items()}, weights=setting.weights)

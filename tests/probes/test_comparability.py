@@ -79,3 +79,13 @@ def test_nothing_and_one_probe_are_always_comparable() -> None:
     for requests in ([], [request()]):
         assert all(differences(one, other) == () for one in requests for other in requests)
         require_comparable(requests, "they")
+
+
+def test_overalls_formed_differently_are_refused_and_equal_ones_are_not() -> None:
+    plain, weighted = request(), request(weights={"a": 0.25, "b": 0.75})
+    (found,) = differences(plain, weighted)
+    assert (found.one, found.other) == ("mean of categories", "weighted: a 0.25, b 0.75")
+    with pytest.raises(ComparabilityError, match=r"category weights .*form both overalls by the same"):
+        require_comparable([plain, weighted], "these probes")
+    require_comparable([weighted, request(weights={"a": 0.25, "b": 0.75})], "these probes")
+    assert plain.key == weighted.key, "summing up differently measures nothing new"

@@ -85,3 +85,23 @@ def test_a_stop_rule_is_no_part_of_the_measurement() -> None:
 )
 def test_whatever_can_change_a_score_changes_the_key(change: dict[str, object]) -> None:
     assert request(**change).key != request().key
+
+
+def test_success_is_counted_apart_from_the_score() -> None:
+    def item(name: str, scores: tuple[float | None, ...], answered: int | None) -> ItemScores:
+        return ItemScores(item=name, category="a", difficulty="easy", scores=scores, answered=answered)
+
+    def probe(*items: ItemScores) -> ProbeOutcome:
+        return ProbeOutcome(key="k", status=ProbeStatus.COMPLETED, items=items)
+
+    all_wrong = probe(item("1", (0.0, 5.0), 2), item("2", (10.0, None), 2))
+    assert (all_wrong.success_rate(), all_wrong.overall()) == (1.0, 6.25)
+    assert probe(item("1", (0.0, None), 1), item("2", (4.0, 4.0), 2)).success_rate() == 0.75
+    assert probe(item("1", (0.0,), None), item("2", (4.0,), 1)).success_rate() is None, "older records do not say"
+    assert ProbeOutcome(key="k", status=ProbeStatus.CRASHED).success_rate() is None
+
+
+def test_weights_decide_the_overall_and_a_weightless_category_may_be_unscored() -> None:
+    probe = outcome(("1", "a", (10.0,), 0), ("2", "b", (5.0,), 0), ("3", "c", (None,), 0))
+    assert probe.overall({"a": 0.2, "b": 0.8, "c": 0.0}) == pytest.approx(6.0)
+    assert probe.overall({"a": 0.2, "b": 0.7, "c": 0.1}) is None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fakes_session import SESSION, fake_surroundings, write_lines, write_session
 
-from probes.errors import DataError
+from probes.errors import ConfigError, DataError
 from probes.evaluation.suite import read_suite
 from runner.inputs import SessionInputs
 from runner.overrides import load_session
@@ -70,7 +70,9 @@ def test_a_category_on_one_side_only_is_a_warning(tmp_path: Path) -> None:
     assert str(tmp_path / "held.jsonl") in warning
 
 
-def gather(folder: Path, rules: str, spoil: bool = False, held_out: Sequence[str] = ()) -> SessionInputs:
+def gather(
+    folder: Path, rules: str, spoil: bool = False, held_out: Sequence[str] = (), settings: Sequence[str] = ()
+) -> SessionInputs:
     """Read a small session; `spoil` takes the scorer from some items, `held_out` names those of a second file."""
     folder.mkdir(exist_ok=True)
     session = write_session(folder, SESSION + rules)
@@ -79,5 +81,22 @@ def gather(folder: Path, rules: str, spoil: bool = False, held_out: Sequence[str
         rows = [{k: v for k, v in row.items() if k != "scorer" or not row["id"].endswith("0")} for row in rows]
     write_lines(folder / "items.jsonl", [row for row in rows if row["id"] not in held_out])
     write_lines(folder / "held.jsonl", [row for row in rows if row["id"] in held_out])
-    config = load_session(session, ["suite.held_out=['held.jsonl']"] if held_out else [])
+    config = load_session(session, [*settings, *(["suite.held_out=['held.jsonl']"] if held_out else [])])
     return gather_inputs(config, folder / "suite", fake_surroundings(folder))
+
+
+def test_prompt_weights_count_both_sides_so_that_search_and_confirmation_raise_one_quantity(tmp_path: Path) -> None:
+    session = write_session(tmp_path)
+    rows: list[dict[str, Any]] = [json.loads(line) for line in (tmp_path / "items.jsonl").read_text().splitlines()]
+    write_lines(tmp_path / "items.jsonl", rows[:-8])
+    config = load_session(session, ["suite.aggregation=prompts"])
+    inputs = gather_inputs(config, tmp_path / "suite", fake_surroundings(tmp_path))
+    assert inputs.weights == {"ground_truth": 0.4, "private_voice": 0.4, "verified_response": 0.2}
+    assert gather_inputs(load_session(session), tmp_path / "plain", fake_surroundings(tmp_path)).weights is None
+
+
+def test_a_weight_on_a_category_that_one_side_lacks_is_refused_with_the_cure(tmp_path: Path) -> None:
+    weights = "suite.aggregation={ground_truth = 0.5, private_voice = 0.25, verified_response = 0.25}"
+    refusal = r"`private_voice` has a weight of 0\.25 .* no held-out items.* or give it the weight 0"
+    with pytest.raises(ConfigError, match=refusal):
+        gather(tmp_path, "", held_out=("ground_truth-0",), settings=[weights])

@@ -164,7 +164,7 @@ def _name(night: NightRecord) -> str:
 
 
 def _scored(night: NightRecord, phases: Sequence[ev.Phase], what: str) -> list[FinishedProbe]:
-    scored = [p for p in night.probes if p.plan.phase in phases and p.overall is not None]
+    scored = [p for p in night.probes if p.plan.phase in phases and p.is_scored]
     return comparable(scored, f"the probes of the {what} of session {_name(night)}")
 
 
@@ -191,6 +191,7 @@ def _run(probe: FinishedProbe) -> Run:
         seed=probe.plan.request.seed,
         categories={name: mean for name, mean in probe.means.items() if mean is not None},
         critical_failures=probe.outcome.critical_failures(),
+        weights=probe.plan.request.weights,
     )
 
 

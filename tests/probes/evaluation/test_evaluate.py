@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 from tiny_base import QUIET, answering, tiny_recipe, tiny_request, tiny_rows
 
-from probes.evaluation.evaluate import evaluate, summarize
+from probes.evaluation.backends.backend import Response
+from probes.evaluation.evaluate import evaluate, is_answered, summarize
 from probes.evaluation.sampling import sample_seed
+from probes.evaluation.scorers.exchange import StopReason, ToolCall
 from probes.evaluation.suite import read_suite
 from probes.outcome import SampleScore
 from probes.training.train import trained
@@ -62,3 +64,32 @@ def test_unscored_samples_stay_missing_and_critical_answers_are_counted(tiny_bas
     assert summary.scores == (4.0, None, 8.0)
     assert summary.mean == 6.0
     assert summary.critical_failures == 1
+
+
+CALL = ToolCall(name="look", arguments={})
+
+
+@pytest.mark.parametrize(
+    ("text", "stop_reason", "calls", "answered"),
+    [
+        ("Wrong.", "stop", (), True),
+        ("Cut o", "length", (), True),
+        ("", "stop", (CALL,), True),
+        (" \n", "stop", (), False),
+        ("connection refused", "error", (), False),
+    ],
+)
+def test_an_answer_is_text_or_a_call_whatever_it_scores_and_a_failure_is_none(
+    text: str, stop_reason: StopReason, calls: tuple[ToolCall, ...], answered: bool
+) -> None:
+    assert is_answered(Response("i0", 0, 1, text, stop_reason, calls)) is answered
+
+
+def test_answered_samples_are_counted_per_item(tiny_base: Path, tmp_path: Path) -> None:
+    items = read_suite([tiny_request(tiny_base, tmp_path / "probe").suite.path])[:1]
+    samples = [
+        SampleScore(item="i0", category="tide", sample=n, seed=n, score=0.0, answered=answered)
+        for n, answered in enumerate([True, False, True])
+    ]
+    (summary,) = summarize(items, samples)
+    assert summary.answered == 2

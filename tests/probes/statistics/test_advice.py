@@ -9,7 +9,7 @@ from probes.statistics.advice import ProbeCosts, advise, best_samples, known_var
 from probes.statistics.spread import ASSUMED, Variances
 from probes.statistics.verdicts import Component, Interval, NoiseComponents
 
-SIX = [4] * 6
+SIX = dict.fromkeys("abcdef", 4)
 
 
 def test_best_number_of_samples_is_three_at_ten_to_one() -> None:
@@ -45,11 +45,11 @@ def test_better_buy_follows_from_cost_and_noise() -> None:
 
 def test_noise_of_answers_alone_asks_for_more_answers() -> None:
     only_sampling = Variances(0.0, 0.0, 0.0, 4.0)
-    advice = advise(only_sampling, [8], 2, ProbeCosts(5.0, 1.0), None)
+    advice = advise(only_sampling, {"a": 8}, 2, ProbeCosts(5.0, 1.0), None)
     assert advice.best_samples is None
     assert advice.better_buy == "samples"
     assert "32 or more" in advice.sentence
-    greedy = advise(Variances(0.1, 0.1, 1.0, 0.0), [8], 3, ProbeCosts(5.0, 1.0), None)
+    greedy = advise(Variances(0.1, 0.1, 1.0, 0.0), {"a": 8}, 3, ProbeCosts(5.0, 1.0), None)
     assert greedy.best_samples == 1.0
     assert greedy.better_buy == "replicates"
 
@@ -66,7 +66,7 @@ def test_what_is_not_known_is_not_advised() -> None:
     assert one.best_samples is one.time_saved is one.better_buy is None
     assert "suite.samples = 2" in one.sentence
     assert advise(ASSUMED, SIX, 3, None, None).sentence == ""
-    assert advise(ASSUMED, [], 3, ProbeCosts(10.0, 1.0), None).best_samples is None
+    assert advise(ASSUMED, {}, 3, ProbeCosts(10.0, 1.0), None).best_samples is None
 
 
 def test_variances_are_known_only_when_seed_and_sampling_are_apart() -> None:

@@ -197,3 +197,17 @@ def test_too_few_replicates_say_nothing_about_a_correlation() -> None:
     split = design.split(np.array([[run.metric("t"), run.companions["signal"]] for run in runs]))
     assert choose_companion(design, {"signal": split.pair(0, 1)}, NOISE, np.zeros(0)) is None
     assert fits(runs).companion_use("t").name is None
+
+
+def test_the_overall_of_a_family_is_formed_as_the_scores_overall_is() -> None:
+    def run(seed: int, a: float, b: float, weights: dict[str, float] | None) -> Run:
+        beside = {"margin/a": a, "margin/b": b}
+        return Run(frozenset(), seed, {"a": 5.0, "b": 5.0}, companions=beside, weights=weights)
+
+    def overall(weights: dict[str, float] | None) -> list[float]:
+        runs = [run(1, 2.0, 6.0, weights), run(2, 4.0, 0.0, weights)]
+        return [float(value) for value in read_signals(runs).values["margin/overall"]]
+
+    assert overall(None) == overall({"a": 0.5, "b": 0.5}) == [4.0, 2.0]
+    assert overall({"a": 0.75, "b": 0.25}) == [3.0, 3.0]
+    assert overall({"a": 1.0, "b": 0.0}) == [2.0, 4.0]

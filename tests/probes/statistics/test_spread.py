@@ -7,7 +7,7 @@ import pytest
 from probes.statistics.spread import ASSUMED, plan_noise
 from probes.statistics.verdicts import Component, EarlierNoise, Interval, Noise, NoiseComponents
 
-SIX = [4] * 6
+SIX = dict.fromkeys("abcdef", 4)
 UNKNOWN = Interval(low=None, high=None)
 
 
@@ -27,12 +27,14 @@ def measured(target_sd: float | None, run_sd: float | None = None, **category_sd
 def test_assumed_components_give_the_noise_that_was_measured_once() -> None:
     """The figures of the first study: 24 items of six categories with three answers, 36 with eight, 14 with one."""
     assert sqrt(ASSUMED.of_mean(SIX, 3)) == pytest.approx(0.49, abs=0.005)
-    assert sqrt(ASSUMED.of_mean([4], 3)) == pytest.approx(1.03, abs=0.005)
-    assert sqrt(ASSUMED.of_mean([1], 1)) == pytest.approx(2.5, abs=0.05)
+    assert sqrt(ASSUMED.of_mean({"a": 4}, 3)) == pytest.approx(1.03, abs=0.005)
+    assert sqrt(ASSUMED.of_mean({"a": 1}, 1)) == pytest.approx(2.5, abs=0.05)
     normal = (1.645 + 0.842) * sqrt(2 / 8)
-    assert normal * sqrt(ASSUMED.of_mean([6] * 6, 8)) == pytest.approx(0.51, abs=0.005)
-    assert normal * sqrt(ASSUMED.of_mean([6], 8)) == pytest.approx(0.98, abs=0.005)
-    assert normal * sqrt(ASSUMED.of_mean([2, 2, 2, 2, 3, 3], 1)) == pytest.approx(0.93, abs=0.005)
+    assert normal * sqrt(ASSUMED.of_mean(dict.fromkeys("abcdef", 6), 8)) == pytest.approx(0.51, abs=0.005)
+    assert normal * sqrt(ASSUMED.of_mean({"a": 6}, 8)) == pytest.approx(0.98, abs=0.005)
+    assert normal * sqrt(ASSUMED.of_mean(dict(zip("abcdef", [2, 2, 2, 2, 3, 3], strict=True)), 1)) == pytest.approx(
+        0.93, abs=0.005
+    )
 
 
 def test_fewer_items_or_answers_mean_more_noise() -> None:
@@ -69,7 +71,7 @@ def test_measured_noise_goes_before_earlier_and_earlier_before_assumed() -> None
 
 def test_measured_noise_is_carried_over_to_another_number_of_items() -> None:
     noise = plan_noise("a", {"a": 20}, {"a": 5}, 3, measured=measured(0.5, a=0.5))
-    ratio = sqrt(ASSUMED.of_mean([5], 3) / ASSUMED.of_mean([20], 3))
+    ratio = sqrt(ASSUMED.of_mean({"a": 5}, 3) / ASSUMED.of_mean({"a": 20}, 3))
     assert noise.held_out.target == noise.held_out.categories["a"] == pytest.approx(0.5 * ratio)
     same = plan_noise("a", {"a": 20}, {"a": 20}, 3, measured=measured(0.5, a=0.5))
     assert same.held_out == same.search
@@ -91,3 +93,21 @@ def test_what_the_categories_share_is_measured_or_follows_from_the_mean() -> Non
     assert plan_noise("a", items, items, 3, earlier=earlier).shared_sd == pytest.approx(shared)
     independent = EarlierNoise(nights=1, degrees_of_freedom=9, metric_sd={**sds, "overall": 0.1})
     assert plan_noise("a", items, items, 3, earlier=independent).shared_sd == 0.0
+
+
+def test_equal_weights_given_by_name_are_the_unweighted_mean() -> None:
+    items = {"a": 4, "b": 16, "c": 9}
+    thirds = dict.fromkeys(items, 1 / 3)
+    plain, named = (plan_noise("overall", items, items, 3, weights=weights) for weights in (None, thirds))
+    assert named.search.target == pytest.approx(plain.search.target)
+    earlier = EarlierNoise(nights=3, degrees_of_freedom=20, metric_sd={"a": 0.8, "b": 0.6, "c": 0.5, "overall": 0.5})
+    shared = [plan_noise("a", items, items, 3, earlier=earlier, weights=w).shared_sd for w in (None, thirds)]
+    assert shared[1] == pytest.approx(shared[0])
+
+
+def test_a_mean_over_prompts_has_the_noise_of_all_its_prompts() -> None:
+    items = {"a": 4, "b": 16}
+    prompts = {"a": 0.2, "b": 0.8}
+    assert ASSUMED.answer_level(items, prompts) == pytest.approx(ASSUMED.sampling / 20)
+    one = plan_noise("overall", items, items, 3, weights={"a": 1.0, "b": 0.0})
+    assert one.search.target == pytest.approx(one.search.categories["a"]), "all weight on one category is that category"

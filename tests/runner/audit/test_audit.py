@@ -249,7 +249,7 @@ def test_only_rows_that_say_nothing_but_seed_are_seed_only(description: str, is_
     [
         ([HEADER], {}, "has no rows"),
         ([HEADER, *RATCHET], {"metric": "accuracy"}, "has no column `accuracy`; `--metric` must be one of commit"),
-        ([HEADER, *RATCHET], {"metric": "description"}, "must be a number or empty, got 'baseline'"),
+        ([HEADER, *RATCHET], {"metric": "description"}, "must be a number, empty or N/A, got 'baseline'"),
         (["name\tx1\tx2", "a\t1\t2"], {}, "name it with `--metric`, one of x1, x2"),
         (["name\tx1", "a\t1", "b\t2"], {}, "say `--direction min` or `--direction max`"),
         (["name\tx1", "a\t", "b\t"], {"metric": "x1"}, "is empty in every row"),
@@ -397,3 +397,22 @@ def test_the_rule_of_the_real_ancestor_could_not_have_accepted_anything() -> Non
     audit = audit_path(real("results.tsv"), None, None)
     assert "its own rule could not have accepted anything" in audit.sentence
     assert len({fault.kind for fault in audit.faults}) == 4
+
+
+JUDGED = [
+    "Run\tBase\tPairs\tRaw\tCorrected\tDate",
+    "first\tA\t475\t3.41\t4.10\t2026-03-26",
+    "quantised\tA\t1273\t1.74\tN/A\t2026-03-27",
+    "larger\tB\t1273\t8.80\t8.81\t2026-03-29",
+    "larger\tB\t1273\t8.65\t8.82\t2026-03-30",
+    "unjudged\tA\t200\t—\t—\t2026-03-24",
+]
+
+
+def test_a_table_of_raw_and_corrected_scores_is_read_one_form_at_a_time_and_never_by_guess(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"which column is the metric cannot be told; .*Raw, Corrected"):
+        audit_of(tmp_path, JUDGED, direction="max")
+    missing = [audit_of(tmp_path, JUDGED, metric=name, direction="max").missing for name in ("Raw", "Corrected")]
+    assert missing == [1, 2], "a row without a corrected score has none, though it has a raw one"
+    corrected = audit_of(tmp_path, JUDGED, metric="Corrected", direction="max")
+    assert corrected.noise.sd == pytest.approx(0.01 / 2**0.5)
