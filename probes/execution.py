@@ -14,7 +14,7 @@ import torch
 
 from probes.data.rows import read_rows
 from probes.errors import NightlabError
-from probes.evaluation.backends.in_process import InProcessBackend
+from probes.evaluation.backends.open import Subject, opened
 from probes.evaluation.evaluate import companions, evaluate
 from probes.evaluation.suite import read_suite
 from probes.outcome import ProbeOutcome, ProbeStatus
@@ -22,7 +22,7 @@ from probes.rendering import rendering_for
 from probes.request import ProbeRequest
 from probes.training.curve import TrainingEnded, TrainingHopeless
 from probes.training.precision import fast_products
-from probes.training.train import trained
+from probes.training.train import ADAPTER_FOLDER, trained
 from probes.warm_base import WarmBase
 
 REQUEST_NAME = "request.json"
@@ -81,7 +81,9 @@ def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) ->
     with trained(base.model, base.tokenizer, rows, request.recipe, request.seed, folder, request.stop_rule) as result:
         evaluation_started = time.perf_counter()
         rendering = rendering_for(base.tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
-        scores = evaluate(InProcessBackend(result.model, rendering), items, request, folder)
+        subject = Subject(result.model, rendering, items, folder / ADAPTER_FOLDER, result.adapter.digest)
+        with opened(request, subject) as answering:
+            scores = evaluate(answering.backend, items, request, folder)
         evaluation_seconds = _since(evaluation_started)
         with fast_products(request.recipe.precision):
             signals = companions(result.model, rendering, items, request, result.summary)
@@ -92,6 +94,7 @@ def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) ->
         items=scores,
         training=result.summary,
         adapter=result.adapter,
+        canary=answering.canary,
         companions=signals,
         companion_seconds=companion_seconds,
         evaluation_seconds=evaluation_seconds,

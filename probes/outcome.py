@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from statistics import fmean
+from typing import Literal
 
 from pydantic import Field
 
@@ -105,6 +106,26 @@ class AdapterFacts(Frozen):
     size_mib: float
 
 
+class Canary(Frozen):
+    """A look at who answers, before a suite is answered; see `probes.evaluation.canary`."""
+
+    model: str
+    """The name that was asked for."""
+    prompts: int
+    differing: int
+    """Prompts whose answers with the adapter are not the base's."""
+    closest: Literal["adapter", "base", "neither", "unclear"]
+    """Whose answers they were; `unclear` when the adapter's effect is smaller than a server's numerics."""
+    largest_difference: float
+    """Largest difference of a next token's log-probability between adapter and base, as who answers has them."""
+    adapter_distance: float | None = None
+    """Mean distance of a server's log-probabilities from those of the adapter in this process."""
+    base_distance: float | None = None
+    """The same from the base in this process."""
+    numerics: float | None = None
+    """Mean distance of the server's base from the base in this process."""
+
+
 class ProbeOutcome(Frozen):
     """The result of one probe."""
 
@@ -115,6 +136,8 @@ class ProbeOutcome(Frozen):
     """Empty unless completed."""
     training: TrainingSummary | None = None
     adapter: AdapterFacts | None = None
+    canary: Canary | None = None
+    """Who answered."""
     companions: dict[str, float] = {}
     """Cheap signals measured beside the scores, without sampling noise: `likelihood/<category>` and `margin/<category>`
     of the items' reference answers (see `probes.evaluation.margins`), and `reward_margin`, the training log's mean over

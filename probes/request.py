@@ -37,7 +37,7 @@ class ServerRef(Frozen):
 class ProbeRequest(Frozen):
     """One short training plus its evaluation.
 
-    Its identity is everything but `folder`, `deadline_s`, `stop_rule` and `server`.
+    Its identity is everything but `folder`, `deadline_s`, `stop_rule`, `server` and `backend`.
     """
 
     recipe: Recipe
@@ -55,7 +55,7 @@ class ProbeRequest(Frozen):
     """K answers per item."""
     generation: GenerationConfig
     backend: BackendName = "transformers"
-    """Who answers; its version is in `versions`."""
+    """Who answers. In the key by its version: `versions` has `vllm` where vLLM answers."""
     serving_mode: ServingMode = "adapter_on_base"
     server: ServerRef | None = None
     """The server of a backend that has one."""
@@ -71,7 +71,7 @@ class ProbeRequest(Frozen):
     @property
     def key(self) -> str:
         """16 hex digits: equal keys are the same measurement."""
-        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s", "stop_rule", "server"})
+        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s", "stop_rule", "server", "backend"})
         for ref in (identity["base_model"], identity["suite"], *identity["train"]):
             ref.pop("path")
         identity["recipe"].pop("base_model")

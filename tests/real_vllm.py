@@ -2,8 +2,8 @@
 
     from real_vllm import vllm_server as vllm_server
 
-Its environment is `NIGHTLAB_VLLM` (the interpreter, or its environment's folder), else `.venv-vllm`; without one the tests
-are skipped. One server serves a whole test run; its context is longer than the miniature's own, for long prompts.
+Its environment is `NIGHTLAB_VLLM` (the interpreter, or its environment's folder), else `.venv-vllm`; without one the
+tests are skipped. One server serves a whole test run; its context is longer than the miniature's own.
 """
 
 from __future__ import annotations

@@ -3,11 +3,11 @@
     python -m runner.serving.guard FOLDER PROGRAM [ARGUMENT]...
 
 Runs PROGRAM in FOLDER. When its own standard input ends (nightlab closed it, or died in any way, SIGKILL included), on
-SIGTERM, or when PROGRAM ends, it stops everything that PROGRAM started: SIGTERM first, SIGKILL after `PATIENCE_S`. vLLM's
-engine outlives its parent, so processes that lost theirs are adopted and ended too. Exits with PROGRAM's exit code.
+SIGTERM, or when PROGRAM ends, it stops everything that PROGRAM started: SIGTERM first, SIGKILL after `PATIENCE_S`.
+vLLM's engine outlives its parent, so processes that lost theirs are adopted and ended too. Exits with PROGRAM's code.
 
-What it does not cover: a SIGKILL of guard and nightlab at the same moment. PROGRAM itself then still dies, the engine it
-started may not. Linux only; elsewhere nothing is adopted. Imports the standard library alone and loads in milliseconds.
+What it does not cover: a SIGKILL of guard and nightlab at the same moment. PROGRAM itself then still dies, an engine
+that it started may not. Linux only; elsewhere nothing is adopted. Only the standard library is imported.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from probes.errors import ConfigError, LaunchError
 from probes.evaluation.backends.config import BackendName, ServingConfig, ServingMode
 from probes.evaluation.backends.vllm_client import KEY_VARIABLE, VllmClient
 from probes.request import ServerRef
-from runner.serving.command import HOST, SERVED_NAME
+from runner.config import SessionConfig
+from runner.serving.command import HOST, SERVED_NAME, smallest_rank
 
 PROJECT = Path(runner.__file__).resolve().parent.parent
 ENVIRONMENT = Path(".venv-vllm") / "bin" / "python"
@@ -48,7 +49,7 @@ def plan_serving(config: ServingConfig, environ: Mapping[str, str]) -> ServingPl
         LaunchError: there is no environment with vLLM, or no server at `base_url`.
     """
     if config.backend == "transformers":
-        return ServingPlan(mode=config.mode)
+        return in_process(config)
     if config.base_url is not None:
         with VllmClient(config.base_url, server_key(config, environ)) as client:
             version, served = client.version(), next(iter(client.models()), "")
@@ -58,6 +59,31 @@ def plan_serving(config: ServingConfig, environ: Mapping[str, str]) -> ServingPl
     version = engine_version(python)
     server = ServerRef(base_url=f"http://{HOST}:{pick_port(config)}", model=SERVED_NAME, startup_s=config.startup_s)
     return _vllm_plan(config, server, version, python)
+
+
+def check_serving(config: SessionConfig, environ: Mapping[str, str]) -> ServingPlan:
+    """Return the plan of a session, after a look at what its server could not serve.
+
+    Raises:
+        ConfigError: the server's adapters may not have the ranks that the night can train.
+        LaunchError: see `plan_serving`.
+    """
+    if config.serving.backend == "vllm":
+        smallest_rank(config.recipe, config.lanes, config.serving.max_lora_rank)
+    return plan_serving(config.serving, environ)
+
+
+def in_process(config: ServingConfig) -> ServingPlan:
+    """Return the plan without a server.
+
+    Raises:
+        ConfigError: the session wants one.
+    """
+    if config.backend != "transformers":
+        raise ConfigError(
+            f'this command starts no server, but `serving.backend` is "{config.backend}"; set it to "transformers"'
+        )
+    return ServingPlan(mode=config.mode)
 
 
 def server_key(config: ServingConfig, environ: Mapping[str, str]) -> str | None:

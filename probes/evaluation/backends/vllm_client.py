@@ -24,6 +24,7 @@ KEY_VARIABLE = "NIGHTLAB_SERVER_KEY"
 ATTEMPTS = 3
 BACK_OFF_S = 0.5
 CONNECT_S = 5.0
+_OK, _UNAUTHORIZED = 200, 401
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -126,7 +127,7 @@ class VllmClient:
             except httpx.TransportError as error:
                 refusal = Refusal(0, f"{type(error).__name__}: {error}")
                 continue
-            if response.status_code == httpx.codes.OK:
+            if response.status_code == _OK:
                 return _as_object(response)
             refusal = Refusal(response.status_code, _message(response))
             if response.status_code not in _RETRIED:
@@ -144,9 +145,9 @@ class VllmClient:
             response = self._http.get(path)
         except httpx.TransportError as error:
             raise LaunchError(f"{self.base_url} does not answer ({type(error).__name__}: {error})") from error
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code == _UNAUTHORIZED:
             raise LaunchError(f"{self.base_url} wants another key; name its variable in `serving.key_env`")
-        return _as_object(response) if response.status_code == httpx.codes.OK else {}
+        return _as_object(response) if response.status_code == _OK else {}
 
 
 def is_healthy(base_url: str) -> bool:
@@ -157,7 +158,7 @@ def is_healthy(base_url: str) -> bool:
         )
     except httpx.TransportError:
         return False
-    return response.status_code == httpx.codes.OK
+    return response.status_code == _OK
 
 
 def _as_object(response: httpx.Response) -> dict[str, Any]:
