@@ -1,4 +1,4 @@
-"""Opens the backend a probe asks for, on the adapter that was just trained, and sends the canary ahead."""
+"""Opens the backend a probe asks for, on the adapter that was just trained or the base, and sends the canary ahead."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from probes.evaluation.backends.vllm_client import VllmClient
 from probes.evaluation.canary import (
     TOP,
     canary_prompts,
+    compare_base,
     compare_in_process,
     compare_served,
     next_logprobs,
     require_adapter,
+    require_base,
 )
 from probes.evaluation.merging import served_as
 from probes.evaluation.suite import Item
@@ -34,20 +36,19 @@ class Opened(NamedTuple):
     """A backend that answers with the adapter, and how that was seen."""
 
     backend: Backend
-    canary: Canary
+    canary: Canary | None
+    """None for the base alone in process: nothing else could answer."""
 
 
 class Subject(NamedTuple):
     """What is to be measured."""
 
     model: Any
-    """The PEFT model: base plus adapter, in evaluation mode."""
+    """The PEFT model, base plus adapter, or the base alone; in evaluation mode."""
     rendering: Rendering
     items: Sequence[Item]
-    adapter: Path
-    """The saved adapter."""
-    digest: str
-    """Its digest."""
+    adapter: tuple[Path, str] | None
+    """The saved adapter's folder and digest; None for the base alone."""
 
 
 @contextmanager
@@ -55,36 +56,52 @@ def opened(request: ProbeRequest, subject: Subject) -> Generator[Opened]:
     """Open the backend of `request` on `subject`; afterwards model and server are as they were.
 
     Raises:
-        MeasurementError: the adapter is not what answers.
+        MeasurementError: something else than the subject answers.
         LaunchError: the server is not there.
     """
     prompts = canary_prompts([subject.rendering.prompt_ids(item.messages, item.tools) for item in subject.items])
     pad_id = _pad_id(subject.rendering)
+    if subject.adapter is None:
+        with _base_opened(request, subject, prompts, pad_id) as base_alone:
+            yield base_alone
+        return
     with subject.model.disable_adapter():
         base = next_logprobs(subject.model, prompts, pad_id)
     with served_as(subject.model, request.serving_mode):
         own = next_logprobs(subject.model, prompts, pad_id)
-        canary = require_adapter(compare_in_process(f"adapter {subject.digest}", own, base), IN_PROCESS)
+        canary = require_adapter(compare_in_process(f"adapter {subject.adapter[1]}", own, base), IN_PROCESS)
         if request.backend == "transformers":
             yield Opened(InProcessBackend(subject.model, subject.rendering), canary)
             return
-        if request.server is None:
-            raise ConfigError("a probe with backend `vllm` needs a server; this command does not start one")
-        with _adapter_on_server(request, request.server, subject) as (backend, name):
+        with _server(request) as (client, server, context), _loaded(client, request, server, subject.adapter) as name:
+            backend = VllmBackend(client, name, subject.rendering, context, server.parses_tool_calls)
             served = backend.next_logprobs(name, prompts, TOP)
-            if name != request.server.model:
-                served_base = backend.next_logprobs(request.server.model, prompts, TOP)
-                canary = compare_served(name, served, own, base, served_base)
-            else:
-                canary = compare_served(name, served, own, base)
-            yield Opened(backend, require_adapter(canary, f"the server at {request.server.base_url}"))
+            others = backend.next_logprobs(server.model, prompts, TOP) if name != server.model else ()
+            canary = compare_served(name, served, own, base, others)
+            yield Opened(backend, require_adapter(canary, f"the server at {server.base_url}"))
 
 
 @contextmanager
-def _adapter_on_server(
-    request: ProbeRequest, server: ServerRef, subject: Subject
-) -> Generator[tuple[VllmBackend, str]]:
-    """Load the adapter while the context is open; a merged model is already there under the base's name."""
+def _base_opened(
+    request: ProbeRequest, subject: Subject, prompts: Sequence[tuple[int, ...]], pad_id: int
+) -> Generator[Opened]:
+    """Open the backend on the base alone."""
+    if request.backend == "transformers":
+        yield Opened(InProcessBackend(subject.model, subject.rendering), None)
+        return
+    base = next_logprobs(subject.model, prompts, pad_id)
+    with _server(request) as (client, server, context):
+        backend = VllmBackend(client, server.model, subject.rendering, context, server.parses_tool_calls)
+        canary = compare_base(server.model, backend.next_logprobs(server.model, prompts, TOP), base)
+        yield Opened(backend, require_base(canary, f"the server at {server.base_url}"))
+
+
+@contextmanager
+def _server(request: ProbeRequest) -> Generator[tuple[VllmClient, ServerRef, int | None]]:
+    """Speak to the request's server, once it is up and known to be the one that was planned."""
+    server = request.server
+    if server is None:
+        raise ConfigError("a probe with backend `vllm` needs a server; this command does not start one")
     with VllmClient(server.base_url, timeout_s=request.deadline_s) as client:
         client.wait_until_up(server.startup_s)
         version, recorded = client.version(), request.versions.get("vllm")
@@ -99,16 +116,23 @@ def _adapter_on_server(
                 f"the server at {server.base_url} serves {', '.join(models) or 'no base'}, not `{server.model}`; start "
                 "it on the session's base model"
             )
-        is_merged = request.serving_mode != "adapter_on_base"
-        name = server.model if is_merged else f"nightlab-{subject.digest}-{request.key}"
-        if not is_merged:
-            client.load_adapter(name, subject.adapter)
-        context, parses = models[server.model], server.parses_tool_calls
-        try:
-            yield VllmBackend(client, name, subject.rendering, version, context, parses), name
-        finally:
-            if not is_merged and (refusal := client.unload_adapter(name)) is not None:
-                print(f"adapter `{name}` stays on {server.base_url}: {refusal.message}", file=sys.stderr)
+        yield client, server, models[server.model]
+
+
+@contextmanager
+def _loaded(client: VllmClient, request: ProbeRequest, server: ServerRef, adapter: tuple[Path, str]) -> Generator[str]:
+    """Have the adapter on the server under the name that is returned; a merged model is there as its base."""
+    if request.serving_mode != "adapter_on_base":
+        yield server.model
+        return
+    folder, digest = adapter
+    name = f"nightlab-{digest}-{request.key}"
+    client.load_adapter(name, folder)
+    try:
+        yield name
+    finally:
+        if (refusal := client.unload_adapter(name)) is not None:
+            print(f"adapter `{name}` stays on {server.base_url}: {refusal.message}", file=sys.stderr)
 
 
 def _pad_id(rendering: Rendering) -> int:

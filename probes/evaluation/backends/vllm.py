@@ -39,14 +39,13 @@ class VllmBackend:
         client: VllmClient,
         model: str,
         rendering: Rendering,
-        version: str,
         context: int | None = None,
         parses_tool_calls: bool = False,
     ) -> None:
         """Ask `client` for `model`, whose context is `context` tokens long."""
         self._client, self._model, self._rendering = client, model, rendering
         self._context, self._parses_tool_calls = context, parses_tool_calls
-        self.version = version
+        self.version = client.version()
 
     def respond(self, items: Sequence[Item], seed: int, samples: int, config: GenerationConfig) -> list[Response]:
         """Return `samples` answers to each item; see `Backend`.
