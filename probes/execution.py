@@ -15,10 +15,10 @@ import torch
 
 from probes.data.rows import Row, read_rows
 from probes.errors import NightlabError
-from probes.evaluation.backends.open import Subject, opened
+from probes.evaluation.backends.open import Subject, describe, opened
 from probes.evaluation.evaluate import companions, evaluate
 from probes.evaluation.suite import Item, read_suite
-from probes.outcome import Measured, ProbeOutcome, ProbeStatus
+from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.rendering import rendering_for
 from probes.request import ProbeRequest
 from probes.training.broken import broken
@@ -102,8 +102,8 @@ def _measure(
     measuring = time.perf_counter()
     rendering = rendering_for(tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
     adapter = (folder / ADAPTER_FOLDER, training.adapter.digest) if training is not None else None
-    with opened(request, Subject(model, rendering, items, adapter)) as (backend, canary):
-        found = evaluate(backend, items, request, folder)
+    with opened(request, Subject(model, rendering, items, adapter)) as answering:
+        found = evaluate(answering.backend, items, request, folder)
     evaluation_seconds = _since(measuring)
     signals: dict[str, float] = {}
     if training is not None:
@@ -115,18 +115,7 @@ def _measure(
         items=found.items,
         training=training.summary if training else None,
         adapter=training.adapter if training else None,
-        measured=Measured(
-            base=request.base_model.digest,
-            adapter=training.adapter.digest if training else None,
-            template=rendering.template_digest,
-            generation=request.generation,
-            backend=backend.name,
-            backend_version=backend.version,
-            serving_mode=request.serving_mode,
-            canary=canary,
-            answers=found.answers,
-            distinct_answers=found.distinct_answers,
-        ),
+        measured=describe(request, rendering, answering, training.adapter.digest if training else None, found),
         companions=signals,
         companion_seconds=_since(measuring) - evaluation_seconds if training else None,
         evaluation_seconds=evaluation_seconds,

@@ -23,9 +23,10 @@ from probes.evaluation.canary import (
     require_adapter,
     require_base,
 )
+from probes.evaluation.evaluate import Evaluation
 from probes.evaluation.merging import served_as
 from probes.evaluation.suite import Item
-from probes.outcome import Canary
+from probes.outcome import Canary, Measured
 from probes.rendering import Rendering
 from probes.request import ProbeRequest, ServerRef
 
@@ -79,6 +80,24 @@ def opened(request: ProbeRequest, subject: Subject) -> Generator[Opened]:
             others = backend.next_logprobs(server.model, prompts, TOP) if name != server.model else ()
             canary = compare_served(name, served, own, base, others)
             yield Opened(backend, require_adapter(canary, f"the server at {server.base_url}"))
+
+
+def describe(
+    request: ProbeRequest, rendering: Rendering, answering: Opened, adapter: str | None, found: Evaluation
+) -> Measured:
+    """Return who answered and how, for the record; `adapter` is a digest."""
+    return Measured(
+        base=request.base_model.digest,
+        adapter=adapter,
+        template=rendering.template_digest,
+        generation=request.generation,
+        backend=answering.backend.name,
+        backend_version=answering.backend.version,
+        serving_mode=request.serving_mode,
+        canary=answering.canary,
+        answers=found.answers,
+        distinct_answers=found.distinct_answers,
+    )
 
 
 @contextmanager
