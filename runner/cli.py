@@ -255,7 +255,7 @@ def measure(
 
     The first mode is what the others are held against. Refused where adapter and base do not fit. For example:
 
-        nightlab measure my.toml results/friday/probes/0c2b99a42411e7e6/adapter --mode adapter_on_base --mode merged_int4
+        nightlab measure my.toml results/friday/probes/0c2b99a42411e7e6/adapter --samples 8
     """
     from runner.measure import comparison_json, measure_adapter, modes_of
     from runner.overrides import load_session

@@ -8,6 +8,7 @@ the other. Nothing is trained, and nothing is kept unless asked for.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from probes.errors import ConfigError
 from probes.evaluation.adapter_check import check_fit
 from probes.evaluation.backends.config import LORA_RANKS, ServingMode
+from probes.evaluation.backends.vllm_client import KEY_VARIABLE
 from probes.outcome import AdapterFacts, ProbeOutcome, ProbeStatus
 from probes.request import ProbeRequest, Split
 from probes.statistics.intervals import student
@@ -45,12 +47,12 @@ class Comparison(NamedTuple):
     adapter: AdapterFacts
     results: tuple[ModeResult, ...]
 
-    def difference(self, result: ModeResult, category: str | None) -> tuple[float, Interval] | None:
+    def difference(self, result: ModeResult, category: str) -> tuple[float, Interval] | None:
         """Return mean difference from the first mode and its interval over items; None where an item has no score."""
         first = {item.item: item.mean for item in self.results[0].outcome.items}
         gaps: list[float] = []
         for item in result.outcome.items:
-            if category in (None, item.category):
+            if item.category == category:
                 before = first[item.item]
                 if item.mean is None or before is None:
                     return None
@@ -64,10 +66,12 @@ def modes_of(names: Sequence[str] | None) -> tuple[ServingMode, ...]:
     Raises:
         ConfigError: one is unknown or named twice.
     """
-    chosen = tuple(mode for name in names or MODES for mode in MODES if mode == name)
-    if len(set(chosen)) < len(names or MODES):
-        raise ConfigError(f"`--mode` must be {', '.join(MODES)}, each at most once, got {', '.join(names or ())}")
-    return chosen
+    if not names:
+        return MODES
+    known: dict[str, ServingMode] = {mode: mode for mode in MODES}
+    if not set(names) <= known.keys() or len(set(names)) < len(names):
+        raise ConfigError(f"`--mode` must be one of {', '.join(MODES)}, each at most once, got {', '.join(names)}")
+    return tuple(known[name] for name in names)
 
 
 def measure_adapter(
@@ -114,12 +118,15 @@ class _Bench(NamedTuple):
 
     def measure(self, requests: Sequence[ProbeRequest]) -> list[ModeResult]:
         import torch
+        from transformers.utils.logging import disable_progress_bar
 
         from probes.evaluation.attached import attached
         from probes.evaluation.suite import read_suite
         from probes.warm_base import load_base
 
         torch.set_num_threads(1)  # as in a worker
+        disable_progress_bar()
+        warnings.simplefilter("ignore", FutureWarning)  # among libraries
         precision = self.config.recipe.precision
         base = load_base(Path(requests[0].base_model.path), precision)
         items = read_suite([requests[0].suite.path])
@@ -140,7 +147,7 @@ class _Bench(NamedTuple):
         folder = Path(request.folder)
         folder.mkdir()
         subject = Subject(model, rendering, items, (self.adapter, self.facts.digest))
-        with opened(request, subject) as answering:
+        with opened(request, subject, self.around.environ.get(KEY_VARIABLE)) as answering:
             found = evaluate(answering.backend, items, request, folder)
         return ProbeOutcome(
             key=request.key,

@@ -125,15 +125,11 @@ def comparison_view(comparison: Comparison) -> View:
         cells = [_against(comparison, other, name) for other in others]
         table.add_row(name, str(counts[name]), show(mean, "score"), *cells)
     table.add_section()
-    items = str(len(first.outcome.items))
-    table.add_row(
-        "all items",
-        items,
-        show(first.outcome.overall(), "score"),
-        *(_against(comparison, other, None) for other in others),
-    )
+    items, overall = str(len(first.outcome.items)), first.outcome.overall()
+    changed = [_changed(other.outcome.overall(), overall) for other in others]
+    table.add_row("overall", items, show(overall, "score"), *changed)
     failures = [result.outcome.critical_failures() for result in comparison.results]
-    changes = [f"{count} ({count - failures[0]:+d})" for count in failures[1:]]
+    changes = [f"{count} ({count - failures[0]:+d})".replace("-", "\N{MINUS SIGN}") for count in failures[1:]]
     table.add_row("critical failures", items, str(failures[0]), *changes)
     adapter = comparison.adapter
     words = f"adapter {adapter.digest}, rank {adapter.rank}, {show(adapter.size_mib, 'size_mib')}"
@@ -141,11 +137,14 @@ def comparison_view(comparison: Comparison) -> View:
     return [table, "", *([legend] if others else []), words]
 
 
-def _against(comparison: Comparison, result: ModeResult, category: str | None) -> str:
-    means = result.outcome.category_means()
-    mean = means[category] if category is not None else result.outcome.overall()
+def _against(comparison: Comparison, result: ModeResult, category: str) -> str:
     found = comparison.difference(result, category)
-    return f"{show(mean, 'score')} ({show_effect(*found) if found else MISSING})"
+    return f"{show(result.outcome.category_means()[category], 'score')} ({show_effect(*found) if found else MISSING})"
+
+
+def _changed(mean: float | None, before: float | None) -> str:
+    difference = None if mean is None or before is None else mean - before
+    return f"{show(mean, 'score')} ({show(difference, 'effect')})"
 
 
 def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:

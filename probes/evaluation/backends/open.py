@@ -53,8 +53,10 @@ class Subject(NamedTuple):
 
 
 @contextmanager
-def opened(request: ProbeRequest, subject: Subject) -> Generator[Opened]:
+def opened(request: ProbeRequest, subject: Subject, key: str | None = None) -> Generator[Opened]:
     """Open the backend of `request` on `subject`; afterwards model and server are as they were.
+
+    The server's `key` is the environment's where none is given.
 
     Raises:
         MeasurementError: something else than the subject answers.
@@ -63,7 +65,7 @@ def opened(request: ProbeRequest, subject: Subject) -> Generator[Opened]:
     prompts = canary_prompts([subject.rendering.prompt_ids(item.messages, item.tools) for item in subject.items])
     pad_id = _pad_id(subject.rendering)
     if subject.adapter is None:
-        with _base_opened(request, subject, prompts, pad_id) as base_alone:
+        with _base_opened(request, subject, key, prompts, pad_id) as base_alone:
             yield base_alone
         return
     with subject.model.disable_adapter():
@@ -74,7 +76,10 @@ def opened(request: ProbeRequest, subject: Subject) -> Generator[Opened]:
         if request.backend == "transformers":
             yield Opened(InProcessBackend(subject.model, subject.rendering), canary)
             return
-        with _server(request) as (client, server, context), _loaded(client, request, server, subject.adapter) as name:
+        with (
+            _server(request, key) as (client, server, context),
+            _loaded(client, request, server, subject.adapter) as name,
+        ):
             backend = VllmBackend(client, name, subject.rendering, context, server.parses_tool_calls)
             served = backend.next_logprobs(name, prompts, TOP)
             others = backend.next_logprobs(server.model, prompts, TOP) if name != server.model else ()
@@ -102,26 +107,26 @@ def describe(
 
 @contextmanager
 def _base_opened(
-    request: ProbeRequest, subject: Subject, prompts: Sequence[tuple[int, ...]], pad_id: int
+    request: ProbeRequest, subject: Subject, key: str | None, prompts: Sequence[tuple[int, ...]], pad_id: int
 ) -> Generator[Opened]:
     """Open the backend on the base alone."""
     if request.backend == "transformers":
         yield Opened(InProcessBackend(subject.model, subject.rendering), None)
         return
     base = next_logprobs(subject.model, prompts, pad_id)
-    with _server(request) as (client, server, context):
+    with _server(request, key) as (client, server, context):
         backend = VllmBackend(client, server.model, subject.rendering, context, server.parses_tool_calls)
         canary = compare_base(server.model, backend.next_logprobs(server.model, prompts, TOP), base)
         yield Opened(backend, require_base(canary, f"the server at {server.base_url}"))
 
 
 @contextmanager
-def _server(request: ProbeRequest) -> Generator[tuple[VllmClient, ServerRef, int | None]]:
+def _server(request: ProbeRequest, key: str | None) -> Generator[tuple[VllmClient, ServerRef, int | None]]:
     """Speak to the request's server, once it is up and known to be the one that was planned."""
     server = request.server
     if server is None:
         raise ConfigError("a probe with backend `vllm` needs a server; this command does not start one")
-    with VllmClient(server.base_url, timeout_s=request.deadline_s) as client:
+    with VllmClient(server.base_url, key, timeout_s=request.deadline_s) as client:
         client.wait_until_up(server.startup_s)
         version, recorded = client.version(), request.versions.get("vllm")
         if version != recorded:
