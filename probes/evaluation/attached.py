@@ -22,7 +22,7 @@ from probes.warm_base import load_base
 def attached(base: Any, adapter: Path) -> Generator[Any]:
     """Lend `base` the adapter in a folder; afterwards it is as it was."""
     with borrowed(base):
-        model = cast("Any", PeftModel.from_pretrained(base, str(adapter)))
+        model = _load(base, adapter)
         model.eval()
         yield model
 
@@ -30,9 +30,13 @@ def attached(base: Any, adapter: Path) -> Generator[Any]:
 def save_merged(base: Path, adapter: Path, mode: ServingMode, precision: Precision, out: Path) -> None:
     """Write the base model with the adapter merged in, rounded as `mode` says and read back, to the folder `out`."""
     loaded = load_base(base, precision)
-    merged = cast("Any", PeftModel.from_pretrained(loaded.model, str(adapter))).merge_and_unload()
+    merged = _load(loaded.model, adapter).merge_and_unload()
     round_layers(merged, mode)
     merged.save_pretrained(str(out))
     for name in TOKENIZER_FILES:
         if (base / name).is_file():
             shutil.copy2(base / name, out / name)
+
+
+def _load(base: Any, adapter: Path) -> Any:
+    return cast("Any", PeftModel).from_pretrained(base, str(adapter))

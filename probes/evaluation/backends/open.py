@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,10 +76,9 @@ def opened(request: ProbeRequest, subject: Subject, key: str | None = None) -> G
         if request.backend == "transformers":
             yield Opened(InProcessBackend(subject.model, subject.rendering), canary)
             return
-        with (
-            _server(request, key) as (client, server, context),
-            _loaded(client, request, server, subject.adapter) as name,
-        ):
+        with ExitStack() as stack:
+            client, server, context = stack.enter_context(_server(request, key))
+            name = stack.enter_context(_loaded(client, request, server, subject.adapter))
             backend = VllmBackend(client, name, subject.rendering, context, server.parses_tool_calls)
             served = backend.next_logprobs(name, prompts, TOP)
             others = backend.next_logprobs(server.model, prompts, TOP) if name != server.model else ()
