@@ -81,5 +81,5 @@ def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer
     """A server with the miniature as its base, adapters up to rank 32, three at a time."""
     vllm_python()
     logs = tmp_path_factory.mktemp("vllm")
-    with running_server(miniature().base_model, logs, arguments=LONG_CONTEXT) as server:
+    with running_server(miniature().base_model, logs, arguments=LONG_CONTEXT, tool_call_parser="hermes") as server:
         yield server

@@ -190,6 +190,21 @@ def test_a_base_alone_and_a_wrong_base_are_told_apart(vllm_server: RealServer, s
         require_agreement("base", ours, respond(one, shop, GREEDY))
 
 
+def test_items_with_tools_reach_the_parser_from_the_prompt_that_training_uses(
+    vllm_server: RealServer, shop: Shop
+) -> None:
+    tool = {"type": "function", "function": {"name": "ring", "parameters": {"type": "object", "properties": {}}}}
+    items = [item.model_copy(update={"tools": (tool,)}) for item in shop.items[:6]]
+    rendering = rendering_for(shop.base.tokenizer, "tokenizer")
+    with VllmClient(vllm_server.url, KEY) as client:
+        parsed = VllmBackend(client, vllm_server.model, rendering, parses_tool_calls=True)
+        plain = VllmBackend(client, vllm_server.model, rendering)
+        told, written = (one.respond(items, 0, 1, GREEDY) for one in (parsed, plain))
+    # The miniature calls nothing, so all that the parser leaves is the text itself.
+    assert [answer.text for answer in told] == [answer.text for answer in written]
+    assert {answer.stop_reason for answer in told} <= {"stop", "length"}
+
+
 def test_nobody_without_the_key_is_answered(vllm_server: RealServer, shop: Shop) -> None:
     with VllmClient(vllm_server.url, "wrong") as client:
         refusal = client.post("/v1/load_lora_adapter", {"lora_name": "x", "lora_path": str(shop.adapters["slow"])})
