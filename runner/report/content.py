@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from runner.report.account import artifacts_section, cost_section, reproduction_section, trouble_section
@@ -11,6 +12,7 @@ from runner.report.design import design_section
 from runner.report.earlier import earlier_section
 from runner.report.findings import candidates_section, claim_section
 from runner.report.fragile import fragile_section
+from runner.report.invalidated import invalidated_section
 from runner.report.measurement import measurement_section
 from runner.report.noise import noise_section
 from runner.report.scores import scores_section
@@ -30,6 +32,7 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
     """
     sections: list[Section | None] = [
         claim_section(night),
+        invalidated_section(night),
         candidates_section(night),
         fragile_section(night),
         design_section(night),
@@ -63,13 +66,17 @@ def _facts(night: NightRecord) -> list[tuple[str, str]]:
     cost = spend(night)
     whole = [probe for probe in night.probes if probe.plan.is_whole]
     scored = sum(probe.is_completed for probe in whole)
-    lost, smoke = len(whole) - scored + len(night.open_plans), len(night.probes) - len(whole)
+    lost = len(whole) - scored + len(night.open_plans)
+    short = Counter(probe.plan.phase for probe in night.probes if not probe.plan.is_whole)
     probes = f"{show(scored, 'count')} scored" + (f", {show(lost, 'count')} not" if lost else "")
-    probes += f"; {show_count(smoke, 'smoke run')}" if smoke else ""
+    probes += f"; {show_count(short['control'], 'control')}" if short["control"] else ""
+    probes += f"; {show_count(short['smoke'], 'smoke run')}" if short["smoke"] else ""
     reason = night.stopped.stop_reason if night.stopped else "not ended"
     facts = [("Target", night.target), ("Probes", probes), ("Wall time", show(cost["wall_s"], "duration"))]
     if night.power is not None:
         facts.append(("Smallest visible gain", f"{show(night.power.target_resolvable, 'margin')} points"))
+    if night.invalidated:
+        facts.append(("Invalidated", show_count(len(night.invalidated), "probe")))
     accepted = show(len(night.accepted), "count")
     facts.append(("Candidates", f"{show(len(night.candidates), 'count')} tried, {accepted} accepted"))
     design = design_in_words(night)

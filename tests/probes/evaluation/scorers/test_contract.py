@@ -6,9 +6,11 @@ from typing import Any, NamedTuple, get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sandboxes import SandboxAids
 
 from probes.evaluation.scorers.exchange import Exchange, Mark
 from probes.evaluation.scorers.scorer import KINDS, AnyComponent, Scorer
+from probes.sandbox.sandbox import Sandbox
 
 
 class Example(NamedTuple):
@@ -19,12 +21,28 @@ class Example(NamedTuple):
     """Gets less."""
 
 
+CODE_AIDS = SandboxAids(Sandbox(allow_unisolated=True))
 EXAMPLES: dict[str, Example] = {
     "keywords": Example({"all": ["lamp"]}, Exchange("the lamp"), Exchange("the quay")),
     "regex": Example({"pattern": r"\d{4}"}, Exchange("in 1843"), Exchange("long ago")),
     "forbidden": Example({"words": ["radio"]}, Exchange("a letter"), Exchange("a radio")),
     "opening": Example({"any": ["Dear"]}, Exchange("Dear friend"), Exchange("Hello")),
+    "python_tests": Example(
+        {"tests": "assert f(1) == 2"},
+        Exchange("def f(x): return x + 1", aids=CODE_AIDS),
+        Exchange("def f(x): return x", aids=CODE_AIDS),
+    ),
     "contractions": Example({}, Exchange("I do not"), Exchange("I don't")),
+    "exact": Example({"expected": ["42"]}, Exchange(" 42\n"), Exchange("42.")),
+    "normalized": Example({}, Exchange("the LAMP!", references=("A lamp.",)), Exchange("lamps", references=("lamp",))),
+    "json": Example({"schema": {"type": "object"}}, Exchange('{"a": null}'), Exchange("[1]")),
+    "python_syntax": Example({}, Exchange("Here:\n```python\nx = 1\n```"), Exchange("x = = 1")),
+    "syntax": Example({"language": "tsx"}, Exchange("const a = <b>c</b>;"), Exchange("const a = <b>c;")),
+    "clean_stop": Example({}, Exchange("Done."), Exchange("Done.<|im_end|>")),
+    "format": Example({"max_words": 3}, Exchange("one two three"), Exchange("one two three four")),
+    "repetition": Example({}, Exchange("a lamp on the quay at night"), Exchange("no, no, no, no, no, no, no, no")),
+    "secrets": Example({}, Exchange("keep it safe"), Exchange("-----BEGIN RSA PRIVATE KEY-----")),
+    "character_break": Example({}, Exchange("I keep the lamp."), Exchange("As an AI, I keep no lamp.")),
 }
 
 
