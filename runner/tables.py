@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from rich.console import Console, RenderableType
@@ -15,6 +16,7 @@ from runner.check import Check
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from runner.invalidate import Marked
+from runner.measure import Comparison, ModeResult
 from tracking.figures import MISSING, show, show_count, show_effect
 from tracking.headline import change_in_words, design_in_words, headline, probe_in_words
 from tracking.memory.words import knowledge_in_words
@@ -138,6 +140,37 @@ def answered_in_words(items: Iterable[ItemScores]) -> str:
     return f"{sum(known)}/{sum(len(item.scores) for item in items)}" if len(known) == len(items) else MISSING
 
 
+def comparison_view(comparison: Comparison) -> View:
+    """Return an adapter's scores in each mode, and the difference of each from the first."""
+    first, *others = comparison.results
+    table = plain_table(("category", "items", first.mode, *(other.mode for other in others)))
+    counts = Counter(item.category for item in first.outcome.items)
+    for name, mean in first.outcome.category_means().items():
+        cells = [_against(comparison, other, name) for other in others]
+        table.add_row(name, str(counts[name]), show(mean, "score"), *cells)
+    table.add_section()
+    items, overall = str(len(first.outcome.items)), first.outcome.overall()
+    changed = [_changed(other.outcome.overall(), overall) for other in others]
+    table.add_row("overall", items, show(overall, "score"), *changed)
+    failures = [result.outcome.critical_failures() for result in comparison.results]
+    changes = [f"{count} ({count - failures[0]:+d})".replace("-", "\N{MINUS SIGN}") for count in failures[1:]]
+    table.add_row("critical failures", items, str(failures[0]), *changes)
+    adapter = comparison.adapter
+    words = f"adapter {adapter.digest}, rank {adapter.rank}, {show(adapter.size_mib, 'size_mib')}"
+    legend = f"in brackets: difference from {first.mode} on the same items, with its 90 % interval over items"
+    return [table, "", *([legend] if others else []), words]
+
+
+def _against(comparison: Comparison, result: ModeResult, category: str) -> str:
+    found = comparison.difference(result, category)
+    return f"{show(result.outcome.category_means()[category], 'score')} ({show_effect(*found) if found else MISSING})"
+
+
+def _changed(mean: float | None, before: float | None) -> str:
+    difference = None if mean is None or before is None else mean - before
+    return f"{show(mean, 'score')} ({show(difference, 'effect')})"
+
+
 def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
     """Return where a session stands."""
     counts = ", ".join(f"{count} {name}" for name, count in probe_counts(night).items() if count)
@@ -173,7 +206,7 @@ def marked_view(marked: Marked, dry_run: bool) -> View:
     """Return what `nightlab invalidate` marked, or would mark, and what becomes of the night."""
     view: View = []
     if dry_run:
-        table = _table(("probe", "question", "ended", "score"))
+        table = plain_table(("probe", "question", "ended", "score"))
         for probe in marked.probes:
             words = probe_in_words(marked.before, probe.plan)
             score = probe.metric(marked.before.target)
