@@ -22,6 +22,7 @@ CURES = {
     "serving mode": "serve both in the same way",
     "chat template": "use the same `model.chat_template`",
     "base model": "compare adapters of one base model",
+    "judge": "let the same judge score both: model, rubrics, prompt and temperature",
 }
 """Condition → what would make the probes comparable."""
 
@@ -49,6 +50,8 @@ def conditions(request: ProbeRequest) -> dict[str, str]:
         "serving mode": request.serving_mode,
     }
     found |= {f"generation {name}": str(value) for name, value in request.generation.model_dump().items()}
+    if request.judge is not None:
+        found["judge"] = request.judge.words
     # The template's content travels with the versions when it is a file, see `runner.planning`.
     return found | {name.replace("_", " "): version for name, version in sorted(request.versions.items())}
 

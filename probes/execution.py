@@ -14,6 +14,7 @@ import torch
 
 from probes.data.rows import read_rows
 from probes.errors import NightlabError
+from probes.evaluation.aids import open_aids
 from probes.evaluation.backends.in_process import InProcessBackend
 from probes.evaluation.evaluate import companions, evaluate
 from probes.evaluation.suite import read_suite
@@ -78,10 +79,13 @@ def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) ->
     base = warm.get(Path(request.base_model.path), request.base_model.digest, request.recipe.precision)
     rows = read_rows([file.path for file in request.train], request.recipe.objective)
     items = read_suite([request.suite.path])
-    with trained(base.model, base.tokenizer, rows, request.recipe, request.seed, folder, request.stop_rule) as result:
+    with (
+        open_aids(request, folder, os.environ) as aids,
+        trained(base.model, base.tokenizer, rows, request.recipe, request.seed, folder, request.stop_rule) as result,
+    ):
         evaluation_started = time.perf_counter()
         rendering = rendering_for(base.tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
-        scores = evaluate(InProcessBackend(result.model, rendering), items, request, folder)
+        scores = evaluate(InProcessBackend(result.model, rendering), items, request, folder, aids)
         evaluation_seconds = _since(evaluation_started)
         with fast_products(request.recipe.precision):
             signals = companions(result.model, rendering, items, request, result.summary)
@@ -94,6 +98,7 @@ def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) ->
         adapter=result.adapter,
         companions=signals,
         companion_seconds=companion_seconds,
+        judge=aids.judge.usage() if aids.judge is not None else None,
         evaluation_seconds=evaluation_seconds,
         seconds=_since(started),
     )

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from pydantic import Field
 
+from probes.evaluation.judging.usage import JudgeUsage
 from probes.frozen import Frozen
 
 
@@ -121,6 +122,8 @@ class ProbeOutcome(Frozen):
     its last quarter divided by beta."""
     companion_seconds: float | None = None
     """What measuring them took."""
+    judge: JudgeUsage | None = None
+    """What judging took; None without a judge."""
     evaluation_seconds: float | None = None
     seconds: float = 0.0
     """Wall time from request to outcome."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from probes.evaluation.judging.config import JudgeConfig
 from probes.frozen import Frozen, digest_of
 from probes.outcome import GenerationConfig
 from probes.recipe import Recipe
@@ -38,6 +39,8 @@ class ProbeRequest(Frozen):
     samples: int = Field(ge=1, le=64)
     """K answers per item."""
     generation: GenerationConfig
+    judge: JudgeConfig | None = None
+    """Who scores what rules cannot. Its patience and prices are no part of the identity."""
     serving_mode: Literal["adapter_on_base"] = "adapter_on_base"
     versions: dict[str, str]
     """Library → version, for those that can change a score."""
@@ -51,7 +54,9 @@ class ProbeRequest(Frozen):
     @property
     def key(self) -> str:
         """16 hex digits: equal keys are the same measurement."""
-        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s", "stop_rule"})
+        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s", "stop_rule", "judge"})
+        if self.judge is not None:
+            identity["judge"] = self.judge.identity
         for ref in (identity["base_model"], identity["suite"], *identity["train"]):
             ref.pop("path")
         identity["recipe"].pop("base_model")

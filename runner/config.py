@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from agent.config import AgentConfig
 from lanes.config import LanesConfig
 from probes.config import DataConfig, ModelConfig, ProbeConfig, SuiteConfig
+from probes.evaluation.judging.config import JudgeConfig
 from probes.frozen import Frozen
 from probes.recipe import Recipe
 from probes.statistics.config import GuardsConfig, RefereeConfig, TargetConfig
@@ -49,6 +50,8 @@ class SessionConfig(Frozen):
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     suite: SuiteConfig = SuiteConfig()
+    judge: JudgeConfig | None = None
+    """Who scores items with a component of kind `judge`."""
     target: TargetConfig = TargetConfig()
     guards: GuardsConfig = GuardsConfig()
     recipe: Recipe

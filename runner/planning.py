@@ -132,6 +132,7 @@ class RequestMaker:
             suite=self._inputs.search if split == "search" else self._inputs.held_out,
             samples=samples,
             generation=self._config.suite.generation,
+            judge=self._config.judge,
             versions=self._versions,
             folder="-",
             deadline_s=self._config.probe.deadline_s,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -26,17 +27,31 @@ def evaluate(
     """Return the scores of every item; write `responses.jsonl` and `scores.jsonl` into `folder`."""
     responses = backend.respond(items, request.seed, request.samples, request.generation)
     _write_lines(folder / RESPONSES_NAME, [_response_row(response) for response in responses])
-    scores = score_responses(items, responses, aids)
+    scores = score_responses(items, responses, aids, request.judge.parallel if request.judge is not None else 1)
     _write_lines(folder / SCORES_NAME, [score.model_dump(mode="json") for score in scores])
     return summarize(items, scores)
 
 
 def score_responses(
-    items: Sequence[Item], responses: Sequence[Response], aids: Aids | None = None
+    items: Sequence[Item], responses: Sequence[Response], aids: Aids | None = None, parallel: int = 1
 ) -> list[SampleScore]:
-    """Return the score of every response, in order."""
+    """Return the score of every response, in order; `parallel` of those that take a process or request side by side.
+
+    The first costly one is alone, so that what it puts into a judge's prompt cache is there for the others.
+    """
     by_id = {item.id: item for item in items}
-    return [_score(by_id[response.item], response, aids) for response in responses]
+    waiting = [n for n, response in enumerate(responses) if by_id[response.item].scorer.is_costly][1:]
+
+    def score(number: int) -> SampleScore:
+        return _score(by_id[responses[number].item], responses[number], aids)
+
+    found = {number: score(number) for number in sorted({*range(len(responses))} - {*waiting})}
+    pool = ThreadPoolExecutor(parallel, thread_name_prefix="score")
+    try:
+        found |= zip(waiting, pool.map(score, waiting), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [found[number] for number in range(len(responses))]
 
 
 def companions(
@@ -76,6 +91,8 @@ def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
         tools=item.tools,
         references=item.chosen,
         aids=aids,
+        item=item.id,
+        sample=response.sample,
     )
     scored = item.scorer.score(exchange)
     return SampleScore(

@@ -7,11 +7,12 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from probes.evaluation.scorers.exchange import Exchange, Mark, Scored
+from probes.evaluation.scorers.judge import Judged
 from probes.evaluation.scorers.words import Contractions, Forbidden, Keywords, Opening, Regex
 from probes.frozen import Frozen
 
-AnyComponent = Annotated[Keywords | Regex | Forbidden | Opening | Contractions, Field(discriminator="kind")]
-KINDS = ("keywords", "regex", "forbidden", "opening", "contractions")
+AnyComponent = Annotated[Keywords | Regex | Forbidden | Opening | Contractions | Judged, Field(discriminator="kind")]
+KINDS = ("keywords", "regex", "forbidden", "opening", "contractions", "judge")
 """Every `kind` a component may have."""
 
 
@@ -53,15 +54,21 @@ class Scorer(Frozen):
         marks = {name: part.mark(exchange) for name, part in zip(self.names, self.components, strict=True)}
         known = {name: mark.value for name, mark in marks.items() if mark.value is not None}
         critical = tuple(
-            name
+            failure
             for name, part in zip(self.names, self.components, strict=True)
-            if part.critical and known.get(name) == 0
+            for failure in (
+                *((name,) if part.critical and known.get(name) == 0 else ()),
+                *(f"{name}/{each}" for each in marks[name].critical),
+            )
         )
+        recorded = known | {
+            f"{name}/{part}": value for name, mark in marks.items() for part, value in mark.parts.items()
+        }
         causes = {name: mark.cause for name, mark in marks.items() if mark.cause}
         if len(known) < len(marks):
-            return Scored(None, known, critical, _why_unscored(marks), causes)
+            return Scored(None, recorded, critical, _why_unscored(marks), causes)
         total = sum(part.weight * value for part, value in zip(self.components, known.values(), strict=True))
-        return Scored(min(10.0, max(0.0, 10.0 * total)), known, critical, causes=causes)
+        return Scored(min(10.0, max(0.0, 10.0 * total)), recorded, critical, causes=causes)
 
 
 def _why_unscored(marks: dict[str, Mark]) -> str:
