@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from probes.errors import LaunchError, ModelReplyError
 from probes.language_models.config import PLACEHOLDER_KEY, ModelAccess
@@ -83,7 +83,7 @@ class Asking(Generic[R]):
             raise self.malformed(f"no JSON ({self._excerpt(str(error))})") from error
 
     def _status_error(self, error: Any) -> Exception:
-        status, said = int(error.status_code), self._excerpt(str(error.message))
+        status, said = int(error.status_code), self._excerpt(_said(error))
         if status in _REFUSALS:
             return _RefusedError(said)
         if status in _AGAIN or status >= 500:
@@ -101,6 +101,18 @@ class Asking(Generic[R]):
         if self._key != PLACEHOLDER_KEY:
             text = text.replace(self._key, "***")
         return text if len(text) <= _EXCERPT else text[:_EXCERPT] + "…"
+
+
+def _said(error: Any) -> str:
+    """Return the server's own words, which one SDK wraps in the whole body."""
+    body: Any = error.body
+    for _ in range(2):
+        if isinstance(body, dict):
+            inner = cast("dict[str, Any]", body)
+            if isinstance(inner.get("message"), str):
+                return inner["message"]
+            body = inner.get("error")
+    return str(error.message)
 
 
 class _RefusedError(Exception):
