@@ -12,7 +12,20 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agent", "lanes", "probes", "runner", "tracking")
-HEAVY = ("torch", "transformers", "trl", "peft", "mlflow", "optuna", "langgraph", "polars")
+HEAVY = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "mlflow",
+    "optuna",
+    "langgraph",
+    "polars",
+    "openai",
+    "anthropic",
+    "httpx2",
+    "json_repair",
+)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

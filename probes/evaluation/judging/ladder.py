@@ -16,7 +16,7 @@ from probes.errors import ModelReplyError
 from probes.language_models.model import StopReason
 
 Strategy = Literal["strict", "fence", "brace", "repaired fence", "repaired brace", "repaired whole"]
-_FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*?)```", re.DOTALL)
+_FENCE = re.compile(r"^[ \t]*```[a-zA-Z]*[ \t]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 _ENDINGS: dict[StopReason, str] = {
     "length": "the reply was cut off at its token limit",
     "refusal": "the judge refused",
@@ -68,7 +68,9 @@ def _strict_objects(text: str, required: Sequence[str]) -> Iterator[tuple[dict[s
     while position >= 0:
         try:
             value, end = _DECODER.raw_decode(text, position)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            return  # no verdict nests that deep, and every further brace would take as long
+        except ValueError:
             position = text.find("{", position + 1)
             continue
         if _has_all(value, required):
