@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 
 from agent.claiming import make_claim
 from agent.context import NightContext
+from agent.controls import missing_controls
 from agent.drift import hold_against_earlier_nights
 from agent.early_stop import night_stop_rule
 from agent.noise import measure_noise, night_power
@@ -32,6 +33,7 @@ from agent.schedule import (
 from agent.search import affordable_confirmation, end_exploring, plan_search, race_places, refusal
 from agent.settling import decided, drop_for_rehearsal, move, settle
 from agent.state import Next, NightState, Step
+from agent.validity import check_instrument, watch_measurements
 from probes.errors import NightlabError
 from probes.recipe import Recipe
 from probes.statistics.referee import failed_reading
@@ -41,6 +43,7 @@ LEAST_CALIBRATION = 3
 """Fewer scored baselines: no noise, no night."""
 
 AFTER_PROBES: Mapping[Step, Next] = {
+    "control": "calibrate",
     "calibrate": "calibrate",
     "search": "decide",
     "rehearse": "settle",
@@ -59,9 +62,12 @@ def check(state: NightState, runtime: Runtime[NightContext]) -> Update:
 
 
 def calibrate(state: NightState, runtime: Runtime[NightContext]) -> Update:
-    """Ask for the baseline's missing replicates; when they are there, record the noise."""
+    """Check the instrument, then ask for the baseline's missing replicates; when they are there, record the noise."""
     context = runtime.context
     night, plan = context.night, context.plan
+    if missing_controls(night, plan):
+        return {"step": "control", "next": "probe"}
+    check_instrument(context)
     if missing_calibration(night, plan):
         return {"step": "calibrate", "next": "probe"}
     noise = measure_noise(night, plan)
@@ -99,7 +105,7 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
     searching, refused = state["step"] != "confirm", None
     while wanted and (refused := context.budget.refusal(probes_used(context.night), price(wanted), searching)):
         wanted.pop()
-    if refused and not wanted and state["step"] == "calibrate":
+    if refused and not wanted and state["step"] in ("control", "calibrate"):
         raise NightlabError(f"the night cannot be calibrated: {refused}; raise the budget in [budget]")
 
     def started(plan: ev.ProbePlan) -> None:
@@ -115,6 +121,7 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
         if plan.request.key in measured:
             finished(plan, measured[plan.request.key])
     context.launcher.run([plan for plan in plans if plan.request.key not in measured], started, finished)
+    watch_measurements(context)
     if context.launcher.is_stopping:
         return {"next": "stop"}
     return {"next": AFTER_PROBES[state["step"]]}
@@ -181,6 +188,8 @@ def report(state: NightState, runtime: Runtime[NightContext]) -> Update:
 def _wanted(state: NightState, context: NightContext) -> list[Wanted]:
     night, plan = context.night, context.plan
     match state["step"]:
+        case "control":
+            return missing_controls(night, plan)
         case "calibrate":
             return missing_calibration(night, plan)
         case "search":

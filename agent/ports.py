@@ -7,7 +7,7 @@ from typing import Protocol
 
 from probes.outcome import ProbeOutcome
 from probes.recipe import Recipe
-from probes.request import ProbeRequest, Split
+from probes.request import ProbeRequest, Purpose, Split
 from tracking.events import ProbePlan
 
 OnStart = Callable[[ProbePlan], None]
@@ -39,8 +39,8 @@ class Launcher(Protocol):
 class RequestBuilder(Protocol):
     """Turns a recipe and a seed into the request of a probe."""
 
-    def __call__(self, recipe: Recipe, seed: int, split: Split, smoke: bool = False) -> ProbeRequest:
-        """Return the request; equal arguments give equal keys. With `smoke`, that of a short run with its own key."""
+    def __call__(self, recipe: Recipe, seed: int, split: Split, purpose: Purpose | None = None) -> ProbeRequest:
+        """Return the request; equal arguments give equal keys. Every `purpose` has keys of its own."""
         ...
 
 

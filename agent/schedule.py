@@ -19,15 +19,15 @@ from lanes.lane import Lane
 from probes.candidate import LaneName
 from probes.outcome import ProbeStatus
 from probes.recipe import Recipe
-from probes.request import Split
+from probes.request import Purpose, Split
 from probes.statistics.early_stop import StopRule
 from tracking.events import ProbePlan
 from tracking.night import NightRecord, Slot
 
 SMOKE_BASELINES = 2
 """Smoke runs of the baseline that a change's smoke run is held against."""
-SMOKE_COST = 0.25
-"""Price of a smoke run in probes."""
+SHORT_COST = 0.25
+"""Price in probes of a smoke run, of a training broken on purpose, and of measuring the base alone."""
 RECIPES_FAULT = frozenset(
     {ProbeStatus.TIMED_OUT, ProbeStatus.OUT_OF_MEMORY, ProbeStatus.DIVERGED, ProbeStatus.STOPPED_EARLY}
 )
@@ -201,7 +201,7 @@ def to_plans(
     number = max(used, default=0)
     plans: list[ProbePlan] = []
     for want in wanted:
-        request = make_request(want.recipe, want.seed, want.split, smoke=want.slot.phase == "smoke")
+        request = make_request(want.recipe, want.seed, want.split, _purpose(want.slot))
         request = with_rule(request, want.slot.phase, want.slot.arm, want.replicate, rule)
         lost = night.open_plans.get(request.key)
         if lost is None:
@@ -228,16 +228,26 @@ def live_candidates(night: NightRecord) -> list[str]:
 
 
 def probes_used(night: NightRecord) -> int:
-    """Return what the night has spent, in probes: smoke runs count a quarter, failed probes whole."""
-    smoke = sum(len(done) for slot, done in night.scored.items() if slot.phase == "smoke")
-    smoke += sum(len(lost) for slot, lost in night.failed.items() if slot.phase == "smoke")
-    return len(night.probes) - smoke + ceil(smoke * SMOKE_COST)
+    """Return what the night has spent, in probes: short ones count a quarter, failed probes whole."""
+    short = sum(len(done) for slot, done in night.scored.items() if _is_short(slot))
+    short += sum(len(lost) for slot, lost in night.failed.items() if _is_short(slot))
+    return len(night.probes) - short + ceil(short * SHORT_COST)
 
 
 def price(wanted: list[Wanted]) -> int:
     """Return what the wanted probes will cost, in probes."""
-    smoke = sum(want.slot.phase == "smoke" for want in wanted)
-    return len(wanted) - smoke + ceil(smoke * SMOKE_COST)
+    short = sum(_is_short(want.slot) for want in wanted)
+    return len(wanted) - short + ceil(short * SHORT_COST)
+
+
+def _purpose(slot: Slot) -> Purpose | None:
+    if slot.phase == "smoke":
+        return "smoke"
+    return slot.arm if slot.arm == "base" or slot.arm == "broken" or slot.arm == "repeat" else None
+
+
+def _is_short(slot: Slot) -> bool:
+    return slot.phase == "smoke" or slot.arm in ("base", "broken")
 
 
 def failed_baselines(night: NightRecord) -> list[str]:

@@ -13,7 +13,7 @@ from agent.proposing import propose
 from agent.recipes import combine, starts_from, trained_recipe
 from agent.referee import Referee
 from agent.revisits import moved_under, worth_another_look
-from agent.schedule import SMOKE_COST, has_begun, live_candidates, missing_smoke, open_rows, probes_used
+from agent.schedule import SHORT_COST, has_begun, live_candidates, missing_smoke, open_rows, probes_used
 from lanes.interactions import clashes
 from probes.recipe import Recipe
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, Block, design_block
@@ -91,7 +91,7 @@ def no_block(context: NightContext) -> str | None:
         return "the session asks for it"
     rows = block_rows(context)
     fresh = PLACES - sum(has_begun(context.night, name) for name in live_candidates(context.night))
-    smoke = round(SMOKE_COST * fresh + 0.5) if rules.smoke else 0
+    smoke = round(SHORT_COST * fresh + 0.5) if rules.smoke else 0
     if refusal(context, rows + smoke + reserve(context)) is None:
         return None
     return f"what is left of the budget does not pay for a block of {rows} probes and its smoke runs"

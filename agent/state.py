@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-Step = Literal["calibrate", "search", "rehearse", "confirm"]
+Step = Literal["control", "calibrate", "search", "rehearse", "confirm"]
 Next = Literal["probe", "calibrate", "propose", "decide", "settle", "confirm", "report", "stop"]
 
 

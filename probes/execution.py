@@ -6,24 +6,26 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from probes.data.rows import read_rows
+from probes.data.rows import Row, read_rows
 from probes.errors import NightlabError
-from probes.evaluation.aids import open_aids
+from probes.evaluation.aids import ProbeAids, open_aids
 from probes.evaluation.backends.in_process import InProcessBackend
 from probes.evaluation.evaluate import companions, evaluate
-from probes.evaluation.suite import read_suite
-from probes.outcome import ProbeOutcome, ProbeStatus
+from probes.evaluation.suite import Item, read_suite
+from probes.outcome import Measured, ProbeOutcome, ProbeStatus
 from probes.rendering import rendering_for
 from probes.request import ProbeRequest
+from probes.training.broken import broken
 from probes.training.curve import TrainingEnded, TrainingHopeless
 from probes.training.precision import fast_products
-from probes.training.train import trained
+from probes.training.train import Trained, trained
 from probes.warm_base import WarmBase
 
 REQUEST_NAME = "request.json"
@@ -77,27 +79,57 @@ def _guarded(request: ProbeRequest, warm: WarmBase, folder: Path, started: float
 
 def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) -> ProbeOutcome:
     base = warm.get(Path(request.base_model.path), request.base_model.digest, request.recipe.precision)
-    rows = read_rows([file.path for file in request.train], request.recipe.objective)
     items = read_suite([request.suite.path])
-    with (
-        open_aids(request, folder, os.environ) as aids,
-        trained(base.model, base.tokenizer, rows, request.recipe, request.seed, folder, request.stop_rule) as result,
-    ):
-        evaluation_started = time.perf_counter()
-        rendering = rendering_for(base.tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
-        scores = evaluate(InProcessBackend(result.model, rendering), items, request, folder, aids)
-        evaluation_seconds = _since(evaluation_started)
+    with open_aids(request, folder, os.environ) as aids:
+        if request.control == "base":
+            return _measure(request, base.model, base.tokenizer, items, aids, None, folder, started)
+        recipe = request.recipe
+        rows: Sequence[Row] = read_rows([file.path for file in request.train], recipe.objective)
+        if request.control == "broken":
+            rows, recipe = broken(rows, recipe)
+        with trained(base.model, base.tokenizer, rows, recipe, request.seed, folder, request.stop_rule) as result:
+            return _measure(request, result.model, base.tokenizer, items, aids, result, folder, started)
+
+
+def _measure(
+    request: ProbeRequest,
+    model: Any,
+    tokenizer: Any,
+    items: Sequence[Item],
+    aids: ProbeAids,
+    training: Trained | None,
+    folder: Path,
+    started: float,
+) -> ProbeOutcome:
+    """Ask `model` the items; `training` is None for the base alone."""
+    measuring = time.perf_counter()
+    rendering = rendering_for(tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
+    backend = InProcessBackend(model, rendering)
+    found = evaluate(backend, items, request, folder, aids)
+    evaluation_seconds = _since(measuring)
+    signals: dict[str, float] = {}
+    if training is not None:
         with fast_products(request.recipe.precision):
-            signals = companions(result.model, rendering, items, request, result.summary)
-        companion_seconds = _since(evaluation_started) - evaluation_seconds
+            signals = companions(model, rendering, items, request, training.summary)
     return ProbeOutcome(
         key=request.key,
         status=ProbeStatus.COMPLETED,
-        items=scores,
-        training=result.summary,
-        adapter=result.adapter,
+        items=found.items,
+        training=training.summary if training else None,
+        adapter=training.adapter if training else None,
+        measured=Measured(
+            base=request.base_model.digest,
+            adapter=training.adapter.digest if training else None,
+            template=rendering.template_digest,
+            generation=request.generation,
+            backend=backend.name,
+            backend_version=backend.version,
+            serving_mode=request.serving_mode,
+            answers=found.answers,
+            distinct_answers=found.distinct_answers,
+        ),
         companions=signals,
-        companion_seconds=companion_seconds,
+        companion_seconds=_since(measuring) - evaluation_seconds if training else None,
         judge=aids.judge.usage() if aids.judge is not None else None,
         evaluation_seconds=evaluation_seconds,
         seconds=_since(started),

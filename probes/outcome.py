@@ -54,6 +54,8 @@ class ItemScores(Frozen):
     """One per sample, 0 … 10; None is unscored, never 0."""
     critical_failures: int = 0
     """Samples with at least one critical failure."""
+    cause: str = ""
+    """The commonest reason why samples have no score or 0 points; empty when none has."""
 
     @property
     def mean(self) -> float | None:
@@ -106,6 +108,38 @@ class AdapterFacts(Frozen):
     size_mib: float
 
 
+class GenerationConfig(Frozen):
+    """How answers are sampled; part of a measurement's identity."""
+
+    temperature: float = Field(default=1.0, ge=0.0, le=5.0)
+    """0 is greedy."""
+    top_p: float = Field(default=0.95, gt=0.0, le=1.0)
+    top_k: int = Field(default=64, ge=0)
+    """0: no limit."""
+    max_new_tokens: int = Field(default=1024, ge=1, le=131_072)
+    batch_size: int = Field(default=256, ge=1)
+    """Prompts per generate call."""
+
+
+class Measured(Frozen):
+    """Who gave a probe's answers, and how they were asked for."""
+
+    base: str
+    """Digest of the base model."""
+    adapter: str | None
+    """Digest of the adapter, None for the base alone."""
+    template: str
+    """Digest of the chat template that rendered the prompts."""
+    generation: GenerationConfig
+    backend: str
+    backend_version: str
+    serving_mode: str
+    answers: str
+    """Digest of all answers, word for word and in order."""
+    distinct_answers: int
+    """How many of them differ."""
+
+
 class ProbeOutcome(Frozen):
     """The result of one probe."""
 
@@ -116,6 +150,8 @@ class ProbeOutcome(Frozen):
     """Empty unless completed."""
     training: TrainingSummary | None = None
     adapter: AdapterFacts | None = None
+    measured: Measured | None = None
+    """Who answered and how; None when nothing was measured."""
     companions: dict[str, float] = {}
     """Cheap signals measured beside the scores, without sampling noise: `likelihood/<category>` and `margin/<category>`
     of the items' reference answers (see `probes.evaluation.margins`), and `reward_margin`, the training log's mean over
@@ -150,16 +186,3 @@ class ProbeOutcome(Frozen):
     def critical_failures(self) -> int:
         """Count the sampled answers with at least one critical failure."""
         return sum(item.critical_failures for item in self.items)
-
-
-class GenerationConfig(Frozen):
-    """How answers are sampled; part of a measurement's identity."""
-
-    temperature: float = Field(default=1.0, ge=0.0, le=5.0)
-    """0 is greedy."""
-    top_p: float = Field(default=0.95, gt=0.0, le=1.0)
-    top_k: int = Field(default=64, ge=0)
-    """0: no limit."""
-    max_new_tokens: int = Field(default=1024, ge=1, le=131_072)
-    batch_size: int = Field(default=256, ge=1)
-    """Prompts per generate call."""

@@ -16,6 +16,7 @@ from jinja2.exceptions import TemplateError
 
 from probes.data.conversation import Message
 from probes.errors import ConfigError
+from probes.frozen import digest_of
 
 _SENTINEL = "nightlab-answer-goes-here"
 
@@ -35,6 +36,11 @@ class Rendering:
     stop_ids: frozenset[int]
     opening_ids: tuple[int, ...] = ()
     """Tokens before a plain text, as the tokenizer puts them; a template brings its own."""
+
+    @property
+    def template_digest(self) -> str:
+        """16 hex digits that change with the template and with nothing else."""
+        return digest_of(self.template)
 
     def prompt_text(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """Return the text that the model continues with its answer; `tools` are rendered by the template."""

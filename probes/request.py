@@ -13,6 +13,13 @@ from probes.recipe import Recipe
 from probes.statistics.early_stop import StopRule
 
 Split = Literal["search", "held_out"]
+Control = Literal["base", "broken", "repeat"]
+"""What a probe checks the instrument with: the base without training, a training broken on purpose, or a second
+measurement of the same recipe and seed."""
+
+
+Purpose = Literal["smoke"] | Control
+"""What a probe is for that is no measurement of its recipe at full length."""
 
 
 class FileRef(Frozen):
@@ -39,6 +46,8 @@ class ProbeRequest(Frozen):
     samples: int = Field(ge=1, le=64)
     """K answers per item."""
     generation: GenerationConfig
+    control: Control | None = None
+    """None: a probe of `recipe`."""
     judge: JudgeConfig | None = None
     """Who scores what rules cannot. Its patience and prices are no part of the identity."""
     serving_mode: Literal["adapter_on_base"] = "adapter_on_base"

@@ -27,7 +27,7 @@ class NightBudget:
 
     def __call__(self, event: Event) -> None:
         """Take an event of the ledger."""
-        if isinstance(event, ProbeFinished) and event.plan.phase != "smoke":
+        if isinstance(event, ProbeFinished) and event.plan.is_whole:
             self._probe_s += event.outcome.seconds
             self._probes += 1
 

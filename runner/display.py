@@ -29,7 +29,13 @@ from tracking.night import NightRecord
 REFRESHES_PER_S = 2
 SHOWN_DECISIONS = 12
 _DECISION_STYLE = {"accept": "green", "reject": "dim", "park": "dim", "more": ""}
-_PHASE = {"calibrate": "calibrating", "smoke": "smoke-testing", "search": "searching", "confirm": "confirming"}
+_PHASE = {
+    "control": "checking the instrument",
+    "calibrate": "calibrating",
+    "smoke": "smoke-testing",
+    "search": "searching",
+    "confirm": "confirming",
+}
 
 TimeLeft = Callable[[int], float | None]
 
@@ -64,6 +70,8 @@ class NightDisplay:
         with suppress(OSError):  # the terminal may be gone; the night goes on
             if self._live is None:
                 self._console.print(Text(f"{event.at[11:19]} {line_of(event, self._night)}"), soft_wrap=True)
+            elif isinstance(event, ev.MeasurementFlagged):
+                self._console.print(Text(line_of(event, self._night), style="yellow"))
             elif isinstance(event, ev.Warned):
                 self._console.print(Text(f"warning, {event.subject}: {event.message}", style="yellow"))
 

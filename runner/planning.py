@@ -8,7 +8,7 @@ from agent.plan import NightPlan
 from probes.errors import ConfigError
 from probes.outcome import ProbeStatus
 from probes.recipe import Recipe
-from probes.request import ProbeRequest, Split
+from probes.request import ProbeRequest, Purpose, Split
 from probes.statistics.power import LEAST_ITEMS, blind_guards, is_directional
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from probes.statistics.verdicts import CategoryPower, PowerTable
@@ -20,8 +20,8 @@ from runner.inputs import SessionInputs, file_digest
 from tracking.night import NightRecord
 
 AUTO = "auto"
-SMOKE_PARTS = 4
-"""A smoke run trains for one of so many parts of a probe's steps."""
+SHORT_PARTS = 4
+"""A smoke run, or a training broken on purpose, trains for one of so many parts of a probe's steps."""
 
 
 class Preflight(NamedTuple):
@@ -115,14 +115,16 @@ class RequestMaker:
             # The recipe holds the file's name; what it says belongs to the probe's identity too.
             self._versions = {**self._versions, "chat_template": _template_digest(template)}
 
-    def __call__(self, recipe: Recipe, seed: int, split: Split, smoke: bool = False) -> ProbeRequest:
+    def __call__(self, recipe: Recipe, seed: int, split: Split, purpose: Purpose | None = None) -> ProbeRequest:
         """Return the request; equal arguments give equal keys.
 
-        A smoke run has a quarter of the steps and one answer per item, and so a key of its own.
+        Smoke runs and trainings broken on purpose have a quarter of the steps, smoke runs also one answer per item.
         """
         steps, samples = self._config.probe.steps, self._config.suite.samples
-        if smoke:
-            steps, samples = max(1, steps // SMOKE_PARTS), 1
+        if purpose in ("smoke", "broken"):
+            steps = max(1, steps // SHORT_PARTS)
+        if purpose == "smoke":
+            samples = 1
         request = ProbeRequest(
             recipe=recipe.replace(steps=steps),
             seed=seed,
@@ -133,6 +135,7 @@ class RequestMaker:
             samples=samples,
             generation=self._config.suite.generation,
             judge=self._config.judge,
+            control=None if purpose == "smoke" else purpose,
             versions=self._versions,
             folder="-",
             deadline_s=self._config.probe.deadline_s,

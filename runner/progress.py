@@ -6,6 +6,7 @@ from pathlib import Path
 
 from probes.errors import LedgerError
 from probes.outcome import ProbeOutcome, ProbeStatus
+from runner.report.measurement import controls_in_words
 from tracking import events as ev
 from tracking.figures import show, show_effect
 from tracking.headline import probe_in_words
@@ -61,6 +62,10 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
         case ev.ClaimMade():
             word = "confirmed" if event.claim.confirmed else "not confirmed"
             return f"claim {word}: {event.claim.reason}"
+        case ev.ControlsChecked():
+            return f"controls: {controls_in_words(event.controls)}"
+        case ev.MeasurementFlagged():
+            return f"{'measurement broken' if event.flag.stops else 'flag'}, {event.flag.check}: {event.flag.message}"
         case ev.Warned():
             return f"warning, {event.subject}: {event.message}"
         case ev.SessionStopped():
@@ -76,6 +81,8 @@ def question_of(plan: ev.ProbePlan, night: NightRecord) -> str:
     candidate = night.candidates.get(plan.candidate or "")
     if plan.phase == "smoke":
         return f"smoke run of {f'{candidate.id} {candidate.change}' if candidate else 'the baseline'}{again}"
+    if plan.phase == "control":
+        return f"{probe_in_words(night, plan)}{again}"
     if plan.arm == "block":
         rows = next((len(block.rows) for block in night.blocks if block.number == plan.block), None)
         total = f" of {rows}" if rows else ""

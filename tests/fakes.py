@@ -11,7 +11,7 @@ from agent.ports import OnFinish, OnStart
 from probes.frozen import digest_of
 from probes.outcome import GenerationConfig, ItemScores, ProbeOutcome, ProbeStatus
 from probes.recipe import Recipe
-from probes.request import FileRef, ProbeRequest, Split
+from probes.request import FileRef, ProbeRequest, Purpose, Split
 from tracking.events import Event, ProbePlan
 
 CATEGORIES = ("ground_truth", "private_voice", "verified_response")
@@ -52,9 +52,10 @@ class OpenBudget:
         return None if probes_used + probes_wanted <= limit else f"the budget of {self._probes} probes is spent"
 
 
-def make_request(recipe: Recipe, seed: int, split: Split, smoke: bool = False) -> ProbeRequest:
+def make_request(recipe: Recipe, seed: int, split: Split, purpose: Purpose | None = None) -> ProbeRequest:
     return ProbeRequest(
-        recipe=recipe.replace(steps=2 if smoke else 10),
+        recipe=recipe.replace(steps=2 if purpose in ("smoke", "broken") else 10),
+        control=None if purpose == "smoke" else purpose,
         seed=seed,
         split=split,
         base_model=FileRef(path="/model", digest="m"),
@@ -107,11 +108,13 @@ class SimulatedLauncher:
         status = self.failures.pop(plan.number, ProbeStatus.COMPLETED)
         if status is not ProbeStatus.COMPLETED:
             return ProbeOutcome(key=plan.request.key, status=status, message=f"simulated {status}", seconds=1.0)
-        rng = np.random.default_rng(int(digest_of([plan.request.key])[:8], 16))
+        original = plan.request.model_copy(update={"control": None})
+        rng = np.random.default_rng(int(digest_of([original.key])[:8], 16))
         effects = self.effects(plan.request.recipe)
         items: list[ItemScores] = []
         for category in CATEGORIES:
             level = 5.0 + effects.get(category, 0.0) + rng.normal(0.0, self.noise_sd)
+            level = {"broken": 0.0, "base": 3.0}.get(plan.request.control or "", level)
             scatter = rng.normal(0.0, 0.2, self.items)
             scatter -= scatter.mean()
             items += [

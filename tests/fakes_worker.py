@@ -68,9 +68,11 @@ def scored(request: ProbeRequest) -> ProbeOutcome:
             os._exit(9)
     if os.environ.get("FAKE_ADAPTERS"):
         os.makedirs(os.path.join(request.folder, "adapter"), exist_ok=True)
-    rng = random.Random("" if os.environ.get("FAKE_SAME") else request.key)
+    original = request.model_copy(update={"control": None})
+    rng = random.Random("" if os.environ.get("FAKE_SAME") else original.key)
     level = 5.0 + 1.5 * min(1.0, request.recipe.learning_rate / 1e-2)
     level -= 2.0 * (request.recipe.curriculum.order == "source_last")
+    level = {"broken": 0.0, "base": 3.0}.get(request.control or "", level)
     noise = {name: rng.gauss(0.0, 0.3) for name in ("private_voice", "verified_response", "ground_truth")}
     with open(request.suite.path, encoding="utf-8") as file:
         rows: list[Any] = [json.loads(line) for line in file]

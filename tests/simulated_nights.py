@@ -50,6 +50,7 @@ def make_night(
     lanes: LanesConfig = LANES,
     **rules: object,
 ) -> NightContext:
+    rules = {"controls": False, **rules}
     plan = NightPlan(
         session="test",
         seed=3,

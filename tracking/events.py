@@ -14,16 +14,18 @@ from probes.candidate import Candidate
 from probes.frozen import Frozen
 from probes.outcome import ProbeOutcome
 from probes.recipe import Recipe
-from probes.request import ProbeRequest
+from probes.request import Control, ProbeRequest
 from probes.statistics.blocks import Block
+from probes.statistics.controls import ControlReading
 from probes.statistics.earlier import DriftCheck
 from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
+from probes.validity import Flag
 from tracking.memory.known import EarlierNights
 
-Phase = Literal["calibrate", "smoke", "search", "confirm"]
-"""`smoke`: a quarter of the steps and one answer per item, only to see whether a change ruins the model."""
-Arm = Literal["baseline", "candidate", "block", "final"]
-
+Phase = Literal["control", "calibrate", "smoke", "search", "confirm"]
+"""`control`: checks the instrument, not a recipe. `smoke`: a quarter of the steps and one answer per item, only to see
+whether a change ruins the model."""
+Arm = Literal["baseline", "candidate", "block", "final", Control]
 
 Design = Literal["race", "blocks", "rows", "rehearsal"]
 """How the search spends its probes; after `rehearsal` nothing new is tried."""
@@ -49,6 +51,11 @@ class ProbePlan(Frozen):
     attempt: int = 1
     """2, 3, … when an earlier try ended without a result."""
     request: ProbeRequest
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a measurement of a recipe at full length, neither a control nor a smoke run."""
+        return self.phase not in ("control", "smoke")
 
 
 class _Event(Frozen):
@@ -113,6 +120,20 @@ class ProbeFinished(_Event):
     kind: Literal["probe_finished"] = "probe_finished"
     plan: ProbePlan
     outcome: ProbeOutcome
+
+
+class ControlsChecked(_Event):
+    """The control probes were held against the noise."""
+
+    kind: Literal["controls_checked"] = "controls_checked"
+    controls: tuple[ControlReading, ...]
+
+
+class MeasurementFlagged(_Event):
+    """Something is wrong with what was measured."""
+
+    kind: Literal["measurement_flagged"] = "measurement_flagged"
+    flag: Flag
 
 
 class NoiseEstimated(_Event):
@@ -218,6 +239,8 @@ Event = Annotated[
     | PowerChecked
     | ProbeStarted
     | ProbeFinished
+    | ControlsChecked
+    | MeasurementFlagged
     | NoiseEstimated
     | CandidateProposed
     | ProposalRefused

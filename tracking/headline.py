@@ -39,6 +39,13 @@ def change_in_words(change: Change) -> str:
     return f"data mix {change}" if change.lane == "data_mix" else str(change)
 
 
+CONTROL_WORDS = {
+    "base": "control: the base model untrained",
+    "broken": "control: trained to say nothing",
+    "repeat": "control: the baseline once more",
+}
+
+
 def probe_in_words(night: NightRecord, plan: ProbePlan) -> str:
     """Return what a probe trained: `rank 16 → 64`, `block 1 row 5: c01 + c04`, `baseline`, `working recipe`."""
     candidate = night.candidates.get(plan.candidate or "")
@@ -48,7 +55,7 @@ def probe_in_words(night: NightRecord, plan: ProbePlan) -> str:
         return f"block {plan.block} row {plan.replicate + 1}: {' + '.join(plan.changes) or 'no change'}"
     if plan.arm == "final":
         return "final recipe" if plan.phase == "confirm" else "rehearsal of the final recipe"
-    return plan.arm
+    return CONTROL_WORDS.get(plan.arm, plan.arm)
 
 
 def design_in_words(night: NightRecord) -> str:

@@ -130,7 +130,7 @@ def progress_points(night: NightRecord, probe: FinishedProbe) -> list[Point]:
 
     A smoke run trains too short to stand on one curve with whole probes.
     """
-    value = None if probe.plan.phase == "smoke" else probe.metric(night.target)
+    value = probe.metric(night.target) if probe.plan.is_whole else None
     return [] if value is None else [Point("progress/target", value, probe.plan.number, milliseconds(probe.at))]
 
 

@@ -19,8 +19,10 @@ from probes.comparability import conditions_key, require_comparable
 from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.recipe import Recipe
 from probes.statistics.blocks import Block
+from probes.statistics.controls import ControlReading
 from probes.statistics.earlier import DriftCheck
 from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
+from probes.validity import Flag
 from tracking import events as ev
 from tracking.memory.known import EarlierNights
 
@@ -83,10 +85,20 @@ _NO_STEPS = frozenset(
         "session_stopped",
         "power_checked",
         "noise_estimated",
+        "measurement_flagged",
         "probe_started",
         "warned",
     }
 )
+
+
+@dataclass
+class AnswerTally:
+    """How many answers of a category were asked for, how many have no score, and why."""
+
+    asked: int = 0
+    lost: int = 0
+    causes: Counter[str] = field(default_factory=Counter[str])
 
 
 @dataclass
@@ -101,6 +113,15 @@ class NightRecord:
     probes: list[FinishedProbe] = field(default_factory=list[FinishedProbe])
     open_plans: dict[str, ev.ProbePlan] = field(default_factory=dict[str, ev.ProbePlan])
     """Key → plan of probes that started and have not finished."""
+    controls: tuple[ControlReading, ...] | None = None
+    """The control probes as read; None before that, and in a night without."""
+    flags: list[Flag] = field(default_factory=list[Flag])
+    answers: dict[str, AnswerTally] = field(default_factory=dict[str, AnswerTally])
+    """Category → its answers in all probes but the one broken on purpose."""
+    first_to_say: dict[str, FinishedProbe] = field(default_factory=dict[str, "FinishedProbe"])
+    """Digest of all of a probe's answers → the first probe that gave them."""
+    alike: dict[str, list[FinishedProbe]] = field(default_factory=dict[str, list["FinishedProbe"]])
+    """The same digest → all probes that gave them, where there are several."""
     noise: Noise | None = None
     candidates: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
     readings: dict[str, list[CandidateReading]] = field(default_factory=dict[str, list[CandidateReading]])
@@ -171,6 +192,10 @@ class NightRecord:
             case ev.ProbeFinished():
                 self.open_plans.pop(event.outcome.key, None)
                 self._take_probe(FinishedProbe(event.plan, event.outcome, event.at))
+            case ev.ControlsChecked():
+                self.controls = event.controls
+            case ev.MeasurementFlagged():
+                self.flags.append(event.flag)
             case ev.NoiseEstimated():
                 self.noise = event.noise
             case ev.CandidateProposed():
@@ -203,6 +228,7 @@ class NightRecord:
 
     def _take_probe(self, probe: FinishedProbe) -> None:
         self.probes.append(probe)
+        self._note_answers(probe)
         slot = slot_of(probe.plan)
         if probe.overall is None:
             self.failed.setdefault(slot, []).append(probe)
@@ -210,6 +236,21 @@ class NightRecord:
         self.scored.setdefault(slot, {})[probe.plan.replicate] = probe
         if probe.plan.phase == "search" and probe.plan.arm != "final":
             self.seen.update(probe.plan.changes)
+
+    def _note_answers(self, probe: FinishedProbe) -> None:
+        if probe.plan.arm == "broken":
+            return
+        for item in probe.outcome.items:
+            tally = self.answers.setdefault(item.category, AnswerTally())
+            lost = sum(score is None for score in item.scores)
+            tally.asked, tally.lost = tally.asked + len(item.scores), tally.lost + lost
+            if lost:
+                tally.causes[item.cause] += lost
+        if probe.outcome.measured is not None:
+            said = probe.outcome.measured.answers
+            first = self.first_to_say.setdefault(said, probe)
+            if first is not probe:
+                self.alike.setdefault(said, [first]).append(probe)
 
     def tries(self, slot: Slot, replicate: int) -> int:
         """Return how often a replicate was tried and ended without scores."""

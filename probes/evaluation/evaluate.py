@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from probes.evaluation.backends.backend import Backend, Response
 from probes.evaluation.margins import reference_companions
 from probes.evaluation.scorers.exchange import Aids, Exchange
 from probes.evaluation.suite import Item
+from probes.frozen import digest_of
 from probes.outcome import ItemScores, SampleScore, TrainingSummary
 from probes.rendering import Rendering
 from probes.request import ProbeRequest
@@ -21,15 +23,25 @@ RESPONSES_NAME = "responses.jsonl"
 SCORES_NAME = "scores.jsonl"
 
 
+class Evaluation(NamedTuple):
+    """What an evaluation found."""
+
+    items: tuple[ItemScores, ...]
+    answers: str
+    """Digest of all answers, word for word and in order."""
+    distinct_answers: int
+
+
 def evaluate(
     backend: Backend, items: Sequence[Item], request: ProbeRequest, folder: Path, aids: Aids | None = None
-) -> tuple[ItemScores, ...]:
+) -> Evaluation:
     """Return the scores of every item; write `responses.jsonl` and `scores.jsonl` into `folder`."""
     responses = backend.respond(items, request.seed, request.samples, request.generation)
     _write_lines(folder / RESPONSES_NAME, [_response_row(response) for response in responses])
     scores = score_responses(items, responses, aids, request.judge.parallel if request.judge is not None else 1)
     _write_lines(folder / SCORES_NAME, [score.model_dump(mode="json") for score in scores])
-    return summarize(items, scores)
+    said = [(response.text, [call.model_dump(mode="json") for call in response.tool_calls]) for response in responses]
+    return Evaluation(summarize(items, scores), digest_of(said), len({digest_of(answer) for answer in said}))
 
 
 def score_responses(
@@ -77,9 +89,16 @@ def summarize(items: Sequence[Item], scores: Sequence[SampleScore]) -> tuple[Ite
             difficulty=item.difficulty,
             scores=tuple(score.score for score in by_item[item.id]),
             critical_failures=sum(bool(score.critical_failures) for score in by_item[item.id]),
+            cause=_commonest_cause(by_item[item.id]),
         )
         for item in items
     )
+
+
+def _commonest_cause(scores: Sequence[SampleScore]) -> str:
+    """Return why most of the samples without points have none; empty when all have some."""
+    causes = Counter(s.unscored or next(iter(s.causes.values()), "") for s in scores if not s.score)
+    return causes.most_common(1)[0][0] if causes else ""
 
 
 def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:

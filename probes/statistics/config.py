@@ -37,6 +37,9 @@ class GuardsConfig(Frozen):
 class RefereeConfig(Frozen):
     """`[referee]`."""
 
+    controls: bool = True
+    """Begin with control probes: the untrained base, a training broken on purpose that must score clearly worse, and a
+    repeat of the baseline that must not differ. A night whose instrument cannot tell them apart stops there."""
     calibration_runs: int = Field(default=6, ge=3, le=100)
     """Baseline replicates before the search starts."""
     baseline_every: int = Field(default=8, ge=2)

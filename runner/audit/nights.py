@@ -58,7 +58,7 @@ def night_trials(night: NightRecord, metric: str) -> list[Trial]:
         ConfigError: the night has no completed probe with `metric`.
     """
     baseline = night.started.baseline.fingerprint if night.started else ""
-    whole = [probe for probe in night.probes if probe.plan.phase != "smoke"]
+    whole = [probe for probe in night.probes if probe.plan.is_whole]
     recipes = {frozenset(probe.plan.changes): probe.plan.request.recipe.fingerprint for probe in whole}
     is_confirmed = night.claim is not None and night.claim.confirmed
     trials: list[Trial] = []

@@ -25,6 +25,7 @@ from tracking.probe_table import time_split
 from tracking.summary import spend
 
 PARTS: tuple[tuple[str, Phase, tuple[Arm, ...]], ...] = (
+    ("controls", "control", ("base", "broken", "repeat")),
     ("calibration", "calibrate", ("baseline",)),
     ("smoke runs", "smoke", ("baseline", "candidate")),
     ("blocks", "search", ("block",)),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tracking.events import Arm
 from tracking.figures import MISSING
 
 Tone = Literal["plain", "good", "bad", "open", "muted", "strong"]
@@ -87,7 +88,7 @@ class ScorePoint:
     number: int
     score: float | None
     """None: the probe failed."""
-    arm: Literal["baseline", "candidate", "block", "final"]
+    arm: Arm
     is_confirmation: bool
     label: str
 

@@ -11,6 +11,7 @@ from runner.report.design import design_section
 from runner.report.earlier import earlier_section
 from runner.report.findings import candidates_section, claim_section
 from runner.report.fragile import fragile_section
+from runner.report.measurement import measurement_section
 from runner.report.noise import noise_section
 from runner.report.scores import scores_section
 from tracking.events import SessionStarted
@@ -33,6 +34,7 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
         fragile_section(night),
         design_section(night),
         scores_section(night),
+        measurement_section(night),
         noise_section(night),
         earlier_section(night),
         space_section(night),
@@ -59,7 +61,7 @@ def session_name(started: SessionStarted | None) -> str:
 
 def _facts(night: NightRecord) -> list[tuple[str, str]]:
     cost = spend(night)
-    whole = [probe for probe in night.probes if probe.plan.phase != "smoke"]
+    whole = [probe for probe in night.probes if probe.plan.is_whole]
     scored = sum(probe.is_completed for probe in whole)
     lost, smoke = len(whole) - scored + len(night.open_plans), len(night.probes) - len(whole)
     probes = f"{show(scored, 'count')} scored" + (f", {show(lost, 'count')} not" if lost else "")

@@ -25,7 +25,7 @@ RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("se
 
 def scores_section(night: NightRecord) -> Section | None:
     """Return the scores by category before and after, and the target by probe."""
-    whole = [probe for probe in night.probes if probe.plan.phase != "smoke"]
+    whole = [probe for probe in night.probes if probe.plan.is_whole]
     if not any(probe.is_completed for probe in whole):
         return None
     scores = _scores_by_recipe(whole, night.target)

@@ -213,14 +213,19 @@ def test_what_the_search_leaves_goes_to_the_confirmation(tmp_path: Path) -> None
 
 
 def test_a_parked_candidate_is_taken_up_again_when_nothing_new_is_left(tmp_path: Path) -> None:
-    launcher = SimulatedLauncher(everything_helps_a_little, noise_sd=0.6)
-    record = night(tmp_path, launcher, probes=200, design="race", accept_level=0.995).night
-    assert record.revisits
-    for name, times in record.revisits.items():
-        readings = record.readings[name]
-        assert [readings[count - 1].decision for count in times] == ["park"] * len(times)
-        assert all((readings[count - 1].better_probability or 0.0) >= 0.5 for count in times)
-        assert len(times) <= 2
+    found = 0
+    for index, noise_sd in enumerate((0.5, 0.7, 0.8, 0.9)):
+        launcher = SimulatedLauncher(everything_helps_a_little, noise_sd=noise_sd)
+        record = night(folder(tmp_path, str(index)), launcher, probes=200, design="race", accept_level=0.995).night
+        moved_under = {event.candidate for event in record.taken_up if "entered the working recipe" in event.reason}
+        for name, times in record.revisits.items():
+            readings = record.readings[name]
+            assert len(times) <= 2
+            if name not in moved_under:
+                assert [readings[count - 1].decision for count in times] == ["park"] * len(times)
+                assert all((readings[count - 1].better_probability or 0.0) >= 0.5 for count in times)
+                found += 1
+    assert found
 
 
 def test_a_candidate_is_taken_up_again_when_the_recipe_moves_in_a_knob_it_acts_together_with(tmp_path: Path) -> None:

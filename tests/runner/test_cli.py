@@ -65,7 +65,7 @@ def test_a_night_prints_report_and_claim_and_its_life_goes_on(shell: Shell) -> N
     code, printed, _ = shell("status", shell.out, "--json")
     told = json.loads(printed)
     assert (code, told["state"], told["stop_reason"]) == (0, "finished", "finished")
-    assert told["probes"]["completed"] == 30
+    assert told["probes"]["completed"] == 31, "two control probes cost a quarter each"
 
     code, printed, _ = shell("status", shell.out)
     assert "finished" in printed

@@ -11,6 +11,7 @@ from fakes import make_request
 
 from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.recipe import Recipe
+from probes.request import Purpose
 from runner.config import LauncherConfig, SessionConfig
 from runner.folder import SessionFolder
 from runner.interrupts import StopRequest
@@ -48,15 +49,35 @@ def test_the_same_seed_scores_the_same_alone_and_beside_another(tmp_path: Path) 
     assert alone.items != other.items
 
 
+@pytest.mark.slow
+def test_the_miniature_taught_silence_says_nothing_and_the_base_alone_lies_between(tmp_path: Path) -> None:
+    config = load_session(MINIATURE, ["tracking.mlflow=false"])
+    whole, repeat, base, broken = scores(
+        config, this_machine(os.environ), tmp_path, (5,) * 4, workers=1, purposes=(None, "repeat", "base", "broken")
+    )
+    assert whole.items == repeat.items
+    assert {item.cause for item in broken.items} >= {"the answer is empty"}
+    levels = [outcome.overall() or 0.0 for outcome in (broken, base, whole)]
+    assert levels[0] < 0.5
+    assert levels[0] + 1.0 < levels[1] < levels[2] - 1.0
+
+
 def scores(
-    config: SessionConfig, around: Surroundings, out: Path, seeds: tuple[int, ...], workers: int
+    config: SessionConfig,
+    around: Surroundings,
+    out: Path,
+    seeds: tuple[int, ...],
+    workers: int,
+    purposes: tuple[Purpose | None, ...] = (None, None),
 ) -> list[ProbeOutcome]:
     folder = SessionFolder(out)
     config = config.model_copy(update={"launcher": LauncherConfig(workers=workers)})
     make = RequestMaker(config, gather_inputs(config, folder.suite, around), folder)
     plans = [
-        ProbePlan(number=n, phase="search", arm="baseline", replicate=n, request=make(config.recipe, seed, "search"))
-        for n, seed in enumerate(seeds)
+        ProbePlan(
+            number=n, phase="search", arm="baseline", replicate=n, request=make(config.recipe, seed, "search", purpose)
+        )
+        for n, (seed, purpose) in enumerate(zip(seeds, purposes, strict=False))
     ]
     outcomes: dict[int, ProbeOutcome] = {}
     with around.open_launcher(config, folder.logs, StopRequest()) as launcher:

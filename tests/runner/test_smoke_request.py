@@ -25,7 +25,7 @@ def test_a_smoke_run_is_short_has_one_answer_and_a_key_of_its_own(tmp_path: Path
     make = RequestMaker(
         config.model_copy(update={"suite": config.suite.model_copy(update={"samples": 3})}), inputs, session
     )
-    probe, smoke = make(config.recipe, 4, "search"), make(config.recipe, 4, "search", smoke=True)
+    probe, smoke = make(config.recipe, 4, "search"), make(config.recipe, 4, "search", "smoke")
     assert (probe.recipe.steps, probe.samples, smoke.recipe.steps, smoke.samples) == (50, 3, 12, 1)
     assert smoke.key != probe.key
     assert smoke.key in smoke.folder
@@ -36,7 +36,7 @@ def test_a_smoke_run_is_short_has_one_answer_and_a_key_of_its_own(tmp_path: Path
 def test_a_smoke_run_has_at_least_one_step(tmp_path: Path) -> None:
     make = maker(tmp_path, SESSION.replace("steps = 5", "steps = 2"))
     recipe = load_session(tmp_path / "session.toml").recipe
-    assert make(recipe, 0, "search", smoke=True).recipe.steps == 1
+    assert make(recipe, 0, "search", "smoke").recipe.steps == 1
 
 
 def test_the_plan_knows_the_rate_of_early_stops(tmp_path: Path) -> None:

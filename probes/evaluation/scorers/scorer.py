@@ -68,7 +68,16 @@ class Scorer(Frozen):
         if len(known) < len(marks):
             return Scored(None, recorded, critical, _why_unscored(marks), causes)
         total = sum(part.weight * value for part, value in zip(self.components, known.values(), strict=True))
+        if total == 0 and not causes:
+            causes = {next(iter(marks)): _why_nothing(exchange)}
         return Scored(min(10.0, max(0.0, 10.0 * total)), recorded, critical, causes=causes)
+
+
+def _why_nothing(exchange: Exchange) -> str:
+    """Return the cause of a score of 0 that no component explains."""
+    if not exchange.text.strip() and not exchange.tool_calls:
+        return "the answer is empty"
+    return "the answer was cut at `max_new_tokens`" if exchange.stop_reason == "length" else "no rule is met"
 
 
 def _why_unscored(marks: dict[str, Mark]) -> str:

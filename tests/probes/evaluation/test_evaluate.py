@@ -29,7 +29,7 @@ def read(path: Path) -> list[dict[str, object]]:
 def test_every_answer_is_kept_with_its_seed_and_scored(base: LoadedBase, tiny_base: Path, tmp_path: Path) -> None:
     request = tiny_request(tiny_base, tmp_path / "probe")
     items = read_suite([request.suite.path])
-    scores = evaluate(answering(base, request), items, request, tmp_path)
+    scores = evaluate(answering(base, request), items, request, tmp_path).items
     responses, samples = read(tmp_path / "responses.jsonl"), read(tmp_path / "scores.jsonl")
     assert [(r["item"], r["sample"]) for r in responses] == [(i.id, s) for i in items for s in range(2)]
     assert [r["seed"] for r in responses] == [sample_seed(3, i.id, s) for i in items for s in range(2)]

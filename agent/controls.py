@@ -1,0 +1,150 @@
+"""The control probes at the start of a night: which are missing, and what they say about the instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import get_args
+
+from agent.noise import planned_noise
+from agent.plan import NightPlan
+from agent.schedule import Wanted, is_open, missing_calibration
+from probes.figures import show
+from probes.request import Control
+from probes.statistics.controls import ControlReading, read_controls
+from probes.statistics.runs import OVERALL
+from probes.statistics.spread import PlannedNoise
+from probes.validity import Flag
+from tracking.night import FinishedProbe, NightRecord, Slot
+
+CONTROLS: tuple[Control, ...] = get_args(Control)
+TURN_OFF = "`--set referee.controls=false` starts a night without this check"
+
+
+def missing_controls(night: NightRecord, plan: NightPlan) -> list[Wanted]:
+    """Return the control probes that are missing, after the first baseline: they are held against it."""
+    if not plan.referee.controls or night.controls is not None:
+        return []
+    slots = [Slot("control", arm) for arm in CONTROLS]
+    wanted = [Wanted(slot, 0, plan.baseline, plan.search_seed(0)) for slot in slots if is_open(night, plan, slot, 0)]
+    return [*missing_calibration(night, plan)[: 0 if _baselines(night) else 1], *wanted]
+
+
+def hold_controls(night: NightRecord, plan: NightPlan) -> tuple[ControlReading, ...]:
+    """Return the readings of the finished control probes, target first."""
+    probes = {arm: night.scored.get(Slot("control", arm), {}).get(0) for arm in CONTROLS}
+    scores = {str(arm): _scores(probe) for arm, probe in probes.items() if probe is not None}
+    baselines = _baselines(night)
+    if baselines:
+        scores["baseline"] = _scores(baselines[min(baselines)])
+    if 0 not in baselines:
+        scores.pop("repeat", None)
+    return read_controls(_sds(planned_noise(plan), plan), scores)
+
+
+def control_flags(readings: tuple[ControlReading, ...], plan: NightPlan) -> list[Flag]:
+    """Return what the control probes found wrong, the fatal first."""
+    return [*_blind(readings, plan), *_unsteady(readings), *_constant(readings, plan), *_untrained(readings, plan)]
+
+
+def _blind(readings: tuple[ControlReading, ...], plan: NightPlan) -> list[Flag]:
+    """Return a flag for each metric that did not see a training broken on purpose; blind in all, the night stops."""
+    if all(reading.sees_harm is None for reading in readings):
+        cure = "see the logs of the control probes in the session's probes folder"
+        text = f"the training broken on purpose could not be held against a baseline, so harm may go unseen; {cure}"
+        return [Flag(check="harm", subject="session", message=text)]
+    blind = [reading for reading in readings if reading.sees_harm is False]
+    told = {reading.metric: reading.sees_harm for reading in readings}
+    flags: list[Flag] = []
+    if told[plan.target] is False and told[OVERALL] is False:
+        worst = next(reading for reading in readings if reading.metric == plan.target)
+        text = (
+            f"the instrument cannot tell a broken model from a whole one: taught to answer nothing at all, the model "
+            f"scores {_points(worst.broken)} on {worst.metric} where the baseline scores {_points(worst.baseline)} "
+            f"(run-to-run sd {_points(worst.sd)}); look at the scorers of the suite, at the answers in "
+            f"`probes/*/responses.jsonl`, and at whether the adapter is served. {TURN_OFF}"
+        )
+        flags.append(Flag(check="harm", subject=plan.target, message=text, stops=True))
+    flags += [
+        Flag(
+            check="harm",
+            subject=reading.metric,
+            message=f"a model taught to say nothing scores {_points(reading.broken)} on {reading.metric}, the baseline "
+            f"{_points(reading.baseline)}: harm of that size cannot be seen there with one probe",
+        )
+        for reading in blind
+        if not (flags and reading.metric == plan.target)
+    ]
+    return flags
+
+
+def _unsteady(readings: tuple[ControlReading, ...]) -> list[Flag]:
+    """Return a stop for each metric on which the same recipe and seed did not measure the same."""
+    return [
+        Flag(
+            check="repeat",
+            subject=reading.metric,
+            message=f"the same recipe with the same seed scored {_points(reading.baseline)} and then "
+            f"{_points(reading.repeat)} on {reading.metric}; seeds differ by an sd of {_points(reading.sd)}: something "
+            "other than the recipe decides (a server that changed, answers of another model, a judge that drifts); "
+            f"mend that first. {TURN_OFF}",
+            stops=True,
+        )
+        for reading in readings
+        if reading.repeats is False
+    ]
+
+
+def _constant(readings: tuple[ControlReading, ...], plan: NightPlan) -> list[Flag]:
+    """Return a flag for each metric that gave every control the same score; on the target it stops the night."""
+    flags: list[Flag] = []
+    for reading in readings:
+        scores = {reading.baseline, reading.broken, reading.base}
+        if len(scores) > 1 or None in scores:
+            continue
+        text = (
+            f"{reading.metric} is {_points(reading.baseline)} for the trained baseline, for the untrained base and for "
+            "a model taught to say nothing: its scorer measures nothing; run `nightlab suite check` on the suite and "
+            "read a few answers"
+        )
+        flags.append(
+            Flag(check="constant scores", subject=reading.metric, message=text, stops=reading.metric == plan.target)
+        )
+    return flags
+
+
+def _untrained(readings: tuple[ControlReading, ...], plan: NightPlan) -> list[Flag]:
+    """Return a flag when training with the baseline recipe does not beat the base model without any."""
+    for reading in readings:
+        if reading.metric != plan.target or reading.base is None or reading.baseline is None:
+            continue
+        if reading.base >= reading.baseline:
+            text = (
+                f"without any training the base model scores {_points(reading.base)} on {plan.target}, the baseline "
+                f"recipe {_points(reading.baseline)}: what the night claims is a gain over the baseline recipe, not "
+                "over the base model"
+            )
+            return [Flag(check="base", subject=plan.target, message=text)]
+    return []
+
+
+def _baselines(night: NightRecord) -> Mapping[int, FinishedProbe]:
+    """Return replicate → baseline probe with scores; the control probes repeat replicate 0."""
+    return night.scored.get(Slot("calibrate", "baseline"), {})
+
+
+def _scores(probe: FinishedProbe) -> Mapping[str, float | None]:
+    return {**probe.means, OVERALL: probe.overall}
+
+
+def _sds(noise: PlannedNoise, plan: NightPlan) -> dict[str, float]:
+    """Return metric → run-to-run sd on the search items: the target, the overall, then every category."""
+    own = noise.search.categories
+    shared = min(noise.shared_sd**2, *(sd**2 for sd in own.values()))
+    overall = sqrt(shared + sum(sd**2 - shared for sd in own.values()) / len(own) ** 2)
+    sds = {plan.target: noise.search.target, OVERALL: overall, **own}
+    return {**sds, plan.target: noise.search.target}
+
+
+def _points(score: float | None) -> str:
+    return show(score, "score")

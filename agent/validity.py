@@ -1,0 +1,95 @@
+"""Watches what is measured: flags become events, and a flag that makes every decision meaningless stops the night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from agent.context import NightContext
+from agent.controls import control_flags, hold_controls
+from probes.errors import MeasurementError
+from probes.figures import show
+from probes.validity import Flag
+from tracking import events as ev
+from tracking.night import FinishedProbe, NightRecord
+
+SPEAKING = 3
+"""Adapters that answer with fewer different texts than this have collapsed: such answers agree by themselves."""
+MOST_ALIKE = 3
+"""Different adapters with word for word the same answers: two may do so by greedy decoding, three are one model."""
+NOTABLE_SHARE = 0.02
+"""Unscored answers of a category from which on they are flagged."""
+
+
+def check_instrument(context: NightContext) -> None:
+    """Hold the control probes against the noise, once, when they have ended.
+
+    Raises:
+        MeasurementError: the instrument cannot tell a broken model from a whole one, or a model from itself.
+    """
+    night, plan = context.night, context.plan
+    if not plan.referee.controls or night.controls is not None:
+        return
+    readings = hold_controls(night, plan)
+    _flag(context, control_flags(readings, plan))
+    context.record(ev.ControlsChecked(at=context.clock.now(), controls=readings))
+
+
+def watch_measurements(context: NightContext) -> None:
+    """Look at the probes that have ended and flag what is wrong with them.
+
+    Raises:
+        MeasurementError: what was measured makes every decision meaningless.
+    """
+    _flag(context, [*_unscored(context.night), *_alike(context.night)])
+
+
+def _flag(context: NightContext, flags: Iterable[Flag]) -> None:
+    """Record the flags that are new and stop at the worst of them.
+
+    Raises:
+        MeasurementError: one of them, told before or not, makes every decision meaningless.
+    """
+    flags = list(flags)
+    known = {(flag.check, flag.subject) for flag in context.night.flags}
+    for flag in flags:
+        if (flag.check, flag.subject) not in known:
+            context.record(ev.MeasurementFlagged(at=context.clock.now(), flag=flag))
+    for flag in flags:
+        if flag.stops:
+            raise MeasurementError(flag.message)
+
+
+def _unscored(night: NightRecord) -> list[Flag]:
+    """Return a flag per category that lost answers, in all probes together; losing all of them stops the night."""
+    flags: list[Flag] = []
+    for category, tally in night.answers.items():
+        share = tally.lost / tally.asked
+        if share < NOTABLE_SHARE:
+            continue
+        why = "; ".join(f"{count} × {cause}" for cause, count in tally.causes.most_common(2))
+        text = f"{show(share, 'share')} of the answers to {category} have no score and count for nothing: {why}"
+        flags.append(Flag(check="unscored", subject=category, message=text, stops=share == 1.0))
+    return flags
+
+
+def _alike(night: NightRecord) -> list[Flag]:
+    """Return a flag for every set of probes whose different adapters answered word for word alike."""
+    flags: list[Flag] = []
+    for probes in night.alike.values():
+        measured = [probe.outcome.measured for probe in probes if probe.outcome.measured]
+        adapters = {one.adapter for one in measured}
+        if len(adapters) < 2 or measured[0].distinct_answers < SPEAKING:
+            continue
+        names = _numbers(probes)
+        text = (
+            f"probes {names} have {len(adapters)} different adapters and gave the same answers word for word: one "
+            "model seems to have answered for all of them; check that the server serves the adapter it is asked for"
+        )
+        stops = len(adapters) >= MOST_ALIKE
+        subject = f"probes of {len(adapters)} adapters from {_numbers(probes[:1])}"
+        flags.append(Flag(check="identical answers", subject=subject, message=text, stops=stops))
+    return flags
+
+
+def _numbers(probes: Sequence[FinishedProbe]) -> str:
+    return ", ".join(f"#{probe.plan.number}" for probe in probes[:6]) + (" …" if len(probes) > 6 else "")
