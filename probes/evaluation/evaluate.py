@@ -10,9 +10,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from probes.errors import DataError
 from probes.evaluation.backends.backend import Backend, Response
 from probes.evaluation.margins import reference_companions
-from probes.evaluation.scorers.exchange import Aids, Exchange
+from probes.evaluation.scorers.exchange import Aids, Exchange, ToolCall
 from probes.evaluation.suite import Item
 from probes.frozen import digest_of
 from probes.outcome import ItemScores, SampleScore, TrainingSummary
@@ -101,8 +102,26 @@ def _commonest_cause(scores: Sequence[SampleScore]) -> str:
     return causes.most_common(1)[0][0] if causes else ""
 
 
-def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
-    exchange = Exchange(
+def read_responses(folder: Path) -> list[Response]:
+    """Return the answers of a finished probe, as `responses.jsonl` in its folder has them.
+
+    Raises:
+        DataError: the file cannot be read or holds something else.
+    """
+    file = folder / RESPONSES_NAME
+    try:
+        rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        return [
+            Response(**{**row, "tool_calls": tuple(ToolCall.model_validate(call) for call in row["tool_calls"])})
+            for row in rows
+        ]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"`{file}` holds no answers of a probe ({error}); name the folder of a finished one") from error
+
+
+def exchange_of(item: Item, response: Response, aids: Aids | None) -> Exchange:
+    """Return what scorers see of one answer."""
+    return Exchange(
         text=response.text,
         stop_reason=response.stop_reason,
         tool_calls=response.tool_calls,
@@ -113,7 +132,10 @@ def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
         item=item.id,
         sample=response.sample,
     )
-    scored = item.scorer.score(exchange)
+
+
+def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
+    scored = item.scorer.score(exchange_of(item, response, aids))
     return SampleScore(
         item=item.id,
         category=item.category,

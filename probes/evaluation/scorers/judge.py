@@ -26,12 +26,16 @@ class Judged(Component):
         """A mark takes a request."""
         return True
 
+    def rubric_of(self, judge: Judge) -> Rubric | None:
+        """Return the rubric, looked up in the session's where it is a name; None where there is none of that name."""
+        return judge.rubric(self.rubric) if isinstance(self.rubric, str) else self.rubric
+
     def mark(self, exchange: Exchange) -> Mark:
         """Return 0 … 1 as the judge's components say, or why there is no verdict."""
         judge: Judge | None = exchange.aids.judge if exchange.aids is not None else None
         if judge is None:
             return Mark(None, "there is no judge; give the session a `[judge]` section")
-        rubric = judge.rubric(self.rubric) if isinstance(self.rubric, str) else self.rubric
+        rubric = self.rubric_of(judge)
         if rubric is None:
             return Mark(
                 None, f"there is no rubric `{self.rubric}`; add `[judge.rubrics.{self.rubric}]`"[:_LONGEST_CAUSE]
