@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from math import sqrt
 from typing import get_args
@@ -42,9 +43,30 @@ def hold_controls(night: NightRecord, plan: NightPlan) -> tuple[ControlReading, 
     return read_controls(_sds(planned_noise(plan), plan), scores)
 
 
-def control_flags(readings: tuple[ControlReading, ...], plan: NightPlan) -> list[Flag]:
+def control_flags(night: NightRecord, readings: tuple[ControlReading, ...], plan: NightPlan) -> list[Flag]:
     """Return what the control probes found wrong, the fatal first."""
-    return [*_blind(readings, plan), *_unsteady(readings), *_constant(readings, plan), *_untrained(readings, plan)]
+    constant = [reading for reading in readings if reading.is_constant]
+    moving = tuple(reading for reading in readings if not reading.is_constant)
+    flags = [_constant(reading, night, plan) for reading in constant]
+    flags += [*_blind(moving, plan), *_unsteady(moving), *_untrained(moving, plan)]
+    return sorted(flags, key=lambda flag: not flag.stops)
+
+
+def _constant(reading: ControlReading, night: NightRecord, plan: NightPlan) -> Flag:
+    """Return the flag of a metric that gave every control the same score; on the target it stops the night."""
+    causes = Counter(
+        item.cause
+        for probe in _baselines(night).values()
+        for item in probe.outcome.items
+        if item.category == reading.metric and item.cause
+    )
+    why = f" (commonest cause: {causes.most_common(1)[0][0]})" if causes else ""
+    text = (
+        f"{reading.metric} is {_points(reading.baseline)} for the trained baseline, for the untrained base and for a "
+        f"model taught to say nothing{why}: its scorer measures nothing; run `nightlab suite check` on the suite and "
+        "read a few answers in `probes/*/responses.jsonl`"
+    )
+    return Flag(check="constant scores", subject=reading.metric, message=text, stops=reading.metric == plan.target)
 
 
 def _blind(readings: tuple[ControlReading, ...], plan: NightPlan) -> list[Flag]:
@@ -52,30 +74,25 @@ def _blind(readings: tuple[ControlReading, ...], plan: NightPlan) -> list[Flag]:
     if all(reading.sees_harm is None for reading in readings):
         cure = "see the logs of the control probes in the session's probes folder"
         text = f"the training broken on purpose could not be held against a baseline, so harm may go unseen; {cure}"
-        return [Flag(check="harm", subject="session", message=text)]
-    blind = [reading for reading in readings if reading.sees_harm is False]
+        return [Flag(check="harm", subject="session", message=text)] if readings else []
     told = {reading.metric: reading.sees_harm for reading in readings}
-    flags: list[Flag] = []
-    if told[plan.target] is False and told[OVERALL] is False:
-        worst = next(reading for reading in readings if reading.metric == plan.target)
-        text = (
-            f"the instrument cannot tell a broken model from a whole one: taught to answer nothing at all, the model "
-            f"scores {_points(worst.broken)} on {worst.metric} where the baseline scores {_points(worst.baseline)} "
-            f"(run-to-run sd {_points(worst.sd)}); look at the scorers of the suite, at the answers in "
-            f"`probes/*/responses.jsonl`, and at whether the adapter is served. {TURN_OFF}"
-        )
-        flags.append(Flag(check="harm", subject=plan.target, message=text, stops=True))
-    flags += [
-        Flag(
-            check="harm",
-            subject=reading.metric,
-            message=f"a model taught to say nothing scores {_points(reading.broken)} on {reading.metric}, the baseline "
-            f"{_points(reading.baseline)}: harm of that size cannot be seen there with one probe",
-        )
-        for reading in blind
-        if not (flags and reading.metric == plan.target)
+    is_blind = told.get(plan.target) is False and told.get(OVERALL) is False
+    return [
+        Flag(check="harm", subject=reading.metric, message=_unseen(reading, is_blind), stops=is_blind)
+        for reading in readings
+        if reading.sees_harm is False and (not is_blind or reading.metric == plan.target)
     ]
-    return flags
+
+
+def _unseen(reading: ControlReading, is_blind: bool) -> str:
+    scores = f"{_points(reading.broken)} on {reading.metric} where the baseline scores {_points(reading.baseline)}"
+    if not is_blind:
+        return f"a model taught to say nothing scores {scores}: harm cannot be seen there with one probe"
+    return (
+        "the instrument cannot tell a broken model from a whole one: taught to answer nothing at all, the model scores "
+        f"{scores} (run-to-run sd {_points(reading.sd)}); look at the suite's scorers, at the answers in "
+        f"`probes/*/responses.jsonl`, and at whether the adapter is served. {TURN_OFF}"
+    )
 
 
 def _unsteady(readings: tuple[ControlReading, ...]) -> list[Flag]:
@@ -93,24 +110,6 @@ def _unsteady(readings: tuple[ControlReading, ...]) -> list[Flag]:
         for reading in readings
         if reading.repeats is False
     ]
-
-
-def _constant(readings: tuple[ControlReading, ...], plan: NightPlan) -> list[Flag]:
-    """Return a flag for each metric that gave every control the same score; on the target it stops the night."""
-    flags: list[Flag] = []
-    for reading in readings:
-        scores = {reading.baseline, reading.broken, reading.base}
-        if len(scores) > 1 or None in scores:
-            continue
-        text = (
-            f"{reading.metric} is {_points(reading.baseline)} for the trained baseline, for the untrained base and for "
-            "a model taught to say nothing: its scorer measures nothing; run `nightlab suite check` on the suite and "
-            "read a few answers"
-        )
-        flags.append(
-            Flag(check="constant scores", subject=reading.metric, message=text, stops=reading.metric == plan.target)
-        )
-    return flags
 
 
 def _untrained(readings: tuple[ControlReading, ...], plan: NightPlan) -> list[Flag]:

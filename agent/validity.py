@@ -30,7 +30,7 @@ def check_instrument(context: NightContext) -> None:
     if not plan.referee.controls or night.controls is not None:
         return
     readings = hold_controls(night, plan)
-    _flag(context, control_flags(readings, plan))
+    _flag(context, control_flags(night, readings, plan))
     context.record(ev.ControlsChecked(at=context.clock.now(), controls=readings))
 
 

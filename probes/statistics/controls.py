@@ -37,6 +37,11 @@ class ControlReading(Frozen):
         return self.baseline - self.broken > CLEAR_Z * sqrt(2) * self.sd
 
     @property
+    def is_constant(self) -> bool:
+        """Whether the trained, the broken and the untrained model scored exactly the same."""
+        return None not in (scores := {self.baseline, self.broken, self.base}) and len(scores) == 1
+
+    @property
     def repeats(self) -> bool | None:
         """Whether the baseline measured the same twice; None when one is missing."""
         if self.baseline is None or self.repeat is None:

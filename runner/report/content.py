@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from runner.report.account import artifacts_section, cost_section, reproduction_section, trouble_section
@@ -63,9 +64,11 @@ def _facts(night: NightRecord) -> list[tuple[str, str]]:
     cost = spend(night)
     whole = [probe for probe in night.probes if probe.plan.is_whole]
     scored = sum(probe.is_completed for probe in whole)
-    lost, smoke = len(whole) - scored + len(night.open_plans), len(night.probes) - len(whole)
+    lost = len(whole) - scored + len(night.open_plans)
+    short = Counter(probe.plan.phase for probe in night.probes if not probe.plan.is_whole)
     probes = f"{show(scored, 'count')} scored" + (f", {show(lost, 'count')} not" if lost else "")
-    probes += f"; {show_count(smoke, 'smoke run')}" if smoke else ""
+    probes += f"; {show_count(short['control'], 'control')}" if short["control"] else ""
+    probes += f"; {show_count(short['smoke'], 'smoke run')}" if short["smoke"] else ""
     reason = night.stopped.stop_reason if night.stopped else "not ended"
     facts = [("Target", night.target), ("Probes", probes), ("Wall time", show(cost["wall_s"], "duration"))]
     if night.power is not None:

@@ -29,7 +29,7 @@ def scores_section(night: NightRecord) -> Section | None:
     if not any(probe.is_completed for probe in whole):
         return None
     scores = _scores_by_recipe(whole, night.target)
-    left_out = " Smoke runs, which train for less, are left out." if len(whole) < len(night.probes) else ""
+    left_out = " Smoke runs and controls are left out." if len(whole) < len(night.probes) else ""
     chart = ScoreChart(
         f"{night.target} by probe. Line: mean of the working recipe. Band: where the baseline falls 95 % of the time."
         + left_out,

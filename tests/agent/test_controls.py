@@ -101,10 +101,21 @@ def test_the_broken_training_and_the_base_alone_cost_a_quarter_each(tmp_path: Pa
 
 def test_a_scorer_that_always_returns_0_stops_the_night_before_calibration(tmp_path: Path) -> None:
     context, message = stopped(tmp_path, lambda plan, outcome: every_score(outcome, 0.0))
-    assert "the instrument cannot tell a broken model from a whole one" in message
-    assert "0.00 on private_voice where the baseline scores 0.00" in message
+    assert "private_voice is 0.00 for the trained baseline, for the untrained base and for a model taught" in message
+    assert "(commonest cause: the judge refused)" in message
     assert len(context.night.probes) == 4
-    assert {flag.check for flag in context.night.flags} >= {"harm", "constant scores"}
+    assert {flag.check for flag in context.night.flags} == {"constant scores"}
+    assert [flag.subject for flag in context.night.flags if flag.stops] == ["private_voice"]
+
+
+def test_an_instrument_that_scores_a_mute_model_like_a_whole_one_stops_the_night(tmp_path: Path) -> None:
+    def generous(plan: ProbePlan, outcome: ProbeOutcome) -> ProbeOutcome:
+        return every_score(outcome, 4.5) if plan.arm == "broken" else outcome
+
+    context, message = stopped(tmp_path, generous)
+    assert "the instrument cannot tell a broken model from a whole one" in message
+    assert "4.50 on private_voice where the baseline scores" in message
+    assert len(context.night.probes) == 4
 
 
 def test_a_guard_that_never_moves_is_flagged_and_does_not_stop_the_night(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_smoke_run_is_no_score_of_the_night() -> None:
     html = to_html(build_report(night), "Generated.")
     marks = len(re.findall(r'<circle class="(?:baseline|candidate|block|final)"', html))
     assert marks == sum(p.is_completed and p.plan.phase != "smoke" for p in night.probes)
-    assert "Smoke runs, which train for less, are left out." in html
+    assert "Smoke runs and controls are left out." in html
     smoke = next(p for p in night.probes if p.plan.phase == "smoke")
     assert progress_points(night, smoke) == []
     assert len(progress_points(night, night.probes[0])) == 1
