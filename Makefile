@@ -7,7 +7,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide clean
+.PHONY: help env night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide conformance clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -73,6 +73,10 @@ bench-claims: env ## months of nights: what online control of false claims costs
 
 bench-decide: env ## how long the referee takes to decide, at 100, 1,000 and 10,000 probes (two minutes; BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.decide $(BENCH)
+
+conformance: env ## scorers, parsers and sandbox on other people's cases in DATA=folder (BENCH='--only SUITE' for one)
+	@test -n "$(DATA)" || { echo "conformance needs the folder of cases: make conformance DATA=folder"; exit 2; }
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.conformance --data "$(DATA)" $(BENCH)
 
 clean: ## remove the environment and caches; results stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

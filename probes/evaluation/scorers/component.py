@@ -34,6 +34,19 @@ class Component(Frozen):
         """Return 0 … 1, or no value and the reason; never raises because of the answer."""
 
 
+class AnswerComponent(Component):
+    """A component that looks at the answer's text alone and says why it is not content. Silence gets 0."""
+
+    @abstractmethod
+    def look(self, answer: str) -> Mark:
+        """Return the mark of an answer that is not empty."""
+
+    def mark(self, exchange: Exchange) -> Mark:
+        """Return the mark of the answer's beginning."""
+        answer = exchange.text[:MAX_SCORED_CHARACTERS]
+        return self.look(answer) if answer.strip() else Mark(0.0, "the answer is empty")
+
+
 class TextComponent(Component):
     """A component that looks at the answer's text alone and always has a value."""
 

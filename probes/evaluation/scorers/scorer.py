@@ -6,13 +6,55 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from probes.evaluation.scorers.character import CharacterBreak
 from probes.evaluation.scorers.exchange import Exchange, Mark, Scored
+from probes.evaluation.scorers.form import CleanStop, Format
+from probes.evaluation.scorers.json_text import Json
 from probes.evaluation.scorers.judge import Judged
+from probes.evaluation.scorers.match import Exact, Normalized
+from probes.evaluation.scorers.repetition import Repetition
+from probes.evaluation.scorers.secrets import Secrets
+from probes.evaluation.scorers.syntax import PythonSyntax, Syntax
 from probes.evaluation.scorers.words import Contractions, Forbidden, Keywords, Opening, Regex
 from probes.frozen import Frozen
 
-AnyComponent = Annotated[Keywords | Regex | Forbidden | Opening | Contractions | Judged, Field(discriminator="kind")]
-KINDS = ("keywords", "regex", "forbidden", "opening", "contractions", "judge")
+AnyComponent = Annotated[
+    Keywords
+    | Regex
+    | Forbidden
+    | Opening
+    | Contractions
+    | Exact
+    | Normalized
+    | Json
+    | PythonSyntax
+    | Syntax
+    | CleanStop
+    | Format
+    | Repetition
+    | Secrets
+    | CharacterBreak
+    | Judged,
+    Field(discriminator="kind"),
+]
+KINDS = (
+    "keywords",
+    "regex",
+    "forbidden",
+    "opening",
+    "contractions",
+    "exact",
+    "normalized",
+    "json",
+    "python_syntax",
+    "syntax",
+    "clean_stop",
+    "format",
+    "repetition",
+    "secrets",
+    "character_break",
+    "judge",
+)
 """Every `kind` a component may have."""
 
 

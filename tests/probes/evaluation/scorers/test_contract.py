@@ -27,6 +27,16 @@ EXAMPLES: dict[str, Example] = {
     "opening": Example({"any": ["Dear"]}, Exchange("Dear friend"), Exchange("Hello")),
     "judge": Example({}, Exchange("ten", aids=judging({"ten": 10})), Exchange("three", aids=judging({"three": 3}))),
     "contractions": Example({}, Exchange("I do not"), Exchange("I don't")),
+    "exact": Example({"expected": ["42"]}, Exchange(" 42\n"), Exchange("42.")),
+    "normalized": Example({}, Exchange("the LAMP!", references=("A lamp.",)), Exchange("lamps", references=("lamp",))),
+    "json": Example({"schema": {"type": "object"}}, Exchange('{"a": null}'), Exchange("[1]")),
+    "python_syntax": Example({}, Exchange("Here:\n```python\nx = 1\n```"), Exchange("x = = 1")),
+    "syntax": Example({"language": "tsx"}, Exchange("const a = <b>c</b>;"), Exchange("const a = <b>c;")),
+    "clean_stop": Example({}, Exchange("Done."), Exchange("Done.<|im_end|>")),
+    "format": Example({"max_words": 3}, Exchange("one two three"), Exchange("one two three four")),
+    "repetition": Example({}, Exchange("a lamp on the quay at night"), Exchange("no, no, no, no, no, no, no, no")),
+    "secrets": Example({}, Exchange("keep it safe"), Exchange("-----BEGIN RSA PRIVATE KEY-----")),
+    "character_break": Example({}, Exchange("I keep the lamp."), Exchange("As an AI, I keep no lamp.")),
 }
 
 

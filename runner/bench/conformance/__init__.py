@@ -1,0 +1,1 @@
+"""Our scorers held against other people's collections of cases: `make conformance DATA=folder`."""

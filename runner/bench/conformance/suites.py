@@ -1,0 +1,15 @@
+"""The suites by name. A suite takes the folder of cases and returns its rows; add one by adding a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from runner.bench.conformance.json_suite import json_rows
+from runner.bench.conformance.row import Row
+
+Suite = Callable[[Path], list[Row]]
+
+SUITES: Mapping[str, Suite] = {
+    "json": json_rows,
+}
