@@ -20,6 +20,7 @@ CURES = {
     "suite": "score both on the same items: another version of a suite is another measurement",
     "samples": "measure both with the same `suite.samples`",
     "serving mode": "serve both in the same way",
+    "backend": "let the same backend answer both",
     "chat template": "use the same `model.chat_template`",
     "base model": "compare adapters of one base model",
     "judge": "let the same judge score both: model, rubrics, prompt and temperature",
@@ -48,6 +49,7 @@ def conditions(request: ProbeRequest) -> dict[str, str]:
         "suite": f"{request.suite.digest} ({request.split.replace('_', '-')})",
         "samples": str(request.samples),
         "serving mode": request.serving_mode,
+        "backend": request.backend,
     }
     found |= {f"generation {name}": str(value) for name, value in request.generation.model_dump().items()}
     if request.judge is not None:

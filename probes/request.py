@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from probes.evaluation.backends.config import BackendName, ServingMode
 from probes.evaluation.judging.config import JudgeConfig
 from probes.frozen import Frozen, digest_of
 from probes.outcome import GenerationConfig
@@ -29,8 +30,23 @@ class FileRef(Frozen):
     digest: str
 
 
+class ServerRef(Frozen):
+    """A server that answers; where it runs changes no answer."""
+
+    base_url: str
+    model: str
+    """The base model's name there."""
+    parses_tool_calls: bool = False
+    """Items with tools go to the server's own parser of calls."""
+    startup_s: float = 300.0
+    """How long to wait for it, for instance while it is started again."""
+
+
 class ProbeRequest(Frozen):
-    """One short training plus its evaluation. Its identity is everything but `folder`, `deadline_s`, `stop_rule`."""
+    """One short training plus its evaluation.
+
+    Its identity is everything but `folder`, `deadline_s`, `stop_rule`, `server` and `backend`.
+    """
 
     recipe: Recipe
     """`steps` is set."""
@@ -50,7 +66,11 @@ class ProbeRequest(Frozen):
     """None: a probe of `recipe`."""
     judge: JudgeConfig | None = None
     """Who scores what rules cannot. Its patience and prices are no part of the identity."""
-    serving_mode: Literal["adapter_on_base"] = "adapter_on_base"
+    backend: BackendName = "transformers"
+    """Who answers. In the key by its version: `versions` has `vllm` where vLLM answers."""
+    serving_mode: ServingMode = "adapter_on_base"
+    server: ServerRef | None = None
+    """The server of a backend that has one."""
     versions: dict[str, str]
     """Library → version, for those that can change a score."""
     folder: str
@@ -63,7 +83,9 @@ class ProbeRequest(Frozen):
     @property
     def key(self) -> str:
         """16 hex digits: equal keys are the same measurement."""
-        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s", "stop_rule", "judge"})
+        identity = self.model_dump(
+            mode="json", exclude={"folder", "deadline_s", "stop_rule", "server", "backend", "judge"}
+        )
         if self.judge is not None:
             identity["judge"] = self.judge.identity
         for ref in (identity["base_model"], identity["suite"], *identity["train"]):

@@ -233,6 +233,49 @@ def probe(
 
 
 @app.command()
+def measure(
+    context: typer.Context,
+    session: SessionFile,
+    adapter: Annotated[Path, typer.Argument(metavar="ADAPTER_DIR", help="A saved adapter.", show_default=False)],
+    modes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mode", metavar="MODE", help="A serving mode; may be repeated. Default: all.", show_default=False
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option("--samples", min=1, max=64, help="Answers per item.", show_default=False)
+    ] = None,
+    settings: Settings = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the answers.")] = 0,
+    split: Annotated[Literal["search", "held_out"], typer.Option("--split", help="Which items are asked.")] = "search",
+    as_json: Json = False,
+) -> None:
+    """Measure one adapter in each serving mode: on its base, merged, and merged into rounded weights.
+
+    The first mode is what the others are held against. Refused where adapter and base do not fit. For example:
+
+        nightlab measure my.toml results/friday/probes/0c2b99a42411e7e6/adapter --samples 8
+    """
+    from runner.measure import comparison_json, measure_adapter, modes_of
+    from runner.overrides import load_session
+
+    extra = [f"suite.samples={samples}"] if samples is not None else []
+    config = load_session(session, [*(settings or ()), *extra])
+    try:
+        comparison = measure_adapter(config, adapter, modes_of(modes), seed, split, _around(context))
+    except KeyboardInterrupt as error:
+        _say("interrupted; nothing was kept")
+        raise typer.Exit(INTERRUPTED) from error
+    if as_json:
+        _print_json(comparison_json(comparison, seed))
+        return
+    from runner.tables import comparison_view, show_view
+
+    show_view(comparison_view(comparison))
+
+
+@app.command()
 def audit(
     files: Annotated[
         list[Path] | None,

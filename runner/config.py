@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from agent.config import AgentConfig
 from lanes.config import LanesConfig
 from probes.config import DataConfig, ModelConfig, ProbeConfig, SuiteConfig
+from probes.evaluation.backends.config import ServingConfig
 from probes.evaluation.judging.config import JudgeConfig
 from probes.frozen import Frozen
 from probes.recipe import Recipe
@@ -50,6 +51,7 @@ class SessionConfig(Frozen):
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     suite: SuiteConfig = SuiteConfig()
+    serving: ServingConfig = ServingConfig()
     judge: JudgeConfig | None = None
     """Who scores items with a component of kind `judge`."""
     target: TargetConfig = TargetConfig()

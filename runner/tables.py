@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +13,7 @@ from probes.statistics.verdicts import PowerTable
 from runner.check import Check
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
+from runner.measure import Comparison, ModeResult
 from tracking.figures import MISSING, show, show_effect
 from tracking.headline import change_in_words, design_in_words, headline
 from tracking.memory.words import knowledge_in_words
@@ -111,6 +114,37 @@ def scores_view(outcome: ProbeOutcome) -> View:
         loss, margin = outcome.training.final_loss, outcome.training.reward_margin
         words += f", final loss {_number(loss)}, reward margin {_number(margin)}"
     return [table, "", words]
+
+
+def comparison_view(comparison: Comparison) -> View:
+    """Return an adapter's scores in each mode, and the difference of each from the first."""
+    first, *others = comparison.results
+    table = _table(("category", "items", first.mode, *(other.mode for other in others)))
+    counts = Counter(item.category for item in first.outcome.items)
+    for name, mean in first.outcome.category_means().items():
+        cells = [_against(comparison, other, name) for other in others]
+        table.add_row(name, str(counts[name]), show(mean, "score"), *cells)
+    table.add_section()
+    items, overall = str(len(first.outcome.items)), first.outcome.overall()
+    changed = [_changed(other.outcome.overall(), overall) for other in others]
+    table.add_row("overall", items, show(overall, "score"), *changed)
+    failures = [result.outcome.critical_failures() for result in comparison.results]
+    changes = [f"{count} ({count - failures[0]:+d})".replace("-", "\N{MINUS SIGN}") for count in failures[1:]]
+    table.add_row("critical failures", items, str(failures[0]), *changes)
+    adapter = comparison.adapter
+    words = f"adapter {adapter.digest}, rank {adapter.rank}, {show(adapter.size_mib, 'size_mib')}"
+    legend = f"in brackets: difference from {first.mode} on the same items, with its 90 % interval over items"
+    return [table, "", *([legend] if others else []), words]
+
+
+def _against(comparison: Comparison, result: ModeResult, category: str) -> str:
+    found = comparison.difference(result, category)
+    return f"{show(result.outcome.category_means()[category], 'score')} ({show_effect(*found) if found else MISSING})"
+
+
+def _changed(mean: float | None, before: float | None) -> str:
+    difference = None if mean is None or before is None else mean - before
+    return f"{show(mean, 'score')} ({show(difference, 'effect')})"
 
 
 def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:

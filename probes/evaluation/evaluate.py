@@ -111,10 +111,9 @@ def read_responses(folder: Path) -> list[Response]:
     file = folder / RESPONSES_NAME
     try:
         rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        return [
-            Response(**{**row, "tool_calls": tuple(ToolCall.model_validate(call) for call in row["tool_calls"])})
-            for row in rows
-        ]
+        for row in rows:
+            row["tool_calls"] = tuple(ToolCall.model_validate(call) for call in row["tool_calls"])
+        return [Response(**row) for row in rows]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"`{file}` holds no answers of a probe ({error}); name the folder of a finished one") from error
 

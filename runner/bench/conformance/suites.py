@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from runner.bench.conformance.json_repair import repair_rows
 from runner.bench.conformance.json_suite import json_rows
 from runner.bench.conformance.row import Row
 
@@ -12,4 +13,5 @@ Suite = Callable[[Path], list[Row]]
 
 SUITES: Mapping[str, Suite] = {
     "json": json_rows,
+    "json_repair": repair_rows,
 }
