@@ -32,7 +32,7 @@ def system_text(rubric: Rubric) -> str:
     lines += ["", f"Score each component from 0 (absent or wrong throughout) to {SCALE} (flawless), in whole numbers:"]
     lines += [f"- {each.name} (weight {each.weight:g}): {each.description}" for each in rubric.components]
     if rubric.critical_failures:
-        lines += ["", f"In `{CRITICAL}` name each of these failures that the answer has, and none that it has not:"]
+        lines += ["", f"In `{CRITICAL}` say of each of these failures whether the answer has it:"]
         lines += [f"- {each.name}: {each.description}" for each in rubric.critical_failures]
     lines += ["", _DATA, "", _reply_form(rubric)]
     return "\n".join(lines)
@@ -67,6 +67,7 @@ def _harmless(text: str) -> str:
 def _reply_form(rubric: Rubric) -> str:
     each = '{"justification": "<one sentence>", "score": <0-10>}' if rubric.justify else "<0-10>"
     scores = ", ".join(f'"{component.name}": {each}' for component in rubric.components)
-    critical = f', "{CRITICAL}": [<names>]' if rubric.critical_failures else ""
-    form = f'{{"{SCORES}": {{{scores}}}{critical}, "{OVERALL}": <your own overall score, 0-10>}}'
+    failures = ", ".join(f'"{failure.name}": <true or false>' for failure in rubric.critical_failures)
+    critical = f', "{CRITICAL}": {{{failures}}}' if failures else ""
+    form = f'{{"{SCORES}": {{{scores}}}{critical}, "{OVERALL}": <your own overall score, 0.0-10.0>}}'
     return f"Reply with one JSON object and nothing else:\n{form}"

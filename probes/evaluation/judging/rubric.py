@@ -62,15 +62,15 @@ class Rubric(Frozen):
     def reply_schema(self) -> dict[str, Any]:
         """Return the JSON schema of a reply, in the part of JSON schema that every provider enforces.
 
-        Ranges are not in that part, a list of whole numbers is: where the schema holds, no score lies off the scale.
+        Ranges and longest lists are not in that part, lists of values are: where the schema holds, no score lies off
+        the scale, every critical failure is decided, and without justifications no reply goes on for ever.
         """
         score: dict[str, Any] = {"type": "integer", "enum": list(range(SCALE + 1))}
         each = _object({"justification": {"type": "string"}, "score": score}) if self.justify else score
         fields: dict[str, Any] = {SCORES: _object({component.name: each for component in self.components})}
         if self.critical_failures:
-            names = [failure.name for failure in self.critical_failures]
-            fields[CRITICAL] = {"type": "array", "items": {"type": "string", "enum": names}}
-        fields[OVERALL] = {"type": "number"}
+            fields[CRITICAL] = _object({failure.name: {"type": "boolean"} for failure in self.critical_failures})
+        fields[OVERALL] = {"type": "number", "enum": [tenth / 10 for tenth in range(10 * SCALE + 1)]}
         return _object(fields)
 
 

@@ -34,8 +34,8 @@ def read_verdict(data: dict[str, Any], rubric: Rubric) -> Verdict:
     """Return the verdict in a reply; components that the rubric does not have are left aside.
 
     Raises:
-        ModelReplyError: a component is missing, a score is no number or off the scale, or the critical failures
-            that were asked for are no list of names.
+        ModelReplyError: a component is missing, a score is no number or off the scale, or a critical failure
+            is not decided.
     """
     scores: Any = data.get(SCORES)
     if not isinstance(scores, dict):
@@ -76,9 +76,19 @@ def _score(value: Any, what: str) -> float:
 
 
 def _critical(data: dict[str, Any], rubric: Rubric) -> tuple[str, ...]:
+    """Return the failures that are there; a list names just these, as judges without a schema like to write them."""
     if not rubric.critical_failures:
         return ()
     given: Any = data.get(CRITICAL)
-    if not isinstance(given, list) or not all(isinstance(name, str) for name in cast("list[Any]", given)):
-        raise ModelReplyError(f"`{CRITICAL}` is not a list of names")
-    return tuple(dict.fromkeys(cast("list[str]", given)))
+    if isinstance(given, list) and all(isinstance(name, str) for name in cast("list[Any]", given)):
+        return tuple(dict.fromkeys(cast("list[str]", given)))
+    if not isinstance(given, dict):
+        raise ModelReplyError(f"`{CRITICAL}` says nothing of each failure")
+    said = cast("dict[str, Any]", given)
+    for failure in rubric.critical_failures:
+        if failure.name not in said:
+            raise ModelReplyError(f"critical failure `{failure.name}` is not decided")
+    for name, value in said.items():
+        if not isinstance(value, bool):
+            raise ModelReplyError(f"critical failure `{name}` is neither true nor false: {str(value)[:40]!r}")
+    return tuple(name for name, is_there in said.items() if is_there)

@@ -58,7 +58,7 @@ def _cuts() -> Row:
 
 def _verdict() -> dict[str, Any]:
     scores = {c.name: {"justification": f'It is "{c.name}", {{mostly}}.', "score": SCALE} for c in PERSONA.components}
-    return {SCORES: scores, CRITICAL: [PERSONA.critical_failures[0].name], OVERALL: 9.5}
+    return {SCORES: scores, CRITICAL: {each.name: True for each in PERSONA.critical_failures}, OVERALL: 9.5}
 
 
 def _forms() -> Iterator[str]:

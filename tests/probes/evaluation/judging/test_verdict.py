@@ -11,8 +11,11 @@ from probes.evaluation.judging.verdict import read_verdict
 SCORES = {"voice": 9, "rhetoric": 8, "history": 7.5, "position": 10, "integrity": 0}
 
 
+NONE = {failure.name: False for failure in PERSONA.critical_failures}
+
+
 def reply(**changes: Any) -> dict[str, Any]:
-    return {"scores": dict(SCORES), "critical_failures": [], "overall_score": 8.2, **changes}
+    return {"scores": dict(SCORES), "critical_failures": NONE, "overall_score": 8.2, **changes}
 
 
 def test_the_default_rubric_weighs_25_20_20_20_15_and_the_overall_is_exact() -> None:
@@ -46,7 +49,11 @@ def test_scores_are_read_bare_or_with_their_reason() -> None:
     assert set(with_reasons.justifications) == set(SCORES)
 
 
-def test_critical_failures_are_kept_as_named_each_once() -> None:
+def test_each_critical_failure_is_decided_or_the_list_names_those_that_are_there() -> None:
+    assert read_verdict(reply(), PERSONA).critical_failures == ()
+    decided = NONE | {"fabrication": True, "anachronism": True, "one of its own": True}
+    found = read_verdict(reply(critical_failures=decided), PERSONA)
+    assert found.critical_failures == ("anachronism", "fabrication", "one of its own")
     found = read_verdict(reply(critical_failures=["anachronism", "something else", "anachronism"]), PERSONA)
     assert found.critical_failures == ("anachronism", "something else")
 
@@ -65,9 +72,11 @@ def test_critical_failures_are_kept_as_named_each_once() -> None:
         ({"scores": SCORES | {"voice": [9]}}, "no number"),
         ({"scores": [9, 9]}, "not an object"),
         ({"overall_score": 82}, "`overall_score` is off the scale"),
-        ({"critical_failures": "none"}, "not a list"),
-        ({"critical_failures": None}, "not a list"),
-        ({"critical_failures": [1]}, "not a list"),
+        ({"critical_failures": "none"}, "says nothing"),
+        ({"critical_failures": None}, "says nothing"),
+        ({"critical_failures": [1]}, "says nothing"),
+        ({"critical_failures": NONE | {"fabrication": "no"}}, "neither true nor false"),
+        ({"critical_failures": {"fabrication": False}}, "`character_break` is not decided"),
     ],
 )
 def test_what_was_not_said_or_lies_off_the_scale_is_no_verdict(changes: dict[str, Any], words: str) -> None:
@@ -86,6 +95,11 @@ def test_weights_must_sum_to_1_and_names_be_unique() -> None:
 def test_the_schema_holds_a_reply_to_all_that_the_verdict_needs() -> None:
     schema = PERSONA.model_copy(update={"justify": False}).reply_schema()
     jsonschema.validate(reply(scores=SCORES | {"history": 7}), schema)
-    for wrong in (reply(scores=SCORES | {"history": 11}), reply(scores={}), reply(critical_failures=["other"])):
+    for wrong in (
+        reply(scores=SCORES | {"history": 11}),
+        reply(scores={}),
+        reply(critical_failures={}),
+        reply(overall_score=8.25),
+    ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)
