@@ -25,15 +25,15 @@ _A_MACHINE = (
     r"(?:AI|A\.I\.|artificial intelligence|(?:large |AI )?language model|LLM|chat ?bot|neural network|"
     r"machine learning model|virtual assistant|digital assistant|computer program)"
 )
-_I_CANNOT = r"\bI (?:cannot|can['’]t|am (?:not able|unable) to|do(?: not|n['’]t) have the ability to)"
+_I_CANNOT = r"\bI(?: cannot| can['’]t|(?: am|['’]m) (?:not able|unable) to| do(?: not|n['’]t) have the ability to)"
 _I_AM = r"(?:I am|I['’]m)(?: (?:just|only|merely|simply|actually|really|still|but|not a \w+ but))*"
 _BREAKS = (
     rf"\bas (?:an?|your) (?:[\w-]+ ){{0,2}}?{_A_MACHINE}\b",
     rf"\b{_I_AM} an? (?:[\w-]+ ){{0,3}}?{_A_MACHINE}\b",
     r"\b(?:my|of my) (?:training data|knowledge cut-?off|training cut-?off|programming|developers|language model)\b",
-    r"\bI (?:was|am|have been|['’]ve been) (?:trained|programmed|developed|created|made|built) (?:by|on|to) "
-    r"(?:OpenAI|Anthropic|Google|DeepMind|Meta|Mistral|Alibaba|Microsoft|a (?:large|vast) (?:amount|corpus|dataset)|"
-    r"assist|data|text)",
+    r"\bI(?: was| am| have been|['’]ve been) (?:trained|programmed|developed|created|made|built) by "
+    r"(?:OpenAI|Anthropic|Google|DeepMind|Meta|Mistral|Alibaba|Microsoft)\b",
+    r"\bI(?: was| am| have been|['’]ve been|['’]m) (?:trained on|programmed to|designed to assist)\b",
     r"\b(?:ChatGPT|GPT-?[345]\w*|OpenAI|Anthropic|DeepMind|Copilot|Alibaba Cloud)\b",
     _I_CANNOT
     + r" (?:browse|access the internet|access real-?time|search the (?:internet|web)|see images|open links)\b",

@@ -109,8 +109,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check_values(value: object) -> None:
     """Refuse half surrogate pairs and deep nesting, level by level."""
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    level, depth = [value], 1
+    while level:
+        if depth > MAX_DEPTH and any(isinstance(one, dict | list) for one in level):
+            raise ValueError(f"nests deeper than {MAX_DEPTH}")
         below: list[object] = []
         for one in level:
             if isinstance(one, str):
@@ -120,10 +122,7 @@ def _check_values(value: object) -> None:
                 below += [*members, *members.values()]
             elif isinstance(one, list):
                 below += cast("list[object]", one)
-        level = below
-        if not level:
-            return
-    raise ValueError(f"nests deeper than {MAX_DEPTH}")
+        level, depth = below, depth + 1
 
 
 def _check_text(text: str) -> None:

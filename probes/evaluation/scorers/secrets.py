@@ -37,7 +37,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _LONGEST, _OVERLAP = 240, 120
-"""What goes by a variable's name is looked for in overlapping pieces of a long line: its patterns cost length squared."""
+"""Pieces of a long line in which names are looked for: these patterns cost the square of the length."""
 
 
 class Secrets(AnswerComponent):

@@ -1,6 +1,7 @@
 """Whether code in an answer is well formed. Nothing is ever run; whether it works is another metric (`python_tests`).
 
-Prose is good Bash as often as not ("hello there" calls `hello`), so a Bash item should ask for `where = "block"`.
+Prose is good Bash as often as not ("hello there" calls `hello`), so a Bash item should ask for `where = "block"`. For
+Bash, tree-sitter takes a stray `fi`, `done` or `}` for a command; all three grammars check form and no names or types.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from probes.evaluation.scorers.component import AnswerComponent
@@ -25,6 +27,7 @@ _LABELS = {
     "bash": ("bash", "sh", "shell"),
 }
 _FILE = "<nightlab answer>"
+_COMPILER = Lock()
 _QUIET = ("ignore", None, Warning, re.compile(re.escape(_FILE)), 0)
 
 
@@ -61,9 +64,10 @@ class Syntax(AnswerComponent):
 
 def python_complaint(code: str) -> str:
     """Return what the compiler has against `code`, empty for nothing. The code is compiled and thrown away."""
-    _quieten()
     try:
-        compile(code, _FILE, "exec", dont_inherit=True)
+        with _COMPILER:
+            _quieten()
+            compile(code, _FILE, "exec", dont_inherit=True)
     except SyntaxError as error:
         return f"line {error.lineno}: {excerpt(error.msg)}, at '{excerpt(error.text or '')}'"
     except (RecursionError, MemoryError):
@@ -92,7 +96,7 @@ def _quieten() -> None:
 
     `catch_warnings` would do it for all threads at once; a filter for this one file name disturbs nobody.
     """
-    if _QUIET not in warnings.filters:
+    if not warnings.filters or warnings.filters[0] != _QUIET:
         warnings.filterwarnings("ignore", module=re.escape(_FILE))
 
 
