@@ -44,6 +44,9 @@ class SuiteConfig(Frozen):
     """Answers sampled per item and probe (K)."""
     scorer: Scorer | None = None
     """`[suite.scorer]`: scores the items that bring no `scorer` of their own; an item's own one wins."""
+    unisolated_code: bool = False
+    """Run code that the model wrote without isolation on a machine that has none (items with `python_tests`): it can
+    then read your files and use the network. Where isolation is possible it is used whatever this says."""
     generation: GenerationConfig = GenerationConfig()
     """How answers are sampled."""
 

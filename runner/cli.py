@@ -157,13 +157,38 @@ def simulate(
 
 @app.command()
 def resume(context: typer.Context, folder: SessionDir) -> None:
-    """Go on with an interrupted night; no finished probe is run again.
+    """Go on with an interrupted or invalidated night; no probe that counts is run again.
 
     nightlab resume results/miniature-20260314-223000
     """
     from runner.session import resume_night
 
     _finish(resume_night(folder, _around(context)))
+
+
+@app.command()
+def invalidate(
+    context: typer.Context,
+    folder: SessionDir,
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="A time, `2026-03-14T22:30`, or a probe, `'#12'`.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What was wrong; told in the report.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be marked; change nothing.")] = False,
+) -> None:
+    """Mark what was measured since a time as invalid; nothing is deleted.
+
+    The night goes back to where it stood, its claim is withdrawn, and `nightlab resume` measures anew. For example:
+
+        nightlab invalidate results/friday --since '#12' --reason "the server answered for the base model"
+    """
+    from runner.invalidate import invalidate_night
+    from runner.tables import marked_view, show_view
+
+    marked = invalidate_night(folder, since, reason, _around(context), dry_run)
+    show_view(marked_view(marked, dry_run))
+    for problem in marked.problems:
+        _say(f"MLflow was not told everything, `nightlab resume` tells it: {problem}")
 
 
 @app.command()

@@ -35,6 +35,7 @@ from runner.planning import AUTO, RequestMaker, check_power, plan_night, weakest
 from runner.progress import ProgressLog
 from runner.serving.open import keyed, serving
 from runner.serving.plan import ServingPlan, check_serving
+from runner.set_aside import set_aside
 from runner.stretch import Stretch, require_same_conditions, require_same_inputs
 from runner.surroundings import Surroundings, gather_inputs
 from tracking import events as ev
@@ -87,7 +88,7 @@ def start_night(config: SessionConfig, out: Path | None, around: Surroundings) -
 
 
 def resume_night(path: Path, around: Surroundings) -> NightEnd:
-    """Go on with an interrupted night; a finished one is returned as it is.
+    """Go on with an interrupted or invalidated night; a finished one is returned as it is.
 
     Raises:
         NightlabError: there is no session, its inputs have changed, or it fails again.
@@ -100,6 +101,8 @@ def resume_night(path: Path, around: Surroundings) -> NightEnd:
             raise ConfigError(f"`{folder.path}` holds a session that never started; run its session file again")
         if night.stopped is not None and night.stopped.stop_reason == "finished":
             return NightEnd(folder, night)
+        if night.is_set_back:
+            set_aside(folder, night)
         return _run(recorded_config(night, folder), folder, around)
 
 

@@ -13,9 +13,10 @@ from probes.statistics.verdicts import PowerTable
 from runner.check import Check
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
+from runner.invalidate import Marked
 from runner.measure import Comparison, ModeResult
-from tracking.figures import MISSING, show, show_effect
-from tracking.headline import change_in_words, design_in_words, headline
+from tracking.figures import MISSING, show, show_count, show_effect
+from tracking.headline import change_in_words, design_in_words, headline, probe_in_words
 from tracking.memory.words import knowledge_in_words
 from tracking.night import NightRecord
 from tracking.summary import probe_counts
@@ -23,6 +24,7 @@ from tracking.summary import probe_counts
 View = list[RenderableType]
 """Tables and lines, from top to bottom."""
 NO_TERMINAL_WIDTH = 140
+_WORDS = ("role", "lane", "knob", "change", "range", "decision", "effect", "question", "ended")
 
 
 def show_view(view: View) -> None:
@@ -156,6 +158,7 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
         f"raising {night.target}"
         + (f", noise sd {show(night.noise.target_sd, 'score')}" if night.noise is not None else ""),
     ]
+    facts += [f"invalidated: {show_count(len(mark.numbers), 'probe')} {mark.words}" for mark in night.invalidations]
     if night.noise is not None and night.noise.advice is not None and night.noise.advice.sentence:
         facts.append(f"advice: {night.noise.advice.sentence}")
     if night.designs:
@@ -177,6 +180,32 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
     return [*view, "", headline(night)]
 
 
+def marked_view(marked: Marked, dry_run: bool) -> View:
+    """Return what `nightlab invalidate` marked, or would mark, and what becomes of the night."""
+    view: View = []
+    if dry_run:
+        table = _table(("probe", "question", "ended", "score"))
+        for probe in marked.probes:
+            words = probe_in_words(marked.before, probe.plan)
+            score = probe.metric(marked.before.target)
+            table.add_row(f"#{probe.plan.number}", f"{probe.plan.phase}: {words}", probe.at[:19], show(score, "score"))
+        view += [table, ""]
+    before, after = marked.before, marked.after
+    probes = show_count(len(marked.mark.numbers), "probe")
+    view.append(f"{probes} {'would be ' if dry_run else ''}invalidated {marked.mark.words}: {marked.mark.which}")
+    view.append(
+        f"The night goes back from {show_count(len(before.probes), 'probe')}, {len(before.candidates)} candidates and "
+        f"{len(before.accepted)} accepted changes to {len(after.probes)}, {len(after.candidates)} and "
+        f"{len(after.accepted)}."
+    )
+    if marked.learners:
+        view.append(f"These sessions learned from it and keep what they learned: {', '.join(marked.learners)}.")
+    if dry_run:
+        claimed = [f"It would withdraw: {headline(before)}"] if before.claim else []
+        return [*view, *claimed, "Nothing was changed; the same command without --dry-run marks them."]
+    return [*view, headline(after), f"Go on with `nightlab resume {marked.folder.path}`: it measures them anew."]
+
+
 def _number(value: float | None) -> str:
     return MISSING if value is None else f"{value:.3f}"
 
@@ -184,6 +213,6 @@ def _number(value: float | None) -> str:
 def _table(columns: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(columns):
-        is_number = index > 0 and name not in ("role", "lane", "knob", "change", "range", "decision", "effect")
+        is_number = index > 0 and name not in _WORDS
         table.add_column(name, justify="right" if is_number else "left", no_wrap=name != "range", overflow="fold")
     return table

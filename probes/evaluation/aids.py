@@ -6,9 +6,9 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from probes.evaluation.judging.judge import Judge, open_judge
+from probes.evaluation.scorers.exchange import CodeRunner
 from probes.request import ProbeRequest
 
 
@@ -17,7 +17,7 @@ class ProbeAids:
     """Implements `Aids`."""
 
     judge: Judge | None = None
-    sandbox: Any = None
+    sandbox: CodeRunner | None = None
 
 
 @contextmanager

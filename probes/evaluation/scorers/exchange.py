@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from probes.data.conversation import Message
 from probes.frozen import Frozen
+from probes.sandbox.limits import Limits, Verdict
 
 StopReason = Literal["stop", "length", "error"]
 """How an answer ended: by itself, at `max_new_tokens`, or never, because the backend failed."""
@@ -18,6 +19,16 @@ class ToolCall(Frozen):
     arguments: dict[str, Any]
 
 
+class CodeRunner(Protocol):
+    """Runs code that a model wrote; `probes.sandbox.sandbox.Sandbox` is one."""
+
+    def run_python_tests(
+        self, code: str, entry_point: str, tests: str, prelude: str = "", limits: Limits | None = None
+    ) -> Verdict:
+        """Return whether `code` passes `tests`; called from several threads."""
+        ...
+
+
 class Aids(Protocol):
     """What costly scorers work with; handed down by the worker, absent in a plain check of rules."""
 
@@ -27,7 +38,7 @@ class Aids(Protocol):
         ...
 
     @property
-    def sandbox(self) -> Any:
+    def sandbox(self) -> CodeRunner | None:
         """The sandbox for code that a model wrote, None where isolation is impossible and not waived."""
         ...
 

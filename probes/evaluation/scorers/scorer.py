@@ -12,6 +12,7 @@ from probes.evaluation.scorers.form import CleanStop, Format
 from probes.evaluation.scorers.json_text import Json
 from probes.evaluation.scorers.judge import Judged
 from probes.evaluation.scorers.match import Exact, Normalized
+from probes.evaluation.scorers.python_tests import PythonTests
 from probes.evaluation.scorers.repetition import Repetition
 from probes.evaluation.scorers.secrets import Secrets
 from probes.evaluation.scorers.syntax import PythonSyntax, Syntax
@@ -28,6 +29,7 @@ AnyComponent = Annotated[
     | Normalized
     | Json
     | PythonSyntax
+    | PythonTests
     | Syntax
     | CleanStop
     | Format
@@ -47,6 +49,7 @@ KINDS = (
     "normalized",
     "json",
     "python_syntax",
+    "python_tests",
     "syntax",
     "clean_stop",
     "format",

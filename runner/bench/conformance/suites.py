@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from runner.bench.conformance.hostile import hostile_rows
+from runner.bench.conformance.humaneval import humaneval_rows
 from runner.bench.conformance.json_repair import repair_rows
 from runner.bench.conformance.json_suite import json_rows
 from runner.bench.conformance.row import Row
@@ -13,5 +15,7 @@ Suite = Callable[[Path], list[Row]]
 
 SUITES: Mapping[str, Suite] = {
     "json": json_rows,
+    "humaneval": humaneval_rows,
+    "hostile": hostile_rows,
     "json_repair": repair_rows,
 }

@@ -7,9 +7,11 @@ import pytest
 from fakes_judge import judging
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sandboxes import SandboxAids
 
 from probes.evaluation.scorers.exchange import Exchange, Mark
 from probes.evaluation.scorers.scorer import KINDS, AnyComponent, Scorer
+from probes.sandbox.sandbox import Sandbox
 
 
 class Example(NamedTuple):
@@ -20,12 +22,18 @@ class Example(NamedTuple):
     """Gets less."""
 
 
+CODE_AIDS = SandboxAids(Sandbox(allow_unisolated=True))
 EXAMPLES: dict[str, Example] = {
     "keywords": Example({"all": ["lamp"]}, Exchange("the lamp"), Exchange("the quay")),
     "regex": Example({"pattern": r"\d{4}"}, Exchange("in 1843"), Exchange("long ago")),
     "forbidden": Example({"words": ["radio"]}, Exchange("a letter"), Exchange("a radio")),
     "opening": Example({"any": ["Dear"]}, Exchange("Dear friend"), Exchange("Hello")),
     "judge": Example({}, Exchange("ten", aids=judging({"ten": 10})), Exchange("three", aids=judging({"three": 3}))),
+    "python_tests": Example(
+        {"tests": "assert f(1) == 2"},
+        Exchange("def f(x): return x + 1", aids=CODE_AIDS),
+        Exchange("def f(x): return x", aids=CODE_AIDS),
+    ),
     "contractions": Example({}, Exchange("I do not"), Exchange("I don't")),
     "exact": Example({"expected": ["42"]}, Exchange(" 42\n"), Exchange("42.")),
     "normalized": Example({}, Exchange("the LAMP!", references=("A lamp.",)), Exchange("lamps", references=("lamp",))),
