@@ -25,6 +25,7 @@ CURES = {
     "backend": "let the same backend answer both",
     "chat template": "use the same `model.chat_template`",
     "base model": "compare adapters of one base model",
+    "judge": "let the same judge score both: model, rubrics, prompt and temperature",
 }
 """Condition → what would make the probes comparable."""
 UNSAID = {"category weights": aggregation_in_words(None)}
@@ -57,6 +58,8 @@ def conditions(request: ProbeRequest) -> dict[str, str]:
     found |= {f"generation {name}": str(value) for name, value in request.generation.model_dump().items()}
     if request.weights is not None:
         found["category weights"] = aggregation_in_words(request.weights)
+    if request.judge is not None:
+        found["judge"] = request.judge.words
     # The template's content travels with the versions when it is a file, see `runner.planning`.
     return found | {name.replace("_", " "): version for name, version in sorted(request.versions.items())}
 

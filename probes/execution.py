@@ -15,6 +15,7 @@ import torch
 
 from probes.data.rows import Row, read_rows
 from probes.errors import NightlabError
+from probes.evaluation.aids import ProbeAids, open_aids
 from probes.evaluation.backends.open import Subject, describe, opened
 from probes.evaluation.evaluate import companions, evaluate
 from probes.evaluation.suite import Item, read_suite
@@ -78,14 +79,15 @@ def _guarded(request: ProbeRequest, warm: WarmBase, folder: Path, started: float
 def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) -> ProbeOutcome:
     base = warm.get(Path(request.base_model.path), request.base_model.digest, request.recipe.precision)
     items = read_suite([request.suite.path])
-    if request.control == "base":
-        return _measure(request, base.model, base.tokenizer, items, None, folder, started)
-    recipe = request.recipe
-    rows: Sequence[Row] = read_rows([file.path for file in request.train], recipe.objective)
-    if request.control == "broken":
-        rows, recipe = broken(rows, recipe)
-    with trained(base.model, base.tokenizer, rows, recipe, request.seed, folder, request.stop_rule) as result:
-        return _measure(request, result.model, base.tokenizer, items, result, folder, started)
+    with open_aids(request, folder, os.environ) as aids:
+        if request.control == "base":
+            return _measure(request, base.model, base.tokenizer, items, aids, None, folder, started)
+        recipe = request.recipe
+        rows: Sequence[Row] = read_rows([file.path for file in request.train], recipe.objective)
+        if request.control == "broken":
+            rows, recipe = broken(rows, recipe)
+        with trained(base.model, base.tokenizer, rows, recipe, request.seed, folder, request.stop_rule) as result:
+            return _measure(request, result.model, base.tokenizer, items, aids, result, folder, started)
 
 
 def _measure(
@@ -93,6 +95,7 @@ def _measure(
     model: Any,
     tokenizer: Any,
     items: Sequence[Item],
+    aids: ProbeAids,
     training: Trained | None,
     folder: Path,
     started: float,
@@ -102,7 +105,7 @@ def _measure(
     rendering = rendering_for(tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
     adapter = (folder / ADAPTER_FOLDER, training.adapter.digest) if training is not None else None
     with opened(request, Subject(model, rendering, items, adapter)) as answering:
-        found = evaluate(answering.backend, items, request, folder)
+        found = evaluate(answering.backend, items, request, folder, aids)
     evaluation_seconds = _since(measuring)
     signals: dict[str, float] = {}
     if training is not None:
@@ -117,6 +120,7 @@ def _measure(
         measured=describe(request, rendering, answering, training.adapter.digest if training else None, found),
         companions=signals,
         companion_seconds=_since(measuring) - evaluation_seconds if training else None,
+        judge=aids.judge.usage() if aids.judge is not None else None,
         evaluation_seconds=evaluation_seconds,
         seconds=_since(started),
     )

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from probes.aggregation import Weights, overall_of
+from probes.evaluation.judging.usage import JudgeUsage
 from probes.frozen import Frozen
 
 
@@ -185,6 +186,8 @@ class ProbeOutcome(Frozen):
     its last quarter divided by beta."""
     companion_seconds: float | None = None
     """What measuring them took."""
+    judge: JudgeUsage | None = None
+    """What judging took; None without a judge."""
     evaluation_seconds: float | None = None
     seconds: float = 0.0
     """Wall time from request to outcome."""

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from probes.evaluation.backends.config import BackendName, ServingMode
+from probes.evaluation.judging.config import JudgeConfig
 from probes.frozen import Frozen, digest_of
 from probes.outcome import GenerationConfig
 from probes.recipe import Recipe
@@ -23,8 +24,8 @@ Purpose = Literal["smoke"] | Control
 """What a probe is for that is no measurement of its recipe at full length."""
 
 
-_CHANGES_NOTHING = {"folder", "deadline_s", "stop_rule", "weights", "server", "backend"}
-"""Fields of a request that change no answer; which backend answers is told by its version in `versions`."""
+_CHANGES_NOTHING = {"folder", "deadline_s", "stop_rule", "weights", "server", "backend", "judge"}
+"""Fields of a request that change no answer; the backend is told by its version in `versions`, the judge apart."""
 
 
 class FileRef(Frozen):
@@ -68,6 +69,8 @@ class ProbeRequest(Frozen):
     generation: GenerationConfig
     control: Control | None = None
     """None: a probe of `recipe`."""
+    judge: JudgeConfig | None = None
+    """Who scores what rules cannot. Its patience and prices are no part of the identity."""
     backend: BackendName = "transformers"
     """Who answers. In the key by its version: `versions` has `vllm` where vLLM answers."""
     serving_mode: ServingMode = "adapter_on_base"
@@ -89,6 +92,8 @@ class ProbeRequest(Frozen):
     def key(self) -> str:
         """16 hex digits: equal keys are the same measurement."""
         identity = self.model_dump(mode="json", exclude=_CHANGES_NOTHING)
+        if self.judge is not None:
+            identity["judge"] = self.judge.identity
         for ref in (identity["base_model"], identity["suite"], *identity["train"]):
             ref.pop("path")
         identity["recipe"].pop("base_model")

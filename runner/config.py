@@ -14,6 +14,7 @@ from agent.config import AgentConfig
 from lanes.config import LanesConfig
 from probes.config import DataConfig, ModelConfig, ProbeConfig, SuiteConfig
 from probes.evaluation.backends.config import ServingConfig
+from probes.evaluation.judging.config import JudgeConfig
 from probes.frozen import Frozen
 from probes.recipe import Recipe
 from probes.statistics.config import GuardsConfig, RefereeConfig, TargetConfig
@@ -51,6 +52,8 @@ class SessionConfig(Frozen):
     data: DataConfig = DataConfig()
     suite: SuiteConfig = SuiteConfig()
     serving: ServingConfig = ServingConfig()
+    judge: JudgeConfig | None = None
+    """Who scores items with a component of kind `judge`."""
     target: TargetConfig = TargetConfig()
     guards: GuardsConfig = GuardsConfig()
     recipe: Recipe

@@ -74,7 +74,9 @@ class SessionFiles:
         return (*self.items, *self.held_out) if isinstance(self.held_out, tuple) else self.items
 
 
-def resolve_inputs(config: SessionConfig, suite_folder: Path, cache_root: Path, progress: Progress) -> SessionInputs:
+def resolve_inputs(
+    config: SessionConfig, suite_folder: Path, cache_root: Path, progress: Progress, environ: Mapping[str, str]
+) -> SessionInputs:
     """Check everything a night reads and write its two item files into `suite_folder`.
 
     Args:
@@ -82,19 +84,23 @@ def resolve_inputs(config: SessionConfig, suite_folder: Path, cache_root: Path, 
         suite_folder: gets `search.jsonl` and `held_out.jsonl`.
         cache_root: where the miniature is kept; built there when the session uses it and it is missing.
         progress: told `(stage, fraction)` while the miniature is built.
+        environ: asked only whether the judge's key is set.
 
     Raises:
         DataError: a row, an item or the base model cannot be used.
-        ConfigError: a file that is needed is not named.
+        ConfigError: a file that is needed is not named, or items need a judge that the session does not have.
+        LaunchError: the judge's key is missing.
     """
     from probes.data.composition import composition, composition_warnings
     from probes.data.mix import apply_mix
     from probes.data.rows import read_rows, row_warnings
+    from probes.evaluation.judging.preflight import check_judge
     from probes.training.preflight import check_recipe
 
     files = find_files(config, cache_root, progress)
     rows = read_rows(files.train, config.recipe.objective)
     search, held_out = _read_items(files, config.seed)
+    check_judge((*search, *held_out), config.judge, environ)
     base_model = resolve_base_model(files.base_model, config.model.revision)
     check_recipe(base_model, config.recipe)
     suite_folder.mkdir(parents=True, exist_ok=True)

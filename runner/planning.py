@@ -143,6 +143,7 @@ class RequestMaker:
             backend=self._serving.backend,
             serving_mode=self._serving.mode,
             server=self._serving.server,
+            judge=self._config.judge,
             control=None if purpose == "smoke" else purpose,
             versions=self._versions,
             folder="-",

@@ -66,7 +66,7 @@ def gather_inputs(config: SessionConfig, suite_folder: Path, around: Surrounding
     check_template(config)
     bar, move = _building_progress(around.console)
     with bar:
-        return resolve_inputs(config, suite_folder, around.cache_root, move)
+        return resolve_inputs(config, suite_folder, around.cache_root, move, around.environ)
 
 
 def _building_progress(console: Console) -> tuple[Progress, Callable[[str, float], None]]:

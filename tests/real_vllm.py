@@ -27,6 +27,8 @@ from runner.serving.server import VllmServer
 
 KEY = "key-of-the-tests"
 LONG_CONTEXT = ("--max-model-len", "4096", "--hf-overrides", '{"max_position_embeddings": 4096}')
+COMPACT_JSON = ("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}')
+"""A model that knows no JSON would else fill its replies with the blanks that any schema allows."""
 
 
 @dataclass(frozen=True)
@@ -81,5 +83,6 @@ def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer
     """A server with the miniature as its base, adapters up to rank 32, three at a time."""
     vllm_python()
     logs = tmp_path_factory.mktemp("vllm")
-    with running_server(miniature().base_model, logs, arguments=LONG_CONTEXT, tool_call_parser="hermes") as server:
+    arguments = (*LONG_CONTEXT, *COMPACT_JSON)
+    with running_server(miniature().base_model, logs, arguments=arguments, tool_call_parser="hermes") as server:
         yield server

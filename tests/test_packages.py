@@ -12,7 +12,24 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agent", "lanes", "probes", "runner", "tracking")
-HEAVY = ("torch", "transformers", "trl", "peft", "mlflow", "optuna", "langgraph", "polars", "unidiff")
+HEAVY = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "mlflow",
+    "optuna",
+    "langgraph",
+    "polars",
+    "openai",
+    "anthropic",
+    "httpx2",
+    "json_repair",
+    "unidiff",
+    "jsonschema",
+    "tree_sitter",
+    "detect_secrets",
+)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

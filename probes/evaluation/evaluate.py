@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from probes.errors import DataError
 from probes.evaluation.backends.backend import Backend, Response
 from probes.evaluation.margins import reference_companions
-from probes.evaluation.scorers.exchange import Aids, Exchange
+from probes.evaluation.scorers.exchange import Aids, Exchange, ToolCall
 from probes.evaluation.suite import Item
 from probes.evaluation.suites.results import SCORES_NAME
 from probes.frozen import digest_of
@@ -37,18 +39,32 @@ def evaluate(
     """Return the scores of every item; write `responses.jsonl` and `scores.jsonl` into `folder`."""
     responses = backend.respond(items, request.seed, request.samples, request.generation)
     _write_lines(folder / RESPONSES_NAME, [_response_row(response) for response in responses])
-    scores = score_responses(items, responses, aids)
+    scores = score_responses(items, responses, aids, request.judge.parallel if request.judge is not None else 1)
     _write_lines(folder / SCORES_NAME, [score.model_dump(mode="json") for score in scores])
     said = [(response.text, [call.model_dump(mode="json") for call in response.tool_calls]) for response in responses]
     return Evaluation(summarize(items, scores), digest_of(said), len({digest_of(answer) for answer in said}))
 
 
 def score_responses(
-    items: Sequence[Item], responses: Sequence[Response], aids: Aids | None = None
+    items: Sequence[Item], responses: Sequence[Response], aids: Aids | None = None, parallel: int = 1
 ) -> list[SampleScore]:
-    """Return the score of every response, in order."""
+    """Return the score of every response, in order; `parallel` of those that take a process or request side by side.
+
+    The first costly one is alone, so that what it puts into a judge's prompt cache is there for the others.
+    """
     by_id = {item.id: item for item in items}
-    return [_score(by_id[response.item], response, aids) for response in responses]
+    waiting = [n for n, response in enumerate(responses) if by_id[response.item].scorer.is_costly][1:]
+
+    def score(number: int) -> SampleScore:
+        return _score(by_id[responses[number].item], responses[number], aids)
+
+    found = {number: score(number) for number in sorted({*range(len(responses))} - {*waiting})}
+    pool = ThreadPoolExecutor(parallel, thread_name_prefix="score")
+    try:
+        found |= zip(waiting, pool.map(score, waiting), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [found[number] for number in range(len(responses))]
 
 
 def companions(
@@ -92,8 +108,25 @@ def _commonest_cause(scores: Sequence[SampleScore]) -> str:
     return causes.most_common(1)[0][0] if causes else ""
 
 
-def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
-    exchange = Exchange(
+def read_responses(folder: Path) -> list[Response]:
+    """Return the answers of a finished probe, as `responses.jsonl` in its folder has them.
+
+    Raises:
+        DataError: the file cannot be read or holds something else.
+    """
+    file = folder / RESPONSES_NAME
+    try:
+        rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        for row in rows:
+            row["tool_calls"] = tuple(ToolCall.model_validate(call) for call in row["tool_calls"])
+        return [Response(**row) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"`{file}` holds no answers of a probe ({error}); name the folder of a finished one") from error
+
+
+def exchange_of(item: Item, response: Response, aids: Aids | None) -> Exchange:
+    """Return what scorers see of one answer."""
+    return Exchange(
         text=response.text,
         stop_reason=response.stop_reason,
         tool_calls=response.tool_calls,
@@ -101,8 +134,13 @@ def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
         tools=item.tools,
         references=item.chosen,
         aids=aids,
+        item=item.id,
+        sample=response.sample,
     )
-    scored = item.scorer.score(exchange)
+
+
+def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
+    scored = item.scorer.score(exchange_of(item, response, aids))
     return SampleScore(
         item=item.id,
         category=item.category,

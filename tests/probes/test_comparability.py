@@ -9,15 +9,17 @@ from fakes import make_request
 
 from probes.comparability import CURES, conditions_key, differences, require_comparable
 from probes.errors import ComparabilityError, DataError
+from probes.evaluation.judging.config import JudgeConfig
 from probes.outcome import GenerationConfig
 from probes.recipe import Recipe
 from probes.request import FileRef, ProbeRequest
 
+JUDGE = JudgeConfig(provider="openai", model="judge")
 RECIPE = Recipe(base_model="m", learning_rate=1e-3, rank=8)
 
 
 def request(**changes: Any) -> ProbeRequest:
-    return make_request(RECIPE, 0, "search").model_copy(update=changes)
+    return make_request(RECIPE, 0, "search").model_copy(update={"judge": JUDGE, **changes})
 
 
 OTHER_CONDITIONS = {
@@ -29,6 +31,7 @@ OTHER_CONDITIONS = {
     "base model": {"base_model": FileRef(path="/model", digest="another")},
     "generation temperature": {"generation": GenerationConfig(temperature=0.0)},
     "generation max_new_tokens": {"generation": GenerationConfig(max_new_tokens=1)},
+    "judge": {"judge": JudgeConfig(provider="openai", model="other")},
     "torch": {"versions": {"torch": "1"}},
 }
 
@@ -53,6 +56,7 @@ def test_seed_recipe_data_and_paths_may_differ() -> None:
         seed=9,
         train=(FileRef(path="/other.jsonl", digest="u"),),
         base_model=FileRef(path="/moved/model", digest="m"),
+        judge=JUDGE.model_copy(update={"timeout_s": 9.0, "retries": 0}),
         folder="/elsewhere",
         deadline_s=99.0,
     )
@@ -89,3 +93,8 @@ def test_overalls_formed_differently_are_refused_and_equal_ones_are_not() -> Non
         require_comparable([plain, weighted], "these probes")
     require_comparable([weighted, request(weights={"a": 0.25, "b": 0.75})], "these probes")
     assert plain.key == weighted.key, "summing up differently measures nothing new"
+
+
+def test_the_judge_is_part_of_a_probes_identity_and_its_patience_is_not() -> None:
+    assert len({request(judge=judge).key for judge in (None, JUDGE, JUDGE.model_copy(update={"model": "other"}))}) == 3
+    assert request().key == request(judge=JUDGE.model_copy(update={"parallel": 9, "deadline_s": 1.0})).key

@@ -161,3 +161,34 @@ def test_one_mistake_in_the_suites_scorer_is_one_complaint(tmp_path: Path, compo
     text = complaint(tmp_path, text=f"{SESSION}[suite.scorer]\ncomponents = [{component}]\n")
     assert words in text
     assert len(text.splitlines()) == 1
+
+
+JUDGE = """
+[judge]
+provider = "anthropic"
+model = "claude-sonnet-4-5"
+prices."claude-sonnet-4-5" = { input = 3.0, output = 15.0 }
+
+[judge.rubrics.letters]
+components = [
+    { name = "voice", weight = 0.6, description = "It sounds like a letter." },
+    { name = "facts", weight = 0.4, description = "It is true." },
+]
+"""
+
+
+def test_a_judge_is_read_resolved_and_read_again(tmp_path: Path) -> None:
+    config = load(tmp_path, "judge.parallel=9", text=SESSION + JUDGE)
+    assert config.judge is not None
+    assert (config.judge.parallel, config.judge.max_tokens, list(config.judge.rubrics)) == (9, 2048, ["letters"])
+    again = load(tmp_path, text=resolved_toml(config))
+    assert again == config
+
+
+def test_a_rubric_whose_weights_do_not_sum_to_1_and_an_open_address_are_complained_of(tmp_path: Path) -> None:
+    text = complaint(tmp_path, text=SESSION + JUDGE.replace("0.4", "0.5"))
+    assert "judge.rubrics.letters" in text
+    assert "sum to 1, got 1.1" in text
+    assert "`judge.base_url`: must be https" in complaint(
+        tmp_path, "judge.base_url=http://example.org", text=SESSION + JUDGE
+    )

@@ -58,6 +58,9 @@ class Exchange(NamedTuple):
     references: tuple[str, ...] = ()
     """The item's `chosen` answers."""
     aids: Aids | None = None
+    item: str = ""
+    """Id of the item, for what costly scorers write down."""
+    sample: int = 0
 
 
 class Mark(NamedTuple):
@@ -67,6 +70,10 @@ class Mark(NamedTuple):
     """0 … 1, None when unscored."""
     cause: str = ""
     """Why it is unscored, or why it is less than 1 where the scorer can tell: one line, with an excerpt at most."""
+    parts: dict[str, float] = {}
+    """What the value is made of, 0 … 1 each, recorded beside it as `<component>/<part>`."""
+    critical: tuple[str, ...] = ()
+    """Critical failures that the scorer itself names, recorded as `<component>/<failure>`."""
 
 
 class Scored(NamedTuple):
@@ -75,9 +82,9 @@ class Scored(NamedTuple):
     score: float | None
     """0 … 10, None when unscored."""
     components: dict[str, float]
-    """Component name → 0 … 1."""
+    """Component name → 0 … 1; parts of a component beside it."""
     critical_failures: tuple[str, ...]
-    """Names of the critical components that gave 0."""
+    """Names of the critical components that gave 0, and the failures that scorers named."""
     unscored: str | None = None
     """Why there is no score."""
     causes: dict[str, str] = {}

@@ -11,6 +11,7 @@ from probes.evaluation.scorers.diff import DiffApplies, DiffParses
 from probes.evaluation.scorers.exchange import Exchange, Mark, Scored
 from probes.evaluation.scorers.form import CleanStop, Format
 from probes.evaluation.scorers.json_text import Json
+from probes.evaluation.scorers.judge import Judged
 from probes.evaluation.scorers.match import Exact, Normalized
 from probes.evaluation.scorers.python_tests import PythonTests
 from probes.evaluation.scorers.repetition import Repetition
@@ -39,7 +40,8 @@ AnyComponent = Annotated[
     | CharacterBreak
     | ToolCalls
     | DiffParses
-    | DiffApplies,
+    | DiffApplies
+    | Judged,
     Field(discriminator="kind"),
 ]
 KINDS = (
@@ -62,6 +64,7 @@ KINDS = (
     "tool_calls",
     "diff_parses",
     "diff_applies",
+    "judge",
 )
 """Every `kind` a component may have."""
 
@@ -104,17 +107,23 @@ class Scorer(Frozen):
         marks = {name: part.mark(exchange) for name, part in zip(self.names, self.components, strict=True)}
         known = {name: mark.value for name, mark in marks.items() if mark.value is not None}
         critical = tuple(
-            name
+            failure
             for name, part in zip(self.names, self.components, strict=True)
-            if part.critical and known.get(name) == 0
+            for failure in (
+                *((name,) if part.critical and known.get(name) == 0 else ()),
+                *(f"{name}/{each}" for each in marks[name].critical),
+            )
         )
+        recorded = known | {
+            f"{name}/{part}": value for name, mark in marks.items() for part, value in mark.parts.items()
+        }
         causes = {name: mark.cause for name, mark in marks.items() if mark.cause}
         if len(known) < len(marks):
-            return Scored(None, known, critical, _why_unscored(marks), causes)
+            return Scored(None, recorded, critical, _why_unscored(marks), causes)
         total = sum(part.weight * value for part, value in zip(self.components, known.values(), strict=True))
         if total == 0 and not causes:
             causes = {next(iter(marks)): _why_nothing(exchange)}
-        return Scored(min(10.0, max(0.0, 10.0 * total)), known, critical, causes=causes)
+        return Scored(min(10.0, max(0.0, 10.0 * total)), recorded, critical, causes=causes)
 
 
 def _why_nothing(exchange: Exchange) -> str:

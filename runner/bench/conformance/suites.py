@@ -9,6 +9,7 @@ from runner.bench.conformance.bfcl import bfcl_rows
 from runner.bench.conformance.diffs import diff_rows
 from runner.bench.conformance.hostile import hostile_rows
 from runner.bench.conformance.humaneval import humaneval_rows
+from runner.bench.conformance.json_repair import repair_rows
 from runner.bench.conformance.json_suite import json_rows
 from runner.bench.conformance.row import Row
 
@@ -20,4 +21,5 @@ SUITES: Mapping[str, Suite] = {
     "hostile": hostile_rows,
     "bfcl": bfcl_rows,
     "diffs": diff_rows,
+    "json_repair": repair_rows,
 }

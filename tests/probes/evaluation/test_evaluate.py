@@ -2,13 +2,20 @@ import json
 from pathlib import Path
 
 import pytest
+from fakes_judge import judging
+from fakes_model import ScriptedModel, reply
 from tiny_base import QUIET, answering, tiny_recipe, tiny_request, tiny_rows
 
+from probes.errors import LaunchError
+from probes.evaluation.aids import ProbeAids
 from probes.evaluation.backends.backend import Response
-from probes.evaluation.evaluate import evaluate, is_answered, summarize
+from probes.evaluation.evaluate import evaluate, is_answered, score_responses, summarize
+from probes.evaluation.judging.config import JudgeConfig
+from probes.evaluation.judging.judge import Judge
 from probes.evaluation.sampling import sample_seed
 from probes.evaluation.scorers.exchange import StopReason, ToolCall
-from probes.evaluation.suite import read_suite
+from probes.evaluation.scorers.scorer import Scorer
+from probes.evaluation.suite import Item, read_suite
 from probes.outcome import SampleScore
 from probes.training.train import trained
 from probes.warm_base import LoadedBase
@@ -93,3 +100,35 @@ def test_answered_samples_are_counted_per_item(tiny_base: Path, tmp_path: Path) 
     ]
     (summary,) = summarize(items, samples)
     assert summary.answered == 2
+
+
+def judged_items() -> tuple[list[Item], list[Response]]:
+    """Return twenty items, every other one judged, and one answer to each."""
+    kinds: list[dict[str, object]] = [
+        {"kind": "judge", "weight": 1.0},
+        {"kind": "opening", "weight": 1.0, "any": ["1"]},
+    ]
+    items = [
+        Item(id=f"i{n}", category="tide", messages=(), scorer=Scorer.model_validate({"components": [kinds[n % 2]]}))
+        for n in range(20)
+    ]
+    return items, [Response(item.id, 0, 0, str(n), "stop") for n, item in enumerate(items)]
+
+
+def test_judged_answers_are_scored_side_by_side_in_the_order_of_the_responses(tmp_path: Path) -> None:
+    items, responses = judged_items()
+    aids = judging({str(n): n / 2 for n in range(20)}, file=tmp_path / "j.jsonl")
+    alone, together = (score_responses(items, responses, aids, parallel) for parallel in (1, 8))
+    assert alone == together
+    assert [score.score for score in together[::2]] == [pytest.approx(n / 2) for n in range(0, 20, 2)]
+    lines = read(tmp_path / "j.jsonl")
+    assert sorted(str(line["item"]) for line in lines) == sorted(2 * [item.id for item in items[::2]])
+
+
+def test_a_judge_that_cannot_be_asked_ends_the_scoring_at_once(tmp_path: Path) -> None:
+    items, responses = judged_items()
+    model = ScriptedModel([reply("no verdict"), LaunchError("the key was withdrawn")])
+    judge = Judge(model, JudgeConfig(provider="openai", model="m"), tmp_path / "j.jsonl")
+    with pytest.raises(LaunchError, match="withdrawn"):
+        score_responses(items, responses, ProbeAids(judge=judge), parallel=2)
+    assert len(model.asked) < 10

@@ -2,6 +2,8 @@ import pytest
 from marking import component, mark, value
 from pydantic import ValidationError
 
+from probes.evaluation.scorers.exchange import Mark
+
 
 @pytest.mark.parametrize(
     "answer",
@@ -49,7 +51,7 @@ def test_the_model_behind_the_persona_is_seen_and_shown(answer: str) -> None:
     ],
 )
 def test_a_persona_that_only_sounds_like_it_stays_whole(answer: str) -> None:
-    assert mark(answer, "character_break") == (1.0, "")
+    assert mark(answer, "character_break") == Mark(1.0, "")
 
 
 def test_authors_add_phrases_and_patterns_and_take_others_out() -> None:
@@ -65,7 +67,7 @@ def test_authors_add_phrases_and_patterns_and_take_others_out() -> None:
 
 
 def test_silence_keeps_nobody_in_character() -> None:
-    assert mark(" \n", "character_break") == (0.0, "the answer is empty")
+    assert mark(" \n", "character_break") == Mark(0.0, "the answer is empty")
 
 
 def test_a_detector_that_could_find_nothing_is_refused() -> None:

@@ -4,6 +4,7 @@ import json
 from typing import Any, NamedTuple, get_args
 
 import pytest
+from fakes_judge import judging
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandboxes import SandboxAids
@@ -28,6 +29,7 @@ EXAMPLES: dict[str, Example] = {
     "regex": Example({"pattern": r"\d{4}"}, Exchange("in 1843"), Exchange("long ago")),
     "forbidden": Example({"words": ["radio"]}, Exchange("a letter"), Exchange("a radio")),
     "opening": Example({"any": ["Dear"]}, Exchange("Dear friend"), Exchange("Hello")),
+    "judge": Example({}, Exchange("ten", aids=judging({"ten": 10})), Exchange("three", aids=judging({"three": 3}))),
     "python_tests": Example(
         {"tests": "assert f(1) == 2"},
         Exchange("def f(x): return x + 1", aids=CODE_AIDS),

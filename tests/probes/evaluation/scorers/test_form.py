@@ -4,7 +4,7 @@ import pytest
 from marking import component, mark, value
 from pydantic import ValidationError
 
-from probes.evaluation.scorers.exchange import Exchange, ToolCall
+from probes.evaluation.scorers.exchange import Exchange, Mark, ToolCall
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from probes.evaluation.scorers.exchange import Exchange, ToolCall
     ],
 )
 def test_an_answer_that_ended_by_itself_stops_cleanly(answer: str) -> None:
-    assert mark(answer, "clean_stop") == (1.0, "")
+    assert mark(answer, "clean_stop") == Mark(1.0, "")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 from marking import component, mark, value
 from pydantic import ValidationError
 
+from probes.evaluation.scorers.exchange import Mark
 from probes.evaluation.scorers.repetition import repeated_characters, repeated_words
 
 PROSE = (
@@ -29,7 +30,7 @@ def test_the_share_of_characters_leaves_the_first_time_out() -> None:
 
 
 def test_prose_keeps_full_marks_and_the_order_of_words_does_not_matter_to_it() -> None:
-    assert mark(PROSE, "repetition") == (1.0, "")
+    assert mark(PROSE, "repetition") == Mark(1.0, "")
     words = PROSE.split()
     random.Random(0).shuffle(words)
     assert value(" ".join(words), "repetition") == 1.0

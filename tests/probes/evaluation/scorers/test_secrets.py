@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from marking import mark, value
 
+from probes.evaluation.scorers.exchange import Mark
 from probes.evaluation.scorers.secrets import find_secrets
 
 
@@ -71,7 +72,7 @@ def test_every_header_of_a_private_key_is_one(header: str) -> None:
     ],
 )
 def test_what_is_no_secret_is_left_alone(answer: str) -> None:
-    assert mark(answer, "secrets") == (1.0, "")
+    assert mark(answer, "secrets") == Mark(1.0, "")
 
 
 def test_passwords_in_code_can_be_let_go() -> None:

@@ -95,7 +95,7 @@ def test_components_of_one_kind_are_numbered() -> None:
         ([], "at least 1 item"),
         ([{"kind": "keywords", "weight": 1.0}], "needs words in `any` or `all`"),
         ([{"kind": "regex", "weight": 1.0, "pattern": "("}], "is not a regular expression"),
-        ([{"kind": "judge", "weight": 1.0}], "does not match any of the expected tags"),
+        ([{"kind": "horoscope", "weight": 1.0}], "does not match any of the expected tags"),
         ([{"kind": "forbidden", "weight": 1.0, "words": []}], "at least 1 item"),
         ([{"kind": "opening", "weight": 1.0, "any": ["a"], "wieght": 1}], "Extra inputs are not permitted"),
         ([{"kind": "opening", "weight": 0.5, "any": ["a"], "name": "n"}] * 2, "names must be unique"),

@@ -1,0 +1,35 @@
+"""What costly scorers of one probe work with, opened before it trains: a missing key is no reason to train first."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from probes.evaluation.judging.judge import Judge, open_judge
+from probes.evaluation.scorers.exchange import CodeRunner
+from probes.request import ProbeRequest
+
+
+@dataclass(frozen=True)
+class ProbeAids:
+    """Implements `Aids`."""
+
+    judge: Judge | None = None
+    sandbox: CodeRunner | None = None
+
+
+@contextmanager
+def open_aids(request: ProbeRequest, folder: Path, environ: Mapping[str, str]) -> Generator[ProbeAids]:
+    """Yield the aids of one probe, closed with the block.
+
+    Raises:
+        LaunchError: the judge's key is missing.
+    """
+    judge = open_judge(request.judge, environ, folder) if request.judge is not None else None
+    try:
+        yield ProbeAids(judge=judge)
+    finally:
+        if judge is not None:
+            judge.close()

@@ -1,0 +1,97 @@
+"""OpenAI's chat completions through its SDK, and any server that speaks them. Imported only where a session uses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import openai
+from openai.types.chat import ChatCompletion
+
+from probes.language_models.asking import Asking
+from probes.language_models.config import ModelAccess
+from probes.language_models.model import Ask, Reply, StopReason, Usage
+from probes.language_models.negotiation import Feature
+from probes.language_models.transport import http_client
+
+_STOPS: dict[str, StopReason] = {"stop": "stop", "length": "length", "content_filter": "refusal"}
+_SCHEMA_NAME = "reply"
+
+
+class OpenAIModel:
+    """A language model behind the chat completions API; implements `LanguageModel`."""
+
+    def __init__(self, access: ModelAccess, key: str) -> None:
+        """Use the model at `access.address`; retries, proxies and redirects are ours, not the SDK's."""
+        self._access = access
+        self._asking: Asking[Any] = Asking(openai, access, key)
+        self._sdk = openai.OpenAI(
+            api_key=key,
+            base_url=access.address,
+            max_retries=0,
+            timeout=access.timeout_s,
+            http_client=http_client(access),
+        )
+
+    @property
+    def name(self) -> str:
+        """Provider and model."""
+        return f"openai/{self._access.model}"
+
+    def complete(self, request: Ask) -> Reply:
+        """Return the reply; see `LanguageModel`."""
+        call: Any = self._sdk.chat.completions.create
+        turns = [{"role": turn.role, "content": turn.text} for turn in request.turns]
+        messages = [{"role": "system", "content": request.system}, *turns]
+
+        def send(**keywords: Any) -> Any:
+            return call(model=self._access.model, messages=messages, **keywords)
+
+        asked = self._asking.ask(send, _features(request))
+        completion = asked.message
+        if not isinstance(completion, ChatCompletion) or not completion.choices:
+            raise self._asking.malformed("a response without `choices`")
+        choice: Any = completion.choices[0]
+        if choice.message is None:
+            raise self._asking.malformed("a choice without `message`")
+        refusal = getattr(choice.message, "refusal", None)
+        return Reply(
+            text=choice.message.content or refusal or "",
+            stop_reason="refusal" if refusal else _STOPS.get(choice.finish_reason or "", "other"),
+            model=str(completion.model),
+            usage=_usage(completion),
+            seconds=asked.seconds,
+            attempts=asked.requests,
+            dropped=asked.dropped,
+        )
+
+    def close(self) -> None:
+        """End the connections."""
+        self._sdk.close()
+
+
+def _features(request: Ask) -> list[Feature]:
+    limits = ({"max_completion_tokens": request.max_tokens}, {"max_tokens": request.max_tokens})
+    features = [Feature("token limit", limits, ("max_completion_tokens", "max_tokens"))]
+    if request.temperature is not None:
+        features.append(Feature("temperature", ({"temperature": request.temperature}, {}), ("temperature",)))
+    if request.schema is not None:
+        schema = {"name": _SCHEMA_NAME, "strict": True, "schema": request.schema}
+        format_ = {"response_format": {"type": "json_schema", "json_schema": schema}}
+        features.append(Feature("schema", (format_, {}), ("response_format", "json_schema", "structured output")))
+    return features
+
+
+def _usage(completion: ChatCompletion) -> Usage | None:
+    """Return the tokens; OpenAI counts cached ones within `prompt_tokens`."""
+    usage: Any = completion.usage
+    if usage is None or getattr(usage, "prompt_tokens", None) is None:
+        return None
+    details = usage.prompt_tokens_details
+    read = (details.cached_tokens or 0) if details is not None else 0
+    written = (details.cache_write_tokens or 0) if details is not None else 0
+    return Usage(
+        input_tokens=max(0, usage.prompt_tokens - read - written),
+        output_tokens=usage.completion_tokens or 0,
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+    )
