@@ -8,7 +8,7 @@ from agent.context import NightContext
 from agent.controls import control_flags, hold_controls
 from probes.errors import MeasurementError
 from probes.figures import show
-from probes.validity import Flag
+from probes.validity import INFRASTRUCTURE, Flag
 from tracking import events as ev
 from tracking.night import FinishedProbe, NightRecord
 
@@ -16,8 +16,12 @@ SPEAKING = 3
 """Adapters that answer with fewer different texts than this have collapsed: such answers agree by themselves."""
 MOST_ALIKE = 3
 """Different adapters with word for word the same answers: two may do so by greedy decoding, three are one model."""
+RECENT = 64
+"""Probes looked at again for what their judge lacked."""
 NOTABLE_SHARE = 0.02
 """Unscored answers of a category from which on they are flagged."""
+MOST_UNSCORED = 0.5
+"""Unscored answers of a category beyond which what is left says nothing of the whole."""
 
 
 def check_instrument(context: NightContext) -> None:
@@ -40,7 +44,7 @@ def watch_measurements(context: NightContext) -> None:
     Raises:
         MeasurementError: what was measured makes every decision meaningless.
     """
-    _flag(context, [*_unscored(context.night), *_alike(context.night)])
+    _flag(context, [*_unscored(context.night), *_alike(context.night), *_judged(context.night)])
 
 
 def _flag(context: NightContext, flags: Iterable[Flag]) -> None:
@@ -68,8 +72,18 @@ def _unscored(night: NightRecord) -> list[Flag]:
             continue
         why = "; ".join(f"{count} × {cause}" for cause, count in tally.causes.most_common(2))
         text = f"{show(share, 'share')} of the answers to {category} have no score and count for nothing: {why}"
-        flags.append(Flag(check="unscored", subject=category, message=text, stops=share == 1.0))
+        is_served = any(cause.startswith(INFRASTRUCTURE) for cause in tally.causes)
+        check = "infrastructure" if is_served else "unscored"
+        flags.append(Flag(check=check, subject=category, message=text, stops=share > MOST_UNSCORED))
     return flags
+
+
+def _judged(night: NightRecord) -> list[Flag]:
+    """Return a flag for each thing the judge was heard to lack, told once a night."""
+    heard = (
+        warning for probe in night.probes[-RECENT:] if probe.outcome.judge for warning in probe.outcome.judge.warnings
+    )
+    return [Flag(check="judge", subject=warning[:60], message=warning) for warning in dict.fromkeys(heard)]
 
 
 def _alike(night: NightRecord) -> list[Flag]:

@@ -79,7 +79,7 @@ def _guarded(request: ProbeRequest, warm: WarmBase, folder: Path, started: float
 def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) -> ProbeOutcome:
     base = warm.get(Path(request.base_model.path), request.base_model.digest, request.recipe.precision)
     items = read_suite([request.suite.path])
-    with open_aids(request, folder, os.environ) as aids:
+    with open_aids(request, items, folder, os.environ) as aids:
         if request.control == "base":
             return _measure(request, base.model, base.tokenizer, items, aids, None, folder, started)
         recipe = request.recipe

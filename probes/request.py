@@ -24,7 +24,7 @@ Purpose = Literal["smoke"] | Control
 """What a probe is for that is no measurement of its recipe at full length."""
 
 
-_CHANGES_NOTHING = {"folder", "deadline_s", "stop_rule", "weights", "server", "backend", "judge"}
+_CHANGES_NOTHING = {"folder", "deadline_s", "stop_rule", "weights", "server", "backend", "judge", "unisolated_code"}
 """Fields of a request that change no answer; the backend is told by its version in `versions`, the judge apart."""
 
 
@@ -76,6 +76,8 @@ class ProbeRequest(Frozen):
     serving_mode: ServingMode = "adapter_on_base"
     server: ServerRef | None = None
     """The server of a backend that has one."""
+    unisolated_code: bool = False
+    """Whether answers may be run as code where it cannot be isolated."""
     versions: dict[str, str]
     """Library → version, for those that can change a score."""
     folder: str

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from probes.aggregation import category_weights
 from probes.base_model import model_digest, resolve_base_model
-from probes.errors import ConfigError, DataError
+from probes.errors import ConfigError, DataError, LaunchError
 from probes.evaluation.scorers.scorer import Scorer
 from probes.evaluation.suite import Item, lines_of, read_suite, split_items, suite_digest
 from probes.request import FileRef
@@ -89,11 +89,13 @@ def resolve_inputs(
     Raises:
         DataError: a row, an item or the base model cannot be used.
         ConfigError: a file that is needed is not named, or items need a judge that the session does not have.
-        LaunchError: the judge's key is missing.
+        LaunchError: the judge's key is missing, or answers are run as code and this machine cannot isolate it.
     """
     from probes.data.composition import composition, composition_warnings
     from probes.data.mix import apply_mix
     from probes.data.rows import read_rows, row_warnings
+    from probes.evaluation.code_items import sandbox_problem
+    from probes.evaluation.expectations import form_warnings
     from probes.evaluation.judging.preflight import check_judge
     from probes.training.preflight import check_recipe
 
@@ -101,6 +103,9 @@ def resolve_inputs(
     rows = read_rows(files.train, config.recipe.objective)
     search, held_out = _read_items(files, config.seed)
     check_judge((*search, *held_out), config.judge, environ)
+    problem = sandbox_problem((*search, *held_out), config.suite.unisolated_code)
+    if problem is not None:
+        raise LaunchError(problem)
     base_model = resolve_base_model(files.base_model, config.model.revision)
     check_recipe(base_model, config.recipe)
     suite_folder.mkdir(parents=True, exist_ok=True)
@@ -119,6 +124,7 @@ def resolve_inputs(
         warnings=(
             *row_warnings(rows),
             *composition_warnings(rows, apply_mix(rows, config.recipe.mix, config.seed), guards),
+            *form_warnings(rows, search),
             *_one_sided(search_items, held_out_items, files),
         ),
     )

@@ -140,6 +140,7 @@ class RequestMaker:
             samples=samples,
             generation=self._config.suite.generation,
             weights=self._inputs.weights,
+            unisolated_code=self._config.suite.unisolated_code,
             backend=self._serving.backend,
             serving_mode=self._serving.mode,
             server=self._serving.server,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from probes.rendering import Rendering
 from probes.request import ProbeRequest
 
 RESPONSES_NAME = "responses.jsonl"
+PARALLEL = max(1, min(8, (os.cpu_count() or 1) // 2))
+"""Answers run as code side by side; each takes two processes that wait for one another."""
 
 
 class Evaluation(NamedTuple):
@@ -39,7 +42,8 @@ def evaluate(
     """Return the scores of every item; write `responses.jsonl` and `scores.jsonl` into `folder`."""
     responses = backend.respond(items, request.seed, request.samples, request.generation)
     _write_lines(folder / RESPONSES_NAME, [_response_row(response) for response in responses])
-    scores = score_responses(items, responses, aids, request.judge.parallel if request.judge is not None else 1)
+    parallel = request.judge.parallel if request.judge is not None else PARALLEL
+    scores = score_responses(items, responses, aids, parallel)
     _write_lines(folder / SCORES_NAME, [score.model_dump(mode="json") for score in scores])
     said = [(response.text, [call.model_dump(mode="json") for call in response.tool_calls]) for response in responses]
     return Evaluation(summarize(items, scores), digest_of(said), len({digest_of(answer) for answer in said}))
@@ -53,10 +57,12 @@ def score_responses(
     The first costly one is alone, so that what it puts into a judge's prompt cache is there for the others.
     """
     by_id = {item.id: item for item in items}
+    parsing = {by_id[response.item].category for response in responses if response.tool_calls}
     waiting = [n for n, response in enumerate(responses) if by_id[response.item].scorer.is_costly][1:]
 
     def score(number: int) -> SampleScore:
-        return _score(by_id[responses[number].item], responses[number], aids)
+        item = by_id[responses[number].item]
+        return _score(item, responses[number], aids, item.category in parsing)
 
     found = {number: score(number) for number in sorted({*range(len(responses))} - {*waiting})}
     pool = ThreadPoolExecutor(parallel, thread_name_prefix="score")
@@ -124,7 +130,7 @@ def read_responses(folder: Path) -> list[Response]:
         raise DataError(f"`{file}` holds no answers of a probe ({error}); name the folder of a finished one") from error
 
 
-def exchange_of(item: Item, response: Response, aids: Aids | None) -> Exchange:
+def exchange_of(item: Item, response: Response, aids: Aids | None, server_parses: bool = False) -> Exchange:
     """Return what scorers see of one answer."""
     return Exchange(
         text=response.text,
@@ -136,11 +142,12 @@ def exchange_of(item: Item, response: Response, aids: Aids | None) -> Exchange:
         aids=aids,
         item=item.id,
         sample=response.sample,
+        server_parses=server_parses,
     )
 
 
-def _score(item: Item, response: Response, aids: Aids | None) -> SampleScore:
-    scored = item.scorer.score(exchange_of(item, response, aids))
+def _score(item: Item, response: Response, aids: Aids | None, server_parses: bool) -> SampleScore:
+    scored = item.scorer.score(exchange_of(item, response, aids, server_parses))
     return SampleScore(
         item=item.id,
         category=item.category,

@@ -9,6 +9,7 @@ from agent.context import NightContext
 from agent.night import run_night
 from agent.schedule import probes_used
 from probes.errors import MeasurementError
+from probes.evaluation.judging.usage import tally
 from probes.outcome import GenerationConfig, Measured, ProbeOutcome, ProbeStatus
 from tracking.events import ProbePlan
 from tracking.night import NightRecord
@@ -164,6 +165,31 @@ def test_a_category_whose_answers_all_lose_their_score_stops_the_night_with_the_
     assert "100 % of the answers to ground_truth have no score" in message
     assert "the judge refused" in message
     assert context.night.answers["ground_truth"].lost == context.night.answers["ground_truth"].asked
+
+
+def test_answers_lost_to_the_server_are_called_infrastructure_and_more_than_half_stop_the_night(tmp_path: Path) -> None:
+    def parses_nothing(plan: ProbePlan, outcome: ProbeOutcome) -> ProbeOutcome:
+        items = tuple(
+            item.model_copy(update={"scores": (None,), "cause": "infrastructure: calls came as text"})
+            if item.category == "ground_truth" and not item.item.endswith(("-0", "-1"))
+            else item
+            for item in outcome.items
+        )
+        return outcome.model_copy(update={"items": items})
+
+    context, message = stopped(tmp_path, parses_nothing)
+    assert message.startswith("75 % of the answers to ground_truth have no score")
+    assert [flag.check for flag in context.night.flags] == ["infrastructure"]
+
+
+def test_what_the_judge_lacked_is_told_once(tmp_path: Path) -> None:
+    usage = tally([], ["no cache read came back"])
+
+    def judged(plan: ProbePlan, outcome: ProbeOutcome) -> ProbeOutcome:
+        return outcome.model_copy(update={"judge": usage})
+
+    flags = night(tmp_path, judged).night.flags
+    assert [(flag.check, flag.message, flag.stops) for flag in flags] == [("judge", "no cache read came back", False)]
 
 
 def test_some_lost_answers_are_flagged_once_and_count_for_nothing(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ class Exchange(NamedTuple):
     item: str = ""
     """Id of the item, for what costly scorers write down."""
     sample: int = 0
+    server_parses: bool = False
+    """Whether the server made structured calls of other answers to the category: then one as text is the model's."""
 
 
 class Mark(NamedTuple):

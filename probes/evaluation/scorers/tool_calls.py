@@ -4,7 +4,8 @@ Scoring one kind where the server returns the other says nothing about the model
 a cause that starts with `INFRASTRUCTURE`. A server that parses tool calls still leaves in the text what it cannot read:
 a broken call, and one written in a way that `text_forms` does not name, is the model's, and scored 0.
 
-Unscored answers leave the mean: where some of an item's answers are unscored for this, its score flatters the model.
+Where the server made structured calls of other answers to the category, it does parse them, and an answer whose calls
+stayed text is scored 0: left out of the mean it would flatter the model.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from probes.evaluation.scorers.component import MAX_SCORED_CHARACTERS, Component
 from probes.evaluation.scorers.excerpt import CAUSE_CHARACTERS, excerpt
 from probes.evaluation.scorers.exchange import Exchange, Mark, ToolCall
 from probes.frozen import Frozen
+from probes.validity import INFRASTRUCTURE
 
-INFRASTRUCTURE = "infrastructure: "
-"""Begins the cause of an answer that is unscored because of how it was served."""
+TEXT_BESIDE_PARSED = "the call is written as text, and the server's parser, which read others, cannot read it"
 
 
 class ExpectedCall(Frozen):
@@ -97,7 +98,7 @@ class ToolCalls(Component):
         schemas = read_schemas(self.tools or exchange.tools)
         reading = read_calls(exchange.text[:MAX_SCORED_CHARACTERS], self.known_names | schemas.keys())
         if cause := self._served_otherwise(exchange.tool_calls, reading):
-            return Mark(None, cause)
+            return Mark(0.0, TEXT_BESIDE_PARSED) if exchange.server_parses else Mark(None, cause)
         use_text = self.form == "text" or (self.form == "either" and not exchange.tool_calls)
         if use_text and reading.problem:
             return Mark(0.0, _cause(_with_cut(reading.problem, exchange)))

@@ -102,15 +102,38 @@ def test_answered_samples_are_counted_per_item(tiny_base: Path, tmp_path: Path) 
     assert summary.answered == 2
 
 
-def judged_items() -> tuple[list[Item], list[Response]]:
-    """Return twenty items, every other one judged, and one answer to each."""
+CALLS = Scorer.model_validate(
+    {
+        "components": [
+            {"kind": "tool_calls", "weight": 1.0, "form": "structured", "expected": [{"name": "look", "arguments": {}}]}
+        ]
+    }
+)
+AS_TEXT = '<tool_call>{"name": "look", "arguments": {}}</tool_call>'
+
+
+def test_calls_as_text_are_the_servers_doing_unless_it_parsed_another_of_the_category() -> None:
+    items = [
+        Item(id=name, category=category, messages=(), scorer=CALLS)
+        for name, category in (("a", "one"), ("b", "one"), ("c", "two"))
+    ]
+    responses = [
+        Response("a", 0, 0, "", "stop", (CALL,)),
+        Response("b", 0, 0, AS_TEXT, "stop"),
+        Response("c", 0, 0, AS_TEXT, "stop"),
+    ]
+    assert [score.score for score in score_responses(items, responses)] == [10.0, 0.0, None]
+
+
+def judged_items(count: int = 20) -> tuple[list[Item], list[Response]]:
+    """Return items, every other one judged, and one answer to each."""
     kinds: list[dict[str, object]] = [
         {"kind": "judge", "weight": 1.0},
         {"kind": "opening", "weight": 1.0, "any": ["1"]},
     ]
     items = [
         Item(id=f"i{n}", category="tide", messages=(), scorer=Scorer.model_validate({"components": [kinds[n % 2]]}))
-        for n in range(20)
+        for n in range(count)
     ]
     return items, [Response(item.id, 0, 0, str(n), "stop") for n, item in enumerate(items)]
 
@@ -126,9 +149,9 @@ def test_judged_answers_are_scored_side_by_side_in_the_order_of_the_responses(tm
 
 
 def test_a_judge_that_cannot_be_asked_ends_the_scoring_at_once(tmp_path: Path) -> None:
-    items, responses = judged_items()
+    items, responses = judged_items(count=2000)
     model = ScriptedModel([reply("no verdict"), LaunchError("the key was withdrawn")])
     judge = Judge(model, JudgeConfig(provider="openai", model="m"), tmp_path / "j.jsonl")
     with pytest.raises(LaunchError, match="withdrawn"):
         score_responses(items, responses, ProbeAids(judge=judge), parallel=2)
-    assert len(model.asked) < 10
+    assert len(model.asked) < 1000

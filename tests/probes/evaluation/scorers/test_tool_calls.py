@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from probes.evaluation.scorers.exchange import Exchange, ToolCall
-from probes.evaluation.scorers.tool_calls import INFRASTRUCTURE, ToolCalls
+from probes.evaluation.scorers.tool_calls import TEXT_BESIDE_PARSED, ToolCalls
+from probes.validity import INFRASTRUCTURE
 
 TOOL = {
     "type": "function",
@@ -55,6 +56,11 @@ def test_text_calls_where_structured_ones_are_scored_say_nothing_of_the_model() 
             f"{INFRASTRUCTURE}2 tool calls came as text where structured ones are scored: the server does not parse "
             "them; start it with a tool-call parser, or set `form`"
         )
+
+
+def test_a_call_left_as_text_beside_others_that_the_server_parsed_is_the_models_and_gets_nothing() -> None:
+    mark = component(form="structured").mark(Exchange(written(ROME), tools=(TOOL,), server_parses=True))
+    assert (mark.value, mark.cause) == (0.0, TEXT_BESIDE_PARSED)
 
 
 def test_the_same_holds_the_other_way_round() -> None:
