@@ -3,11 +3,14 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.nightlab-installed
+VLLM_VENV ?= .venv-vllm
+VLLM_STAMP := $(VLLM_VENV)/.nightlab-installed
+VLLM_PINS ?= runner/serving/vllm-requirements.txt
 SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide conformance clean
+.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation conformance clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -21,6 +24,17 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
+	@touch $@
+
+vllm: $(VLLM_STAMP) ## make vLLM's own environment: .venv-vllm (VLLM_VENV=folder for another), some gigabytes
+
+# The CPU build; for a GPU name another file with VLLM_PINS. The three packages that go again do not fit the CPU build of
+# torch, and importing them ends the server.
+$(VLLM_STAMP): $(VLLM_PINS)
+	test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off -r $(VLLM_PINS)
+	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes --disable-pip-version-check torchvision torchaudio torchcodec
+	$(VLLM_VENV)/bin/python -c 'import vllm; print("vLLM", vllm.__version__, "is ready in $(VLLM_VENV)")'
 	@touch $@
 
 night: env ## run a night on the embedded miniature and print its claim (SESSION=file for another)
@@ -73,6 +87,9 @@ bench-claims: env ## months of nights: what online control of false claims costs
 
 bench-decide: env ## how long the referee takes to decide, at 100, 1,000 and 10,000 probes (two minutes; BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.decide $(BENCH)
+
+bench-evaluation: env ## tokens per second of both backends, and the time of 36 items x 3 answers (BENCH=options)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.evaluation $(BENCH)
 
 conformance: env ## scorers, parsers and sandbox on other people's cases in DATA=folder (BENCH='--only SUITE' for one)
 	@test -n "$(DATA)" || { echo "conformance needs the folder of cases: make conformance DATA=folder"; exit 2; }

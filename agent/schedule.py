@@ -197,7 +197,7 @@ def to_plans(
         make_request: Builds requests.
         rule: Ends hopeless trainings, where that is allowed.
     """
-    used = [p.plan.number for p in night.probes] + [plan.number for plan in night.open_plans.values()]
+    used = [p.plan.number for p in night.ended] + [plan.number for plan in night.open_plans.values()]
     number = max(used, default=0)
     plans: list[ProbePlan] = []
     for want in wanted:

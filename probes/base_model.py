@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from probes.errors import DataError
 
-_TOKENIZER_FILES = (
+TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer.model",
     "tokenizer_config.json",
@@ -94,7 +94,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def model_digest(folder: Path) -> str:
     """Return 16 hex digits of SHA-256 over configuration, tokenizer and weights, names and lengths included."""
-    names = [name for name in ("config.json", *_TOKENIZER_FILES) if (folder / name).is_file()]
+    names = [name for name in ("config.json", *TOKENIZER_FILES) if (folder / name).is_file()]
     total = hashlib.sha256()
     for path in (*(folder / name for name in names), *weight_files(folder)):
         total.update(f"{path.name}\0{path.stat().st_size}\0".encode())

@@ -22,6 +22,7 @@ CURES = {
     "category weights": "form both overalls by the same `suite.aggregation`",
     "samples": "measure both with the same `suite.samples`",
     "serving mode": "serve both in the same way",
+    "backend": "let the same backend answer both",
     "chat template": "use the same `model.chat_template`",
     "base model": "compare adapters of one base model",
 }
@@ -51,6 +52,7 @@ def conditions(request: ProbeRequest) -> dict[str, str]:
         "suite": f"{request.suite.digest} ({request.split.replace('_', '-')})",
         "samples": str(request.samples),
         "serving mode": request.serving_mode,
+        "backend": request.backend,
     }
     found |= {f"generation {name}": str(value) for name, value in request.generation.model_dump().items()}
     if request.weights is not None:

@@ -6,7 +6,7 @@
     │   └── ComparabilityError   probes measured under different conditions were to be compared
     ├── LaunchError        the environment is not ready: worker, device, disk, server    (exit 3)
     ├── LedgerError        the session's record cannot be read or written                (exit 4)
-    ├── MeasurementError   what was measured makes every decision meaningless              (exit 4)
+    ├── MeasurementError   another model answered, or no decision would mean anything     (exit 4)
     └── ModelReplyError    a language model's answer cannot be used
 
 A failed probe is *not* here: it is a result with a status (see `probes.outcome`).
@@ -48,7 +48,7 @@ class LedgerError(NightlabError):
 
 
 class MeasurementError(NightlabError):
-    """The instrument is broken: no decision on what it measured would mean anything."""
+    """The instrument is broken: another model answered, or no decision on what was measured would mean anything."""
 
 
 class ModelReplyError(NightlabError):

@@ -15,16 +15,16 @@ import torch
 
 from probes.data.rows import Row, read_rows
 from probes.errors import NightlabError
-from probes.evaluation.backends.in_process import InProcessBackend
+from probes.evaluation.backends.open import Subject, describe, opened
 from probes.evaluation.evaluate import companions, evaluate
 from probes.evaluation.suite import Item, read_suite
-from probes.outcome import Measured, ProbeOutcome, ProbeStatus
+from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.rendering import rendering_for
 from probes.request import REQUEST_NAME, ProbeRequest
 from probes.training.broken import broken
 from probes.training.curve import TrainingEnded, TrainingHopeless
 from probes.training.precision import fast_products
-from probes.training.train import Trained, trained
+from probes.training.train import ADAPTER_FOLDER, Trained, trained
 from probes.warm_base import WarmBase
 
 OUTCOME_NAME = "outcome.json"
@@ -100,8 +100,9 @@ def _measure(
     """Ask `model` the items; `training` is None for the base alone."""
     measuring = time.perf_counter()
     rendering = rendering_for(tokenizer, request.recipe.chat_template, request.recipe.system_prompt)
-    backend = InProcessBackend(model, rendering)
-    found = evaluate(backend, items, request, folder)
+    adapter = (folder / ADAPTER_FOLDER, training.adapter.digest) if training is not None else None
+    with opened(request, Subject(model, rendering, items, adapter)) as answering:
+        found = evaluate(answering.backend, items, request, folder)
     evaluation_seconds = _since(measuring)
     signals: dict[str, float] = {}
     if training is not None:
@@ -113,17 +114,7 @@ def _measure(
         items=found.items,
         training=training.summary if training else None,
         adapter=training.adapter if training else None,
-        measured=Measured(
-            base=request.base_model.digest,
-            adapter=training.adapter.digest if training else None,
-            template=rendering.template_digest,
-            generation=request.generation,
-            backend=backend.name,
-            backend_version=backend.version,
-            serving_mode=request.serving_mode,
-            answers=found.answers,
-            distinct_answers=found.distinct_answers,
-        ),
+        measured=describe(request, rendering, answering, training.adapter.digest if training else None, found),
         companions=signals,
         companion_seconds=_since(measuring) - evaluation_seconds if training else None,
         evaluation_seconds=evaluation_seconds,

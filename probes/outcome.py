@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from statistics import fmean
+from typing import Literal
 
 from pydantic import Field
 
@@ -112,6 +113,26 @@ class AdapterFacts(Frozen):
     size_mib: float
 
 
+class Canary(Frozen):
+    """A look at who answers, before a suite is answered; see `probes.evaluation.canary`."""
+
+    model: str
+    """The name that was asked for."""
+    prompts: int
+    differing: int
+    """Prompts whose answers with the adapter are not the base's."""
+    closest: Literal["adapter", "base", "neither", "unclear"]
+    """Whose answers they were; `unclear` when the adapter's effect is smaller than a server's numerics."""
+    largest_difference: float
+    """Largest difference of a next token's log-probability between adapter and base, as who answers has them."""
+    adapter_distance: float | None = None
+    """Mean distance of a server's log-probabilities from those of the adapter in this process."""
+    base_distance: float | None = None
+    """The same from the base in this process."""
+    numerics: float | None = None
+    """Mean distance of the server's base from the base in this process."""
+
+
 class GenerationConfig(Frozen):
     """How answers are sampled; part of a measurement's identity."""
 
@@ -138,6 +159,8 @@ class Measured(Frozen):
     backend: str
     backend_version: str
     serving_mode: str
+    canary: Canary | None = None
+    """How it was seen who answers; None for the base alone in process, where nothing else could."""
     answers: str
     """Digest of all answers, word for word and in order."""
     distinct_answers: int

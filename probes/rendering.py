@@ -44,11 +44,15 @@ class Rendering:
 
     def prompt_text(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """Return the text that the model continues with its answer; `tools` are rendered by the template."""
-        turns = _with_system(messages, self.system_prompt, self.folds_system or self.template is None)
+        turns = self.turns(messages)
         if self.template is None:
             text = "\n\n".join(turn.content for turn in turns)
             return text if text[-1:].isspace() else text + "\n"
         return _apply(self.tokenizer, self.template, turns, add_generation_prompt=True, tools=tools)
+
+    def turns(self, messages: Sequence[Message]) -> list[Message]:
+        """Return the turns that the template sees, the recipe's system prompt in its place."""
+        return _with_system(messages, self.system_prompt, self.folds_system or self.template is None)
 
     def prompt_ids(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> list[int]:
         """Return the tokens of the prompt, with a beginning-of-text token only where the format has one."""

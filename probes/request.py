@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from probes.evaluation.backends.config import BackendName, ServingMode
 from probes.frozen import Frozen, digest_of
 from probes.outcome import GenerationConfig
 from probes.recipe import Recipe
@@ -22,6 +23,10 @@ Purpose = Literal["smoke"] | Control
 """What a probe is for that is no measurement of its recipe at full length."""
 
 
+_CHANGES_NOTHING = {"folder", "deadline_s", "stop_rule", "weights", "server", "backend"}
+"""Fields of a request that change no answer; which backend answers is told by its version in `versions`."""
+
+
 class FileRef(Frozen):
     """A file and the digest of what it held when the session started; of a suite, the digest of its items."""
 
@@ -29,8 +34,23 @@ class FileRef(Frozen):
     digest: str
 
 
+class ServerRef(Frozen):
+    """A server that answers; where it runs changes no answer."""
+
+    base_url: str
+    model: str
+    """The base model's name there."""
+    parses_tool_calls: bool = False
+    """Items with tools go to the server's own parser of calls."""
+    startup_s: float = 300.0
+    """How long to wait for it, for instance while it is started again."""
+
+
 class ProbeRequest(Frozen):
-    """One short training plus its evaluation. Identity: all but `folder`, `deadline_s`, `stop_rule`, `weights`."""
+    """One short training plus its evaluation.
+
+    Its identity is everything but `_CHANGES_NOTHING`.
+    """
 
     recipe: Recipe
     """`steps` is set."""
@@ -48,7 +68,11 @@ class ProbeRequest(Frozen):
     generation: GenerationConfig
     control: Control | None = None
     """None: a probe of `recipe`."""
-    serving_mode: Literal["adapter_on_base"] = "adapter_on_base"
+    backend: BackendName = "transformers"
+    """Who answers. In the key by its version: `versions` has `vllm` where vLLM answers."""
+    serving_mode: ServingMode = "adapter_on_base"
+    server: ServerRef | None = None
+    """The server of a backend that has one."""
     versions: dict[str, str]
     """Library → version, for those that can change a score."""
     folder: str
@@ -64,7 +88,7 @@ class ProbeRequest(Frozen):
     @property
     def key(self) -> str:
         """16 hex digits: equal keys are the same measurement."""
-        identity = self.model_dump(mode="json", exclude={"folder", "deadline_s", "stop_rule", "weights"})
+        identity = self.model_dump(mode="json", exclude=_CHANGES_NOTHING)
         for ref in (identity["base_model"], identity["suite"], *identity["train"]):
             ref.pop("path")
         identity["recipe"].pop("base_model")

@@ -14,6 +14,7 @@ from runner.earlier import read_earlier, with_earlier
 from runner.folder import RESULTS, SessionFolder
 from runner.inputs import SessionInputs
 from runner.planning import AUTO, Preflight, RequestMaker, check_power, plan_night
+from runner.serving.plan import check_serving
 from runner.surroundings import Surroundings, gather_inputs
 from tracking.ledger import read_events
 from tracking.memory.known import EarlierNights
@@ -55,7 +56,8 @@ def check_session(config: SessionConfig, around: Surroundings) -> Check:
     """
     with tempfile.TemporaryDirectory(prefix="nightlab-check-") as scratch:
         inputs = gather_inputs(config, Path(scratch), around)
-        make_request = RequestMaker(config, inputs, SessionFolder(Path(scratch)))
+        serving = check_serving(config, around.environ)
+        make_request = RequestMaker(config, inputs, SessionFolder(Path(scratch)), serving)
         earlier = read_earlier(config, inputs, RESULTS / config.name, make_request)
     target = OVERALL if config.target.category == AUTO else config.target.category
     plan = with_earlier(plan_night(config, inputs, config.name, target), earlier)

@@ -160,13 +160,38 @@ def simulate(
 
 @app.command()
 def resume(context: typer.Context, folder: SessionDir) -> None:
-    """Go on with an interrupted night; no finished probe is run again.
+    """Go on with an interrupted or invalidated night; no probe that counts is run again.
 
     nightlab resume results/miniature-20260314-223000
     """
     from runner.session import resume_night
 
     _finish(resume_night(folder, _around(context)))
+
+
+@app.command()
+def invalidate(
+    context: typer.Context,
+    folder: SessionDir,
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="A time, `2026-03-14T22:30`, or a probe, `'#12'`.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What was wrong; told in the report.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be marked; change nothing.")] = False,
+) -> None:
+    """Mark what was measured since a time as invalid; nothing is deleted.
+
+    The night goes back to where it stood, its claim is withdrawn, and `nightlab resume` measures anew. For example:
+
+        nightlab invalidate results/friday --since '#12' --reason "the server answered for the base model"
+    """
+    from runner.invalidate import invalidate_night
+    from runner.tables import marked_view, show_view
+
+    marked = invalidate_night(folder, since, reason, _around(context), dry_run)
+    show_view(marked_view(marked, dry_run))
+    for problem in marked.problems:
+        _say(f"MLflow was not told everything, `nightlab resume` tells it: {problem}")
 
 
 @app.command()
@@ -234,6 +259,49 @@ def probe(
     if outcome.status is not ProbeStatus.COMPLETED:
         _say(f"the probe {outcome.status}: {outcome.message}\n{outcome.log_tail}".rstrip())
         raise typer.Exit(UNEXPECTED)
+
+
+@app.command()
+def measure(
+    context: typer.Context,
+    session: SessionFile,
+    adapter: Annotated[Path, typer.Argument(metavar="ADAPTER_DIR", help="A saved adapter.", show_default=False)],
+    modes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mode", metavar="MODE", help="A serving mode; may be repeated. Default: all.", show_default=False
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option("--samples", min=1, max=64, help="Answers per item.", show_default=False)
+    ] = None,
+    settings: Settings = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the answers.")] = 0,
+    split: Annotated[Literal["search", "held_out"], typer.Option("--split", help="Which items are asked.")] = "search",
+    as_json: Json = False,
+) -> None:
+    """Measure one adapter in each serving mode: on its base, merged, and merged into rounded weights.
+
+    The first mode is what the others are held against. Refused where adapter and base do not fit. For example:
+
+        nightlab measure my.toml results/friday/probes/0c2b99a42411e7e6/adapter --samples 8
+    """
+    from runner.measure import comparison_json, measure_adapter, modes_of
+    from runner.overrides import load_session
+
+    extra = [f"suite.samples={samples}"] if samples is not None else []
+    config = load_session(session, [*(settings or ()), *extra])
+    try:
+        comparison = measure_adapter(config, adapter, modes_of(modes), seed, split, _around(context))
+    except KeyboardInterrupt as error:
+        _say("interrupted; nothing was kept")
+        raise typer.Exit(INTERRUPTED) from error
+    if as_json:
+        _print_json(comparison_json(comparison, seed))
+        return
+    from runner.tables import comparison_view, show_view
+
+    show_view(comparison_view(comparison))
 
 
 @app.command()

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from agent.config import AgentConfig
 from lanes.config import LanesConfig
 from probes.config import DataConfig, ModelConfig, ProbeConfig, SuiteConfig
+from probes.evaluation.backends.config import ServingConfig
 from probes.frozen import Frozen
 from probes.recipe import Recipe
 from probes.statistics.config import GuardsConfig, RefereeConfig, TargetConfig
@@ -49,6 +50,7 @@ class SessionConfig(Frozen):
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     suite: SuiteConfig = SuiteConfig()
+    serving: ServingConfig = ServingConfig()
     target: TargetConfig = TargetConfig()
     guards: GuardsConfig = GuardsConfig()
     recipe: Recipe

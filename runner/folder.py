@@ -33,6 +33,7 @@ class SessionFolder:
         self.logs = self.path / "logs"
         self.errors = self.logs / "errors.log"
         self.checkpoint = self.path / "checkpoint.sqlite"
+        self.memory = self.path / "memory.json"
 
     def create(self) -> None:
         """Make the folder for a new night.
@@ -122,5 +123,7 @@ def default_folder(name: str, now: datetime) -> Path:
 
 
 def state_of(night: NightRecord) -> str:
-    """Return how the last stretch of a night ended; `unfinished` when it was cut off."""
+    """Return how the last stretch of a night ended; `unfinished` when it was cut off, `invalidated` when set back."""
+    if night.is_set_back:
+        return "invalidated"
     return night.stopped.stop_reason if night.stopped is not None else "unfinished"

@@ -17,6 +17,7 @@ from runner.complaints import did_you_mean
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from runner.inputs import SessionInputs, file_digest
+from runner.serving.plan import ServingPlan, in_process
 from tracking.night import NightRecord
 
 AUTO = "auto"
@@ -107,10 +108,13 @@ def weakest_category(night: NightRecord) -> str | None:
 class RequestMaker:
     """Builds probe requests; implements `agent.ports.RequestBuilder`."""
 
-    def __init__(self, config: SessionConfig, inputs: SessionInputs, folder: SessionFolder) -> None:
-        """Fix what all probes of the night share."""
+    def __init__(
+        self, config: SessionConfig, inputs: SessionInputs, folder: SessionFolder, serving: ServingPlan | None = None
+    ) -> None:
+        """Fix what all probes of the night share; without a plan, `[serving]` is answered in process."""
         self._config, self._inputs, self._folder = config, inputs, folder
-        self._versions = score_versions()
+        self._serving = serving or in_process(config.serving)
+        self._versions = {**score_versions(), **self._serving.versions}
         template = config.recipe.chat_template
         if template not in ("tokenizer", "none"):
             # The recipe holds the file's name; what it says belongs to the probe's identity too.
@@ -136,6 +140,9 @@ class RequestMaker:
             samples=samples,
             generation=self._config.suite.generation,
             weights=self._inputs.weights,
+            backend=self._serving.backend,
+            serving_mode=self._serving.mode,
+            server=self._serving.server,
             control=None if purpose == "smoke" else purpose,
             versions=self._versions,
             folder="-",

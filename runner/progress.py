@@ -9,7 +9,7 @@ from probes.errors import LedgerError
 from probes.outcome import ProbeOutcome, ProbeStatus
 from runner.report.measurement import controls_in_words
 from tracking import events as ev
-from tracking.figures import show, show_effect
+from tracking.figures import show, show_count, show_effect
 from tracking.headline import probe_in_words
 from tracking.memory.words import knowledge_in_words
 from tracking.night import NightRecord
@@ -70,6 +70,9 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
             return f"{'measurement broken' if event.flag.stops else 'flag'}, {event.flag.check}: {event.flag.message}"
         case ev.Warned():
             return f"warning, {event.subject}: {event.message}"
+        case ev.MeasurementsInvalidated():
+            mark = night.invalidations[-1]
+            return f"{show_count(len(mark.numbers), 'probe')} invalidated {mark.words}"
         case ev.SessionStopped():
             return f"session {event.stop_reason}{': ' + event.message if event.message else ''}"
 
@@ -80,7 +83,7 @@ def question_of(plan: ev.ProbePlan, night: NightRecord) -> str:
     `c03 learning_rate 0.005 → 0.01, replicate 2`, `smoke run of the baseline`, `block 1 row 5 of 12: c01 + c04`.
     """
     again = f", attempt {plan.attempt}" if plan.attempt > 1 else ""
-    candidate = night.candidates.get(plan.candidate or "")
+    candidate = night.named(plan).get(plan.candidate or "")
     if plan.phase == "smoke":
         return f"smoke run of {f'{candidate.id} {candidate.change}' if candidate else 'the baseline'}{again}"
     if plan.phase == "control":

@@ -33,6 +33,9 @@ from runner.interrupts import StopRequest, catching_signals
 from runner.overrides import resolved_toml
 from runner.planning import AUTO, RequestMaker, check_power, plan_night, weakest_category
 from runner.progress import ProgressLog
+from runner.serving.open import keyed, serving
+from runner.serving.plan import ServingPlan, check_serving
+from runner.set_aside import set_aside
 from runner.stretch import Stretch, require_same_conditions, require_same_inputs
 from runner.surroundings import Surroundings, gather_inputs
 from tracking import events as ev
@@ -85,7 +88,7 @@ def start_night(config: SessionConfig, out: Path | None, around: Surroundings) -
 
 
 def resume_night(path: Path, around: Surroundings) -> NightEnd:
-    """Go on with an interrupted night; a finished one is returned as it is.
+    """Go on with an interrupted or invalidated night; a finished one is returned as it is.
 
     Raises:
         NightlabError: there is no session, its inputs have changed, or it fails again.
@@ -98,6 +101,8 @@ def resume_night(path: Path, around: Surroundings) -> NightEnd:
             raise ConfigError(f"`{folder.path}` holds a session that never started; run its session file again")
         if night.stopped is not None and night.stopped.stop_reason == "finished":
             return NightEnd(folder, night)
+        if night.is_set_back:
+            set_aside(folder, night)
         return _run(recorded_config(night, folder), folder, around)
 
 
@@ -125,6 +130,8 @@ class _Prepared(NamedTuple):
     plan: NightPlan
     """Without what earlier nights taught."""
     make_request: RequestMaker
+    serving: ServingPlan
+    """Who answers."""
     earlier: EarlierNights | None = None
     """Read for a new night only; an old one has it in its ledger."""
     warnings: tuple[str, ...] = ()
@@ -141,20 +148,23 @@ def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings)
     lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
     target = OVERALL if config.target.category == AUTO else config.target.category
     plan = plan_night(config, inputs, folder.path.name, target)
-    make_request = RequestMaker(config, inputs, folder)
+    serving_plan = check_serving(config, around.environ)
+    make_request = RequestMaker(config, inputs, folder, serving_plan)
     if folder.has_events:
-        return _Prepared(inputs, lanes, plan, make_request)
+        return _Prepared(inputs, lanes, plan, make_request, serving_plan)
     earlier = read_earlier(config, inputs, folder.path, make_request)
     checked = check_power(with_earlier(plan, earlier), config)
     if checked.problems:
         raise ConfigError("\n".join(checked.problems))
     replace_text(folder.config, resolved_toml(config))
-    return _Prepared(inputs, lanes, plan, make_request, earlier, (*inputs.warnings, *checked.warnings))
+    warnings = (*inputs.warnings, *checked.warnings)
+    return _Prepared(inputs, lanes, plan, make_request, serving_plan, earlier, warnings)
 
 
 def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> NightEnd:
     """Run one stretch of a night: its first, or the one after an interruption."""
     stop = StopRequest(around.say)
+    around = keyed(config, around)
     with ExitStack() as stack:
         # First, so that the workers' imports overlap with everything below.
         launcher = stack.enter_context(around.open_launcher(config, folder.logs, stop))
@@ -186,7 +196,10 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
         with display, catching_signals(stop), stretch:
             stretch.begin(config, prepared.inputs.digests, prepared.space, prepared.warnings, prepared.earlier)
             context.plan = _informed(context.plan, night)
-            if _agent_night(context, config) == "interrupted":
+            base = Path(prepared.inputs.base_model.path)
+            with serving(config, prepared.serving, base, folder.logs, around, stop):
+                end = _agent_night(context, config)
+            if end == "interrupted":
                 stretch.stop("interrupted", "asked to stop")
         peaks = ", ".join(f"{peak:.2f}" for peak in launcher.peak_memory_gib)
         log.note(around.clock.now(), f"peak memory per worker: {peaks} GiB")

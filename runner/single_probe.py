@@ -15,6 +15,8 @@ from runner.config import LauncherConfig, SessionConfig
 from runner.folder import SessionFolder
 from runner.interrupts import StopRequest, catching_signals
 from runner.planning import RequestMaker
+from runner.serving.open import keyed, serving
+from runner.serving.plan import check_serving
 from runner.surroundings import Surroundings, gather_inputs
 from tracking.events import ProbePlan
 
@@ -44,10 +46,13 @@ def run_probe(
             out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nightlab-probe-")))
         folder = SessionFolder(out)
         stop = StopRequest(around.say)
+        around = keyed(config, around)
         one = config.model_copy(update={"launcher": LauncherConfig(workers=1)})
         launcher = stack.enter_context(around.open_launcher(one, folder.logs, stop))
         inputs = gather_inputs(config, folder.suite, around)
-        request = RequestMaker(config, inputs, folder)(config.recipe, seed, split)
+        serving_plan = check_serving(config, around.environ)
+        request = RequestMaker(config, inputs, folder, serving_plan)(config.recipe, seed, split)
+        stack.enter_context(serving(config, serving_plan, Path(inputs.base_model.path), folder.logs, around, stop))
         plan = ProbePlan(number=1, phase="calibrate", arm="baseline", replicate=0, request=request)
         outcomes: list[ProbeOutcome] = []
         with around.console.status("training and measuring one probe"), catching_signals(stop):

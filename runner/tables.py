@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from rich.console import Console, RenderableType
@@ -14,8 +15,10 @@ from probes.statistics.verdicts import PowerTable
 from runner.check import Check
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
-from tracking.figures import MISSING, show, show_effect
-from tracking.headline import change_in_words, design_in_words, headline
+from runner.invalidate import Marked
+from runner.measure import Comparison, ModeResult
+from tracking.figures import MISSING, show, show_count, show_effect
+from tracking.headline import change_in_words, design_in_words, headline, probe_in_words
 from tracking.memory.words import knowledge_in_words
 from tracking.night import NightRecord
 from tracking.summary import probe_counts
@@ -23,7 +26,19 @@ from tracking.summary import probe_counts
 View = list[RenderableType]
 """Tables and lines, from top to bottom."""
 NO_TERMINAL_WIDTH = 140
-_WORDS = ("role", "lane", "knob", "change", "range", "decision", "effect", "category", "difficulty")
+_WORDS = (
+    "role",
+    "lane",
+    "knob",
+    "change",
+    "range",
+    "decision",
+    "effect",
+    "question",
+    "ended",
+    "category",
+    "difficulty",
+)
 
 
 def show_view(view: View) -> None:
@@ -125,6 +140,37 @@ def answered_in_words(items: Iterable[ItemScores]) -> str:
     return f"{sum(known)}/{sum(len(item.scores) for item in items)}" if len(known) == len(items) else MISSING
 
 
+def comparison_view(comparison: Comparison) -> View:
+    """Return an adapter's scores in each mode, and the difference of each from the first."""
+    first, *others = comparison.results
+    table = plain_table(("category", "items", first.mode, *(other.mode for other in others)))
+    counts = Counter(item.category for item in first.outcome.items)
+    for name, mean in first.outcome.category_means().items():
+        cells = [_against(comparison, other, name) for other in others]
+        table.add_row(name, str(counts[name]), show(mean, "score"), *cells)
+    table.add_section()
+    items, overall = str(len(first.outcome.items)), first.overall
+    changed = [_changed(other.overall, overall) for other in others]
+    table.add_row("overall", items, show(overall, "score"), *changed)
+    failures = [result.outcome.critical_failures() for result in comparison.results]
+    changes = [f"{count} ({count - failures[0]:+d})".replace("-", "\N{MINUS SIGN}") for count in failures[1:]]
+    table.add_row("critical failures", items, str(failures[0]), *changes)
+    adapter = comparison.adapter
+    words = f"adapter {adapter.digest}, rank {adapter.rank}, {show(adapter.size_mib, 'size_mib')}"
+    legend = f"in brackets: difference from {first.mode} on the same items, with its 90 % interval over items"
+    return [table, "", *([legend] if others else []), words]
+
+
+def _against(comparison: Comparison, result: ModeResult, category: str) -> str:
+    found = comparison.difference(result, category)
+    return f"{show(result.outcome.category_means()[category], 'score')} ({show_effect(*found) if found else MISSING})"
+
+
+def _changed(mean: float | None, before: float | None) -> str:
+    difference = None if mean is None or before is None else mean - before
+    return f"{show(mean, 'score')} ({show(difference, 'effect')})"
+
+
 def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
     """Return where a session stands."""
     counts = ", ".join(f"{count} {name}" for name, count in probe_counts(night).items() if count)
@@ -134,6 +180,7 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
         f"raising {night.target}"
         + (f", noise sd {show(night.noise.target_sd, 'score')}" if night.noise is not None else ""),
     ]
+    facts += [f"invalidated: {show_count(len(mark.numbers), 'probe')} {mark.words}" for mark in night.invalidations]
     if night.noise is not None and night.noise.advice is not None and night.noise.advice.sentence:
         facts.append(f"advice: {night.noise.advice.sentence}")
     if night.designs:
@@ -153,6 +200,32 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
         view += ["", table]
     view += [f"warning, {warning.subject}: {warning.message}" for warning in night.warnings]
     return [*view, "", headline(night)]
+
+
+def marked_view(marked: Marked, dry_run: bool) -> View:
+    """Return what `nightlab invalidate` marked, or would mark, and what becomes of the night."""
+    view: View = []
+    if dry_run:
+        table = plain_table(("probe", "question", "ended", "score"))
+        for probe in marked.probes:
+            words = probe_in_words(marked.before, probe.plan)
+            score = probe.metric(marked.before.target)
+            table.add_row(f"#{probe.plan.number}", f"{probe.plan.phase}: {words}", probe.at[:19], show(score, "score"))
+        view += [table, ""]
+    before, after = marked.before, marked.after
+    probes = show_count(len(marked.mark.numbers), "probe")
+    view.append(f"{probes} {'would be ' if dry_run else ''}invalidated {marked.mark.words}: {marked.mark.which}")
+    view.append(
+        f"The night goes back from {show_count(len(before.probes), 'probe')}, {len(before.candidates)} candidates and "
+        f"{len(before.accepted)} accepted changes to {len(after.probes)}, {len(after.candidates)} and "
+        f"{len(after.accepted)}."
+    )
+    if marked.learners:
+        view.append(f"These sessions learned from it and keep what they learned: {', '.join(marked.learners)}.")
+    if dry_run:
+        claimed = [f"It would withdraw: {headline(before)}"] if before.claim else []
+        return [*view, *claimed, "Nothing was changed; the same command without --dry-run marks them."]
+    return [*view, headline(after), f"Go on with `nightlab resume {marked.folder.path}`: it measures them anew."]
 
 
 def _number(value: float | None) -> str:

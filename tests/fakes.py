@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class FakeClock:
 
     def now(self) -> str:
         self.seconds += 1.0
-        return f"2026-01-01T00:00:00.{int(self.seconds):09d}+00:00"
+        return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)).isoformat(timespec="milliseconds")
 
     def monotonic(self) -> float:
         return self.seconds

@@ -68,6 +68,8 @@ def scored(request: ProbeRequest) -> ProbeOutcome:
             os._exit(9)
     if os.environ.get("FAKE_ADAPTERS"):
         os.makedirs(os.path.join(request.folder, "adapter"), exist_ok=True)
+        with open(os.path.join(request.folder, "adapter", "weights"), "w", encoding="utf-8") as file:
+            file.write(str(time.time_ns()))
     original = request.model_copy(update={"control": None})
     rng = random.Random("" if os.environ.get("FAKE_SAME") else original.key)
     level = 5.0 + 1.5 * min(1.0, request.recipe.learning_rate / 1e-2)

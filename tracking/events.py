@@ -223,6 +223,15 @@ class Warned(_Event):
     message: str
 
 
+class MeasurementsInvalidated(_Event):
+    """What was measured from some time on counts for nothing: the night goes back to where it stood then."""
+
+    kind: Literal["measurements_invalidated"] = "measurements_invalidated"
+    since: str
+    """ISO 8601, UTC; see `tracking.invalidation.standing` for what no longer counts."""
+    reason: str
+
+
 class SessionStopped(_Event):
     """Last line of a stretch of work; `finished` is final, the others can be resumed."""
 
@@ -252,6 +261,7 @@ Event = Annotated[
     | SearchEnded
     | ClaimMade
     | Warned
+    | MeasurementsInvalidated
     | SessionStopped,
     Field(discriminator="kind"),
 ]

@@ -19,6 +19,8 @@ def headline(night: NightRecord) -> str:
     if night.claim is not None:
         return _claimed(night, night.claim)
     probes = show_count(len(night.probes), "probe")
+    if night.is_set_back:
+        return _set_back(night)
     if night.stopped is not None and night.stopped.stop_reason in STOPPED:
         return STOPPED[night.stopped.stop_reason].format(probes=probes)
     if night.stopped is None:
@@ -48,7 +50,7 @@ CONTROL_WORDS = {
 
 def probe_in_words(night: NightRecord, plan: ProbePlan) -> str:
     """Return what a probe trained: `rank 16 → 64`, `block 1 row 5: c01 + c04`, `baseline`, `working recipe`."""
-    candidate = night.candidates.get(plan.candidate or "")
+    candidate = night.named(plan).get(plan.candidate or "")
     if candidate is not None:
         return change_in_words(candidate.change)
     if plan.arm == "block":
@@ -86,6 +88,14 @@ def _claimed(night: NightRecord, claim: Claim) -> str:
         unproved = f"{_listed(failed)} {'was' if len(failed) == 1 else 'were'} not shown to hold"
         return f"We claim nothing: {change} moved {night.target} by {figure}, but {unproved}."
     return f"We found no change that we can claim: {change} moved {night.target} by {figure} {where}, within noise."
+
+
+def _set_back(night: NightRecord) -> str:
+    mark = night.invalidations[-1]
+    probes = show_count(len(mark.numbers), "probe")
+    were = "was" if len(mark.numbers) == 1 else "were"
+    taken = "What the night had claimed is withdrawn" if night.withdrawn else "Nothing is claimed"
+    return f"{taken}: {probes} {were} invalidated {mark.words.rstrip('.')}."
 
 
 def _nothing_found(night: NightRecord) -> str:

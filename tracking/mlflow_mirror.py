@@ -26,8 +26,10 @@ from probes.errors import ConfigError, LaunchError
 from probes.outcome import ProbeStatus
 from tracking import events as ev
 from tracking import mlflow_rows as rows
+from tracking.invalidation import Invalidation
 from tracking.mlflow_store import PATIENCE, QUIET, artifact_root, without_password
 from tracking.night import FinishedProbe, NightRecord
+from tracking.probe_table import INVALIDATED
 
 ARTIFACTS = ("report.md", "report.html", "summary.json", "results.tsv", "session.toml")
 CHUNK = 800
@@ -125,6 +127,8 @@ class MlflowMirror:
                 return [partial(self._write_probe, self._night.probes[-1])]
             case ev.CandidateDecided():
                 return [partial(self._write_verdict, event.candidate)]
+            case ev.MeasurementsInvalidated():
+                return [partial(self._mark_probes, self._night.invalidations[-1]), self._write_parent]
             case _:
                 return []
 
@@ -154,7 +158,9 @@ class MlflowMirror:
         parent = self._parent()
         self._writer.write(parent, rows.night_row(self._night))
         stopped = self._night.stopped
-        if stopped is None:
+        if self._night.is_set_back:
+            self._client.set_terminated(parent, "KILLED", rows.milliseconds(self._night.last_at))
+        elif stopped is None:
             self._client.update_run(parent, status="RUNNING")
         else:
             status = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}[stopped.stop_reason]
@@ -192,12 +198,19 @@ class MlflowMirror:
             if probe.plan.candidate == candidate and known is not None:
                 self._writer.write(known.run_id, rows.RunRow({}, [], tags))
 
+    def _mark_probes(self, mark: Invalidation) -> None:
+        self._parent()
+        for probe in self._night.invalidated:
+            known = self._runs.get(rows.probe_id(probe.plan))
+            if known is not None and self._night.marked[probe.plan.number] is mark:
+                self._writer.write(known.run_id, rows.RunRow({}, [], rows.marked_tags(mark)))
+
     def _finish(self) -> None:
         """End runs whose probe never ended, and put the report's files on the parent run."""
         if self._night.started is None:
             return
         parent = self._parent()
-        ended = {rows.probe_id(probe.plan) for probe in self._night.probes}
+        ended = {rows.probe_id(probe.plan) for probe in self._night.ended}
         for probe, known in self._runs.items():
             if probe not in ended:
                 self._client.set_tag(known.run_id, "status", "interrupted")
@@ -310,6 +323,7 @@ def read_runs(uri: str, experiment: str) -> list[dict[str, str]]:
             "name": str(run.info.run_name or run.info.run_id),
         }
         for run in sorted(runs, key=lambda run: run.info.start_time or 0)
+        if INVALIDATED not in run.data.tags or PROBE_TAG not in run.data.tags
         if run.data.metrics or run.info.status in ("FAILED", "KILLED")
     ]
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from math import nan
 from typing import Any, NamedTuple
 
 from probes.outcome import ProbeStatus
 from probes.recipe import MixRule, Recipe
 from tracking.events import ProbePlan
 from tracking.headline import changes_in_words, design_in_words, headline, probe_in_words
+from tracking.invalidation import Invalidation
 from tracking.night import FinishedProbe, NightRecord
-from tracking.probe_table import commit_label, judged_cells, measured_cells
+from tracking.probe_table import INVALIDATED, commit_label, judged_cells, measured_cells
 from tracking.results_tsv import show_cell
 from tracking.summary import spend
 
@@ -72,24 +74,17 @@ def night_row(night: NightRecord) -> RunRow:
     ended = milliseconds(night.last_at)
     if night.noise is not None and night.noise.target_sd is not None:
         metrics.append(Point("noise/target_sd", night.noise.target_sd, 0, ended))
-    claim = night.claim
-    if claim is not None:
-        known = {
-            "effect": claim.effect,
-            "low": claim.interval.low,
-            "high": claim.interval.high,
-            "p_value": claim.p_value,
-        }
-        metrics += [Point(f"claim/{name}", value, 0, ended) for name, value in known.items() if value is not None]
+    metrics += _claimed(night, ended)
     metrics += [Point(f"spend/{name}", float(value), 0, ended) for name, value in spend(night).items()]
     tags = {
         "session": started.session,
         "kind": "night",
-        "status": night.stopped.stop_reason if night.stopped else "running",
+        "status": night.stopped.stop_reason if night.stopped else INVALIDATED if night.is_set_back else "running",
         "verdict": _outcome(night),
         "target": night.target,
         "working_recipe": changes_in_words(night),
         "design": design_in_words(night),
+        INVALIDATED: "; ".join(f"{len(mark.numbers)} probes {mark.words}" for mark in night.invalidations),
         **_source(night),
         "mlflow.note.content": note(night),
     }
@@ -117,7 +112,8 @@ def probe_row(night: NightRecord, probe: FinishedProbe) -> RunRow:
     params |= {"seed": str(request.seed), "split": request.split, "samples": str(request.samples)}
     params |= flatten(request.generation.model_dump(mode="json"), "generation.")
     tags = {**plan_tags(night, plan), "status": outcome.status.value, "probe.key": outcome.key}
-    tags |= judged_tags(night, plan.candidate)
+    mark = night.marked.get(plan.number)
+    tags |= judged_tags(night, plan.candidate) if mark is None else marked_tags(mark)
     if outcome.status is not ProbeStatus.COMPLETED:
         tags |= {"message": outcome.message, "log_tail": outcome.log_tail}
     if outcome.adapter is not None:
@@ -153,7 +149,7 @@ def plan_tags(night: NightRecord, plan: ProbePlan) -> dict[str, str]:
         tags["changes"] = " ".join(plan.changes)
     if plan.block is not None:
         tags |= {"block": str(plan.block), "row": str(plan.replicate + 1)}
-    candidate = night.candidates.get(plan.candidate or "")
+    candidate = night.named(plan).get(plan.candidate or "")
     if candidate is not None:
         change = candidate.change
         tags |= {"candidate": candidate.id, "lane": change.lane, "knob": change.knob, "change": str(change)}
@@ -168,6 +164,11 @@ def judged_tags(night: NightRecord, candidate: str | None) -> dict[str, str]:
         return {}
     judged = {name: show_cell(value) for name, value in judged_cells(night, candidate).items()}
     return _clean({**judged, "reason": reading.reason})
+
+
+def marked_tags(mark: Invalidation) -> dict[str, str]:
+    """Return the tags of a probe whose measurement no longer counts."""
+    return _clean({INVALIDATED: mark.words, "verdict": INVALIDATED, "decision": INVALIDATED})
 
 
 def recipe_params(recipe: Recipe) -> dict[str, str]:
@@ -225,9 +226,19 @@ def _source(night: NightRecord) -> dict[str, str]:
     return {"mlflow.source.name": "nightlab", "mlflow.source.type": "LOCAL", **known}
 
 
+def _claimed(night: NightRecord, at_ms: int) -> list[Point]:
+    """Return the claim's figures; not a number where an invalidation took one back, since MLflow forgets none."""
+    claim = night.claim
+    low, high = (claim.interval.low, claim.interval.high) if claim else (None, None)
+    figures = {"effect": claim and claim.effect, "low": low, "high": high, "p_value": claim and claim.p_value}
+    gone = nan if any(mark.claim is not None for mark in night.invalidations) else None
+    known = {name: gone if figure is None else figure for name, figure in figures.items()}
+    return [Point(f"claim/{name}", value, 0, at_ms) for name, value in known.items() if value is not None]
+
+
 def _outcome(night: NightRecord) -> str:
     if night.claim is None:
-        return ""
+        return "withdrawn" if night.withdrawn else ""
     return "confirmed" if night.claim.confirmed else "not confirmed"
 
 

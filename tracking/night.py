@@ -7,7 +7,7 @@ and the report. It decides nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -24,6 +24,7 @@ from probes.statistics.earlier import DriftCheck
 from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
 from probes.validity import Flag
 from tracking import events as ev
+from tracking.invalidation import Invalidation, standing
 from tracking.memory.known import EarlierNights
 
 
@@ -94,6 +95,8 @@ _NO_STEPS = frozenset(
         "warned",
     }
 )
+_OUTLAST = ("open_plans", "invalidated", "invalidations", "marked", "first_at", "last_at", "active_s")
+"""Fields that an invalidation leaves as they are: what was done and what it took."""
 
 
 @dataclass
@@ -117,6 +120,13 @@ class NightRecord:
     probes: list[FinishedProbe] = field(default_factory=list[FinishedProbe])
     open_plans: dict[str, ev.ProbePlan] = field(default_factory=dict[str, ev.ProbePlan])
     """Key → plan of probes that started and have not finished."""
+    invalidated: list[FinishedProbe] = field(default_factory=list[FinishedProbe])
+    """Probes that were measured and no longer count; they are not in `probes`."""
+    invalidations: list[Invalidation] = field(default_factory=list[Invalidation])
+    marked: dict[int, Invalidation] = field(default_factory=dict[int, Invalidation])
+    """Number of an invalidated probe → the mark."""
+    is_set_back: bool = False
+    """Whether the night has not gone on since the latest mark."""
     controls: tuple[ControlReading, ...] | None = None
     """The control probes as read; None before that, and in a night without."""
     flags: list[Flag] = field(default_factory=list[Flag])
@@ -160,7 +170,9 @@ class NightRecord:
     first_at: str = ""
     last_at: str = ""
     active_s: float = 0.0
-    """Wall time from line to line, the pauses before a resume left out."""
+    """Wall time from line to line, the pauses before a resume or a mark left out."""
+    history: list[ev.Event] = field(default_factory=list[ev.Event], repr=False)
+    """The events that count, for an invalidation to fold again; starts of probes, which are large, left out."""
 
     @classmethod
     def replay(cls, events: Iterable[ev.Event]) -> NightRecord:
@@ -172,10 +184,15 @@ class NightRecord:
 
     def apply(self, event: ev.Event) -> None:
         """Take one more event."""
-        if self.last_at and not isinstance(event, ev.SessionResumed):
+        if self.last_at and not isinstance(event, ev.SessionResumed | ev.MeasurementsInvalidated):
             self.active_s += max(0.0, seconds_between(self.last_at, event.at))
         self.first_at = self.first_at or event.at
         self.last_at = event.at
+        if isinstance(event, ev.MeasurementsInvalidated):
+            self._set_back(event)
+            return
+        if not isinstance(event, ev.ProbeStarted):
+            self.history.append(event)
         if event.kind not in _NO_STEPS:
             self.last_step = event.kind
         match event:
@@ -189,6 +206,7 @@ class NightRecord:
             case ev.SessionResumed():
                 self.resumes.append(event)
                 self.stopped = None
+                self.is_set_back = False
             case ev.PowerChecked():
                 self.power = event.power
             case ev.ProbeStarted():
@@ -230,6 +248,18 @@ class NightRecord:
             case ev.SessionStopped():
                 self.stopped = event
 
+    def _set_back(self, event: ev.MeasurementsInvalidated) -> None:
+        """Become the night as it stood, but for what outlasts it: the fold of the events that still count."""
+        before = NightRecord.replay(standing(self.history, event.since))
+        lost = self.probes[len(before.probes) :]
+        numbers = tuple(probe.plan.number for probe in lost)
+        mark = Invalidation(event, numbers, self.candidates, self.claim, len(self.resumes))
+        self.invalidated += lost
+        self.invalidations.append(mark)
+        self.marked.update(dict.fromkeys(numbers, mark))
+        kept = {name: vars(self)[name] for name in _OUTLAST}
+        vars(self).update({**vars(before), **kept, "stopped": None, "is_set_back": True})
+
     def _take_probe(self, probe: FinishedProbe) -> None:
         self.probes.append(probe)
         self._note_answers(probe)
@@ -240,6 +270,24 @@ class NightRecord:
         self.scored.setdefault(slot, {})[probe.plan.replicate] = probe
         if probe.plan.phase == "search" and probe.plan.arm != "final":
             self.seen.update(probe.plan.changes)
+
+    @property
+    def ended(self) -> list[FinishedProbe]:
+        """All probes that ended, the invalidated ones among them, in the order of their ends."""
+        if not self.invalidated:
+            return self.probes
+        return sorted((*self.invalidated, *self.probes), key=lambda probe: probe.at)
+
+    def named(self, plan: ev.ProbePlan) -> Mapping[str, Candidate]:
+        """Return the candidates as a probe's plan names them: an invalidation sets their names free."""
+        mark = self.marked.get(plan.number)
+        return mark.candidates if mark else self.candidates
+
+    @property
+    def withdrawn(self) -> Claim | None:
+        """The claim that an invalidation took back and nothing has replaced."""
+        claims = [mark.claim for mark in self.invalidations if mark.claim is not None]
+        return claims[-1] if claims and self.claim is None else None
 
     def _note_answers(self, probe: FinishedProbe) -> None:
         if probe.plan.arm == "broken":

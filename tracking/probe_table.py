@@ -16,6 +16,7 @@ Cell = str | int | float | bool | None
 
 LEADING = ("commit", "time", "probe", "lane", "knob", "change", "seed", "steps")
 MEASURES = ("overall", "target", "critical_failures")
+INVALIDATED = "invalidated"
 JUDGEMENTS = ("verdict", "decision", "constraint_ok")
 TRAILING = (
     "status", "phase", "arm", "candidate", "changes", "block", "replicate", "attempt", "split", "completion",
@@ -30,7 +31,7 @@ def category_columns(night: NightRecord) -> dict[str, str]:
     """
     fixed = {*LEADING, *MEASURES, *JUDGEMENTS, *TRAILING}
     planned = {row.category for row in night.power.categories} if night.power else set[str]()
-    seen = {category for probe in night.probes for category in probe.means} | (planned - {"overall"})
+    seen = {category for probe in night.ended for category in probe.means} | (planned - {"overall"})
     return {name: (f"{name}_score" if name in fixed else name) for name in sorted(seen)}
 
 
@@ -42,7 +43,8 @@ def columns(categories: Iterable[str]) -> tuple[str, ...]:
 def measured_cells(night: NightRecord, probe: FinishedProbe) -> dict[str, Cell]:
     """Return what a probe left behind and what will not change any more; a category's mean is under `score:<name>`."""
     plan, outcome, training = probe.plan, probe.outcome, probe.outcome.training
-    change = night.candidates[plan.candidate].change if plan.candidate in night.candidates else None
+    candidate = night.named(plan).get(plan.candidate or "")
+    change = candidate.change if candidate else None
     return {
         "commit": commit_label(night),
         "time": probe.at,
@@ -97,7 +99,12 @@ def judged_cells(night: NightRecord, candidate: str | None) -> dict[str, Cell]:
 
 
 def probe_judgement(night: NightRecord, plan: ProbePlan) -> dict[str, Cell]:
-    """Return the referee's latest word on a probe's candidate; a smoke run has it only where it decided alone."""
+    """Return the referee's latest word on a probe's candidate; a smoke run has it only where it decided alone.
+
+    An invalidated probe is told as such.
+    """
+    if plan.number in night.marked:
+        return {"verdict": INVALIDATED, "decision": None, "constraint_ok": None}
     reading = night.reading(plan.candidate) if plan.candidate else None
     is_smoke_alone = reading is not None and reading.replicates == 0
     return judged_cells(night, plan.candidate if plan.phase != "smoke" or is_smoke_alone else None)

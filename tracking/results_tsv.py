@@ -1,11 +1,11 @@
-"""`results.tsv`: one row per finished probe, for `column -t`, a spreadsheet or pandas.
+"""`results.tsv`: one row per finished probe, for `column -t`, a spreadsheet or pandas; invalidated ones say so.
 
 The file is replaced as a whole, because a verdict is known only after its probes. Missing is an empty cell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from tracking import events as ev
@@ -22,7 +22,7 @@ class ResultsTable:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._night = NightRecord()
-        self._rows: list[dict[str, Cell]] = []
+        self._rows: dict[int, dict[str, Cell]] = {}
 
     def __call__(self, event: ev.Event) -> None:
         """Take an event; rewrite the file when a probe ended, a verdict fell or the night stopped.
@@ -38,7 +38,7 @@ class ResultsTable:
         """Take an event of an earlier stretch of the night without writing."""
         self._night.apply(event)
         if isinstance(event, ev.ProbeFinished):
-            self._rows.append(measured_cells(self._night, self._night.probes[-1]))
+            self._rows[event.plan.number] = measured_cells(self._night, self._night.probes[-1])
 
     def write(self) -> None:
         """Replace the file by what is known now."""
@@ -47,16 +47,20 @@ class ResultsTable:
 
 def write_results(path: Path, night: NightRecord) -> None:
     """Write the table of a whole night."""
-    replace_text(path, _table(night, [measured_cells(night, probe) for probe in night.probes]))
+    replace_text(path, _table(night, {probe.plan.number: measured_cells(night, probe) for probe in night.ended}))
 
 
-def _table(night: NightRecord, rows: Sequence[Mapping[str, Cell]]) -> str:
+def _table(night: NightRecord, rows: Mapping[int, Mapping[str, Cell]]) -> str:
     categories = category_columns(night)
     names = columns(categories.values())
     lines = ["\t".join(show_cell(name) for name in names)]
-    for row, probe in zip(rows, night.probes, strict=True):
+    for probe in night.ended:
+        row = rows[probe.plan.number]
         scores = {column: row.get(f"score:{name}") for name, column in categories.items()}
         cells = {**row, **scores, **probe_judgement(night, probe.plan), "target": probe.metric(night.target)}
+        mark = night.marked.get(probe.plan.number)
+        if mark is not None:
+            cells["message"] = "; ".join(part for part in (f"invalidated {mark.words}", probe.outcome.message) if part)
         lines.append("\t".join(show_cell(cells.get(name)) for name in names))
     return "\n".join(lines) + "\n"
 

@@ -8,8 +8,9 @@ from typing import Any
 from probes.outcome import ProbeStatus
 from probes.statistics.blocks import Block
 from probes.statistics.verdicts import CandidateReading, Claim, Interval
+from tracking.invalidation import Invalidation
 from tracking.night import NightRecord
-from tracking.probe_table import constraint_ok, time_split
+from tracking.probe_table import INVALIDATED, constraint_ok, time_split
 
 INTERRUPTED = "interrupted"
 
@@ -30,6 +31,7 @@ def summary(night: NightRecord) -> dict[str, Any]:
         "accepted": list(night.accepted),
         "working_recipe": night.working_recipe.model_dump(mode="json") if night.working_recipe else None,
         "claim": claim_summary(night.claim),
+        "invalidated": [_invalidation(mark) for mark in night.invalidations],
         "earlier_nights": earlier_summary(night),
         "spend": spend(night),
         "warnings": [{"subject": warning.subject, "message": warning.message} for warning in night.warnings],
@@ -39,25 +41,30 @@ def summary(night: NightRecord) -> dict[str, Any]:
 
 
 def probe_counts(night: NightRecord) -> dict[str, int]:
-    """Return status → number of probes, every status named; `interrupted` started and never ended."""
+    """Return status → number of probes, every status named.
+
+    `interrupted` started and never ended; `invalidated` ended in any status and no longer count.
+    """
     counts = Counter(probe.outcome.status for probe in night.probes)
     return {
-        "total": len(night.probes) + len(night.open_plans),
+        "total": len(night.ended) + len(night.open_plans),
         **{status.value: counts[status] for status in ProbeStatus},
         INTERRUPTED: len(night.open_plans),
+        INVALIDATED: len(night.marked),
     }
 
 
 def spend(night: NightRecord) -> dict[str, float | int]:
-    """Return what the night cost: probes (smoke runs among them), their seconds by purpose, and its wall time."""
-    splits = [time_split(probe) for probe in night.probes]
+    """Return what the night cost: probes (smoke runs and invalidated ones among them), their seconds, its wall time."""
+    splits = [time_split(probe) for probe in night.ended]
 
     def seconds(name: str) -> float:
         return round(sum(split[name] or 0.0 for split in splits), 3)
 
     return {
-        "probes": len(night.probes),
-        "smoke_runs": sum(probe.plan.phase == "smoke" for probe in night.probes),
+        "probes": len(night.ended),
+        "smoke_runs": sum(probe.plan.phase == "smoke" for probe in night.ended),
+        "invalidated": len(night.marked),
         "train_s": seconds("train_s"),
         "evaluate_s": seconds("evaluate_s"),
         "other_s": seconds("other_s"),
@@ -89,6 +96,16 @@ def claim_summary(claim: Claim | None) -> dict[str, Any]:
             for name, test in claim.guards.items()
         },
         "reason": claim.reason,
+    }
+
+
+def _invalidation(mark: Invalidation) -> dict[str, Any]:
+    return {
+        "at": mark.event.at,
+        "since": mark.event.since,
+        "reason": mark.event.reason,
+        "probes": list(mark.numbers),
+        "claim_withdrawn": mark.claim is not None,
     }
 
 

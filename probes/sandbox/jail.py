@@ -66,17 +66,7 @@ class Jail:
         self._is_cut_short = False
         self._closed: RunResult | None = None
         self._folder = None if isolate else tempfile.TemporaryDirectory(prefix="nightlab-", ignore_cleanup_errors=True)
-        order = Order(
-            isolate=isolate,
-            argv=list(argv),
-            files=dict(files or {}),
-            code=_inside_code(),
-            folder="" if self._folder is None else self._folder.name,
-            visible=list(_visible()),
-            keep=list(keep),
-            environment=_environment(),
-            limits=limits.model_dump(),
-        )
+        order = _order(argv, limits, files or {}, self._folder.name if self._folder is not None else None, keep)
         reports, reports_end = os.pipe()
         try:
             self._process = _start_jailer(order, stdin, reports_end, keep)
@@ -189,6 +179,22 @@ class Jail:
             problem=problem,
             problem_number=report.get("errno"),
         )
+
+
+def _order(
+    argv: Sequence[str], limits: Limits, files: Mapping[str, str], folder: str | None, keep: Sequence[int]
+) -> Order:
+    return Order(
+        isolate=folder is None,
+        argv=list(argv),
+        files=dict(files),
+        code=_inside_code(),
+        folder=folder or "",
+        visible=list(_visible()),
+        keep=list(keep),
+        environment=_environment(),
+        limits=limits.model_dump(),
+    )
 
 
 def _start_jailer(order: Order, stdin: bytes, reports: int, keep: Sequence[int]) -> subprocess.Popen[bytes]:

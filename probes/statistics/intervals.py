@@ -1,9 +1,12 @@
-"""Intervals of a share and of a correlation, the same wherever one is printed."""
+"""Intervals of a share, a correlation and a mean difference, the same wherever one is printed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import atanh, sqrt, tanh
-from statistics import NormalDist
+from statistics import NormalDist, fmean, stdev
+
+from scipy import special
 
 from probes.statistics.verdicts import Interval
 
@@ -36,3 +39,15 @@ def fisher(correlation: float, df: int, level: float = LEVEL) -> Interval:
     half = NormalDist().inv_cdf((1 + level) / 2) / sqrt(df - 2)
     centre = atanh(max(-NEAR_ONE, min(NEAR_ONE, correlation)))
     return Interval(low=tanh(centre - half), high=tanh(centre + half), level=level)
+
+
+def student(values: Sequence[float], level: float = LEVEL) -> tuple[float, Interval] | None:
+    """Return the mean of independent values and its Student t interval; None bounds below 2 values, None for none."""
+    if not values:
+        return None
+    mean = fmean(values)
+    spread = stdev(values) if len(values) > 1 else 0.0
+    if spread == 0.0:
+        return mean, Interval(low=None, high=None, level=level)
+    half = float(special.stdtrit(len(values) - 1, (1 + level) / 2)) * spread / sqrt(len(values))
+    return mean, Interval(low=mean - half, high=mean + half, level=level)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from probes.errors import ConfigError
+from probes.errors import ConfigError, DataError
 from probes.frozen import Frozen
 from probes.statistics.audit import (
     LEVEL,
@@ -28,6 +29,7 @@ from runner.audit.table import Table, read_table, table_of
 from runner.audit.trials import read_trials, scores
 from runner.audit.words import plain
 from tracking.figures import show, show_count
+from tracking.probe_table import INVALIDATED
 
 _OUR_PARAM = "params.recipe.fingerprint"
 _OUR_COLUMNS = {"probe", "arm", "phase", "split", "constraint_ok", "key"}
@@ -80,12 +82,14 @@ def audit_path(path: Path, metric: str | None, direction: Direction | None) -> A
 
 def audit_table(table: Table, metric: str | None, direction: Direction | None, remarks: Sequence[str] = ()) -> Audit:
     """Audit a table of runs; `remarks` join its notes; raises as `audit_path`."""
-    columns = find_columns(table, metric, direction)
-    reading = read_trials(table, columns)
-    values, zeros = scores(table, columns.metric)
     notes = list(remarks)
     if set(table.columns) >= _OUR_COLUMNS:
         notes.append("A results table of nightlab: its ledger tells more; audit the session's folder.")
+        table, gone = _without_invalidated(table)
+        notes += [f"{show_count(gone, 'row')} of invalidated probes left out."] if gone else []
+    columns = find_columns(table, metric, direction)
+    reading = read_trials(table, columns)
+    values, zeros = scores(table, columns.metric)
     if columns.status is None:
         same = " of the same conditions" if columns.conditions else ""
         notes.append(
@@ -103,6 +107,19 @@ def audit_table(table: Table, metric: str | None, direction: Direction | None, r
     return _audit(
         table.name, columns.metric, columns.direction, columns.direction_reason, digits, reading.trials, faults, notes
     )
+
+
+def _without_invalidated(table: Table) -> tuple[Table, int]:
+    """Return one of our tables without the probes that no longer count, and how many those were.
+
+    Raises:
+        DataError: none is left.
+    """
+    kept = [i for i, row in enumerate(table.rows) if row.get("verdict") != INVALIDATED]
+    if not kept:
+        raise DataError(f"every probe in `{table.name}` was invalidated; `nightlab resume` measures them again")
+    rows, lines = tuple(table.rows[i] for i in kept), tuple(table.lines[i] for i in kept)
+    return replace(table, rows=rows, lines=lines), len(table.rows) - len(kept)
 
 
 def audit_night(ledger: Path, metric: str | None, direction: Direction | None) -> Audit:

@@ -41,7 +41,7 @@ TIMES = ("train_s", "evaluate_s", "other_s", "seconds")
 
 def cost_section(night: NightRecord) -> Section | None:
     """Return probes and seconds by phase and purpose; the rows sum to the last one."""
-    if not night.probes:
+    if not night.ended:
         return None
     parts = {
         title: [probe for probe in night.probes if probe.plan.phase == phase and probe.plan.arm in arms]
@@ -53,7 +53,9 @@ def cost_section(night: NightRecord) -> Section | None:
         for title, probes in parts.items()
         if probes or title in ALWAYS
     ]
-    rows.append(_cost_row("all", night.probes))
+    if night.invalidated:
+        rows.append(_cost_row("invalidated", night.invalidated))
+    rows.append(_cost_row("all", night.ended))
     columns = (Column("Phase"), *number_columns("Probes", "Training", "Evaluation", "Other", "Together"))
     note = f"Wall time {show(spend(night)['wall_s'], 'duration')}; probes that run side by side overlap."
     return Section("cost", "Cost", (Table("Time by phase", columns, tuple(rows), note, has_total=True),))
@@ -69,7 +71,8 @@ def trouble_section(night: NightRecord) -> Section | None:
     """Return resumes, warnings, failed and interrupted probes."""
     blocks: list[Block] = []
     if night.resumes:
-        blocks.append(Paragraph(f"Resumed {show_count(len(night.resumes), 'time')}; no finished probe was repeated."))
+        times = show_count(len(night.resumes), "time")
+        blocks.append(Paragraph(f"Resumed {times}; no probe that counts was repeated."))
     if night.warnings:
         rows = tuple((foreign_cell(warning.subject), foreign_cell(warning.message)) for warning in night.warnings)
         blocks.append(Table("Warnings", text_columns("About", "What"), rows))

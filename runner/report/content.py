@@ -12,6 +12,7 @@ from runner.report.design import design_section
 from runner.report.earlier import earlier_section
 from runner.report.findings import candidates_section, claim_section
 from runner.report.fragile import fragile_section
+from runner.report.invalidated import invalidated_section
 from runner.report.measurement import measurement_section
 from runner.report.noise import noise_section
 from runner.report.scores import scores_section
@@ -31,6 +32,7 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
     """
     sections: list[Section | None] = [
         claim_section(night),
+        invalidated_section(night),
         candidates_section(night),
         fragile_section(night),
         design_section(night),
@@ -73,6 +75,8 @@ def _facts(night: NightRecord) -> list[tuple[str, str]]:
     facts = [("Target", night.target), ("Probes", probes), ("Wall time", show(cost["wall_s"], "duration"))]
     if night.power is not None:
         facts.append(("Smallest visible gain", f"{show(night.power.target_resolvable, 'margin')} points"))
+    if night.invalidated:
+        facts.append(("Invalidated", show_count(len(night.invalidated), "probe")))
     accepted = show(len(night.accepted), "count")
     facts.append(("Candidates", f"{show(len(night.candidates), 'count')} tried, {accepted} accepted"))
     design = design_in_words(night)

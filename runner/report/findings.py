@@ -59,6 +59,9 @@ def claim_section(night: NightRecord) -> Section:
 
 
 def _how_to_go_on(night: NightRecord) -> str:
+    if night.is_set_back:
+        taken = "Its claim is withdrawn: it rested on probes that were marked. " if night.withdrawn else ""
+        return f"{taken}“nightlab resume” with this folder measures anew what was marked and goes on from there."
     message = one_line(night.stopped.message).rstrip(".") if night.stopped else ""
     why = f"It stopped because: {message}. " if message else ""
     return f"{why}Everything finished so far is kept; “nightlab resume” with this folder goes on from here."

@@ -48,7 +48,7 @@ def test_importing_the_command_line_loads_nothing_heavy() -> None:
 def test_help_shows_every_command_of_the_contract(shell: Shell) -> None:
     code, printed, _ = shell("--help")
     assert code == 0
-    for command in ("run", "check", "simulate", "resume", "status", "report", "probe", "audit", "ui"):
+    for command in ("run", "check", "simulate", "resume", "invalidate", "status", "report", "probe", "audit", "ui"):
         assert f" {command} " in printed
     assert "nightlab run" in printed
     assert shell()[0] == 2

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -166,6 +167,60 @@ def test_a_resumed_night_finds_its_runs_and_adds_only_what_is_missing(store: Sto
     assert len(probes) == PROBES
     assert {run.data.tags["status"] for run in probes.values()} == {"completed"}
     assert parent.info.status == "FINISHED"
+
+
+def test_invalidated_probes_and_a_withdrawn_claim_are_told_as_such(store: Store) -> None:
+    events = make_night("claim", candidates=2)
+    first = store.mirror("invalidated")
+    for event in events:
+        first(event)
+    assert first.close() == []
+    confirmed = next(i for i, e in enumerate(events) if isinstance(e, ev.ProbeFinished) and e.plan.phase == "confirm")
+    mark = ev.MeasurementsInvalidated(
+        at="2026-03-15T09:00:00.000+00:00", since=events[confirmed].at, reason="the server answered for the base"
+    )
+    second = store.mirror("invalidated")
+    for event in [*events, mark]:
+        second(event)
+    assert second.close() == []
+    parent, probes = _parent_and_probes(store.runs("invalidated"))
+    assert (parent.info.status, parent.data.tags["status"]) == ("KILLED", "invalidated")
+    assert parent.data.tags["verdict"] == "withdrawn"
+    assert parent.data.tags["invalidated"].startswith("8 probes since 2026-03-14")
+    assert "withdrawn" in parent.data.tags["mlflow.note.content"]
+    assert all(isnan(parent.data.metrics[f"claim/{name}"]) for name in ("effect", "low", "high", "p_value"))
+    told = {probe for probe, run in probes.items() if "invalidated" in run.data.tags}
+    assert told == {f"{number}.1" for number in range(11, 19)}
+    run = probes["12.1"]
+    assert run.data.tags["invalidated"].endswith(": the server answered for the base")
+    assert (run.data.tags["verdict"], run.data.tags["status"], run.info.status) == (
+        "invalidated",
+        "completed",
+        "FINISHED",
+    )
+    assert len(read_runs(store.uri, "invalidated")) == PROBES - 8 + 1, "an audit leaves them out"
+
+    again = [event for event in events[confirmed - 1 :] if not isinstance(event, ev.ClaimMade)]
+    claim = next(event.claim for event in events if isinstance(event, ev.ClaimMade))
+    fresh = [_renumbered(event) for event in again[:-1]]
+    fresh.append(ev.ClaimMade(at="2026-03-15T11:30:00.000+00:00", claim=claim.model_copy(update={"effect": 0.9})))
+    fresh.append(ev.SessionStopped(at="2026-03-15T11:30:01.000+00:00", stop_reason="finished"))
+    third = store.mirror("invalidated")
+    for event in [*events, mark, ev.SessionResumed(at="2026-03-15T10:00:00.000+00:00", reason=""), *fresh]:
+        third(event)
+    assert third.close() == []
+    parent, probes = _parent_and_probes(store.runs("invalidated"))
+    assert (parent.info.status, parent.data.tags["verdict"]) == ("FINISHED", "confirmed")
+    assert parent.data.metrics["claim/effect"] == pytest.approx(0.9)
+    assert len(probes) == PROBES + 8
+    assert {probe for probe, run in probes.items() if "invalidated" in run.data.tags} == told
+
+
+def _renumbered(event: Any) -> Any:
+    moved = event.model_copy(update={"at": event.at.replace("2026-03-14T22", "2026-03-15T10")})
+    if isinstance(moved, ev.ProbeStarted | ev.ProbeFinished):
+        return moved.model_copy(update={"plan": moved.plan.model_copy(update={"number": moved.plan.number + 100})})
+    return moved
 
 
 def test_a_store_that_goes_away_costs_nothing_once_it_is_back(store: Store) -> None:

@@ -46,6 +46,8 @@ class Sibling:
     project: str
     """Empty when it cannot be known: the items are gone."""
     finished: bool
+    is_set_back: bool = False
+    """Whether its last line marks measurements as invalid."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,20 @@ def peek(folder: Path) -> Sibling:
         series=earlier.series if earlier else 0,
         project=project,
         finished=_is_finished(folder / LEDGER),
+        is_set_back=_is_set_back(folder / LEDGER),
     )
+
+
+def learners(folder: Path) -> tuple[str, ...]:
+    """Return the sessions beside `folder` that say in their ledgers that they learned from it."""
+    found: list[str] = []
+    for path in _folders(folder):
+        with suppress(NightlabError, OSError):
+            second = next(islice(iterate_events(path / LEDGER), 1, 2), None)
+            if isinstance(second, ev.EarlierNightsRead):
+                used = (night.session for night in second.earlier.nights if night.used)
+                found += [path.name] if folder.name in used else []
+    return tuple(found)
 
 
 def recall(folder: Path, project: str) -> RememberedNight:
@@ -196,6 +211,8 @@ def _unusable(sibling: Sibling, project: str) -> str:
         return "its items are gone, so it is not known what it measured"
     if sibling.project != project:
         return "another project: other items or another base model"
+    if sibling.is_set_back:
+        return "what it measured was invalidated, and it has not gone on since"
     return "" if sibling.finished else "not finished"
 
 
@@ -209,6 +226,11 @@ def _tail(ledger: Path) -> tuple[bytes, int]:
         size = file.seek(0, 2)
         file.seek(max(0, size - _TAIL))
         return file.read(), size
+
+
+def _is_set_back(ledger: Path) -> bool:
+    data, _ = _tail(ledger)
+    return b'"kind":"measurements_invalidated"' in data.rstrip(b"\n").rpartition(b"\n")[2]
 
 
 def _is_finished(ledger: Path) -> bool:

@@ -12,10 +12,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from probes.evaluation.scorers.answer_form import AnswerForm
 from probes.evaluation.scorers.component import MAX_SCORED_CHARACTERS, Component
 from probes.evaluation.scorers.excerpt import CAUSE_CHARACTERS, excerpt
 from probes.evaluation.scorers.exchange import Exchange, Mark
 from probes.evaluation.scorers.fences import extract
+from probes.evaluation.scorers.syntax import code_form
 from probes.sandbox.limits import Limits
 
 _LANGUAGES = ("python", "py", "python3")
@@ -52,6 +54,11 @@ class PythonTests(Component):
     def is_costly(self) -> bool:
         """Two processes for each answer."""
         return True
+
+    @property
+    def expects(self) -> AnswerForm | None:
+        """Python, unless the answer continues code: a function's body alone cannot be told from prose."""
+        return None if self.continues else code_form("python", "either")
 
     def mark(self, exchange: Exchange) -> Mark:
         """Return 1 or 0, unscored where nothing could be run."""

@@ -42,7 +42,7 @@ class PythonSyntax(AnswerComponent):
     @property
     def expects(self) -> AnswerForm | None:
         """Python, where the answer should hold it."""
-        return _form("python", self.where)
+        return code_form("python", self.where)
 
     def look(self, answer: str) -> Mark:
         """Return 0 or 1, with the compiler's first complaint."""
@@ -63,7 +63,7 @@ class Syntax(AnswerComponent):
     @property
     def expects(self) -> AnswerForm | None:
         """Code in the language, where the answer should hold it."""
-        return _form(self.language, self.where)
+        return code_form(self.language, self.where)
 
     def look(self, answer: str) -> Mark:
         """Return 0 or 1, with the place of the first error."""
@@ -137,8 +137,12 @@ def _first_fault(node: Node) -> Node:
 
 def python_statements(code: str) -> list[ast.stmt]:
     """Return the statements of Python code, never run; none when it cannot be compiled."""
+    if python_complaint(code):
+        return []
     try:
-        return [] if python_complaint(code) else ast.parse(code, _FILE).body
+        with _COMPILER:
+            _quieten()
+            return ast.parse(code, _FILE).body
     except (RecursionError, MemoryError):
         return []
 
@@ -157,7 +161,8 @@ def code_way(text: str, language: str) -> str:
     return "" if complaint else _BARE
 
 
-def _form(language: str, where: Where) -> AnswerForm | None:
+def code_form(language: str, where: Where) -> AnswerForm | None:
+    """Return what a component that scores code looks for; None where it could not be told from prose."""
     if language == "bash" and where != "block":
         return None
     ways = {"answer": (_BARE,), "block": (_FENCED,), "either": ()}

@@ -87,6 +87,7 @@ OBJECT = '{"a": 1}'
         ({"kind": "python_syntax"}, PYTHON, "hello"),
         ({"kind": "python_syntax"}, FENCED, "```bash\nls\n```"),
         ({"kind": "python_syntax", "where": "block"}, FENCED, PYTHON),
+        ({"kind": "python_tests", "tests": "assert x == 1"}, FENCED, "x is one"),
         ({"kind": "python_syntax", "where": "answer"}, PYTHON, FENCED),
         ({"kind": "syntax", "language": "typescript"}, "const a: number = 1;", "So it goes (as they say)."),
         ({"kind": "syntax", "language": "bash", "where": "block"}, "```sh\nls\n```", "ls"),
@@ -95,6 +96,14 @@ OBJECT = '{"a": 1}'
 def test_json_and_code_are_held_against_training(component: dict[str, Any], shown: str, not_shown: str) -> None:
     assert form_warnings(rows(shown), items(component)) == ()
     assert len(form_warnings(rows(not_shown), items(component))) == 1
+
+
+def test_components_that_look_for_the_same_are_counted_together() -> None:
+    asked = items({"kind": "python_syntax"}, {"kind": "python_tests", "tests": "assert x == 1"})
+    (warning,) = form_warnings(rows("x is one"), asked)
+    assert warning.startswith("2 of 2 items score Python, 0 of 1 training answers show it")
+    continued = items({"kind": "python_tests", "tests": "assert f() == 1", "continues": "import os\n"})
+    assert form_warnings(rows("x is one"), continued) == ()
 
 
 def test_bare_bash_cannot_be_told_from_prose_and_is_not_asked_for() -> None:

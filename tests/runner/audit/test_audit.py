@@ -17,6 +17,7 @@ from runner.audit.nights import require_comparable_nights
 from runner.audit.trials import is_seed_only
 from runner.audit.view import audit_view
 from runner.cli import main
+from tracking.events import MeasurementsInvalidated, ProbeFinished
 from tracking.night import NightRecord
 from tracking.results_tsv import write_results
 
@@ -174,6 +175,20 @@ def test_our_results_table_without_its_ledger_says_that_the_ledger_tells_more(tm
     audit = audit_path(tmp_path / "copied.tsv", "target", "max")
     assert any("audit the session's folder" in note for note in audit.notes)
     assert not any("audit the session's folder" in note for note in audit_of(tmp_path, [HEADER, *RATCHET]).notes)
+
+
+def test_invalidated_rows_of_our_tables_are_left_out(tmp_path: Path) -> None:
+    events = block_night()
+    last = [event for event in events if isinstance(event, ProbeFinished)][-4]
+    mark = MeasurementsInvalidated(at=events[-1].at, since=last.at, reason="wrong server")
+    write_results(tmp_path / "whole.tsv", NightRecord.replay(events))
+    write_results(tmp_path / "marked.tsv", NightRecord.replay([*events, mark]))
+    whole, marked = (audit_path(tmp_path / name, "target", "max") for name in ("whole.tsv", "marked.tsv"))
+    assert marked.rows == whole.rows - 4
+    assert "4 rows of invalidated probes left out." in marked.notes
+    write_results(tmp_path / "none.tsv", NightRecord.replay([*events, mark.model_copy(update={"since": events[0].at})]))
+    with pytest.raises(DataError, match=r"every probe in .* was invalidated"):
+        audit_path(tmp_path / "none.tsv", "target", "max")
 
 
 def test_smoke_runs_and_rehearsals_are_no_wins(tmp_path: Path) -> None:

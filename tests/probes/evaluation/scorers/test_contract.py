@@ -21,9 +21,8 @@ class Example(NamedTuple):
     """Gets less."""
 
 
-DIFF = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
-
 CODE_AIDS = SandboxAids(Sandbox(allow_unisolated=True))
+DIFF = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
 EXAMPLES: dict[str, Example] = {
     "keywords": Example({"all": ["lamp"]}, Exchange("the lamp"), Exchange("the quay")),
     "regex": Example({"pattern": r"\d{4}"}, Exchange("in 1843"), Exchange("long ago")),

@@ -3,7 +3,6 @@
 import difflib
 import os
 import random
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ BEFORE = "one\ntwo\nthree\nfour\nfive\n"
 AFTER = "one\n2\nthree\nfour\nfive\n"
 DIFF = "--- a/x\n+++ b/x\n@@ -1,4 +1,4 @@\n one\n-two\n+2\n three\n four\n"
 NEW = "--- /dev/null\n+++ b/sub/y\n@@ -0,0 +1 @@\n+hello\n"
-GIT = str(shutil.which("git"))
 
 
 def apply(diff: str, files: dict[str, str] | None = None, expected: dict[str, str | None] | None = None) -> Mark:
