@@ -15,6 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from probes.aggregation import Weights
 from probes.errors import ConfigError
 from probes.evaluation.adapter_check import check_fit
 from probes.evaluation.backends.config import LORA_RANKS, ServingMode
@@ -39,6 +40,13 @@ class ModeResult(NamedTuple):
 
     mode: ServingMode
     outcome: ProbeOutcome
+    weights: Weights | None = None
+    """Category → its share of the overall; None: all count the same."""
+
+    @property
+    def overall(self) -> float | None:
+        """The mean of the categories by weight."""
+        return self.outcome.overall(self.weights)
 
 
 class Comparison(NamedTuple):
@@ -134,7 +142,8 @@ class _Bench(NamedTuple):
         with attached(base.model, self.adapter) as model:
             for request in requests:
                 with self.around.console.status(f"measuring {request.serving_mode}"), self._server(request):
-                    results.append(ModeResult(request.serving_mode, self._ask(request, model, base.tokenizer, items)))
+                    outcome = self._ask(request, model, base.tokenizer, items)
+                    results.append(ModeResult(request.serving_mode, outcome, request.weights))
         return results
 
     def _ask(self, request: ProbeRequest, model: Any, tokenizer: Any, items: Any) -> ProbeOutcome:
@@ -190,7 +199,7 @@ def comparison_json(comparison: Comparison, seed: int) -> dict[str, Any]:
                 "mode": result.mode,
                 "measured": result.outcome.measured.model_dump(mode="json") if result.outcome.measured else None,
                 "scores": result.outcome.category_means(),
-                "overall": result.outcome.overall(),
+                "overall": result.overall,
                 "critical_failures": result.outcome.critical_failures(),
                 "differences": {
                     name: {"mean": found[0], "interval": found[1].model_dump(mode="json")}

@@ -149,8 +149,8 @@ def comparison_view(comparison: Comparison) -> View:
         cells = [_against(comparison, other, name) for other in others]
         table.add_row(name, str(counts[name]), show(mean, "score"), *cells)
     table.add_section()
-    items, overall = str(len(first.outcome.items)), first.outcome.overall()
-    changed = [_changed(other.outcome.overall(), overall) for other in others]
+    items, overall = str(len(first.outcome.items)), first.overall
+    changed = [_changed(other.overall, overall) for other in others]
     table.add_row("overall", items, show(overall, "score"), *changed)
     failures = [result.outcome.critical_failures() for result in comparison.results]
     changes = [f"{count} ({count - failures[0]:+d})".replace("-", "\N{MINUS SIGN}") for count in failures[1:]]
