@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 from agent.context import NightContext
 from agent.controls import control_flags, hold_controls
@@ -44,7 +45,7 @@ def watch_measurements(context: NightContext) -> None:
     Raises:
         MeasurementError: what was measured makes every decision meaningless.
     """
-    _flag(context, [*_unscored(context.night), *_alike(context.night), *_judged(context.night)])
+    _flag(context, [flag for check in CHECKS for flag in check(context.night)])
 
 
 def _flag(context: NightContext, flags: Iterable[Flag]) -> None:
@@ -61,6 +62,33 @@ def _flag(context: NightContext, flags: Iterable[Flag]) -> None:
     for flag in flags:
         if flag.stops:
             raise MeasurementError(flag.message)
+
+
+def _answered_by_others(night: NightRecord) -> list[Flag]:
+    """Return a flag for each probe that another model answered, which has no scores; two in a row stop the night."""
+    flags: list[Flag] = []
+    for before, probe in pairwise([None, *night.probes]):
+        if probe is not None and probe.outcome.is_mismeasured:
+            in_a_row = before is not None and before.outcome.is_mismeasured
+            message = probe.outcome.message.removeprefix("MeasurementError: ")
+            flags.append(Flag(check="canary", subject=f"probe {probe.plan.number}", message=message, stops=in_a_row))
+    return flags
+
+
+def _unclear(night: NightRecord) -> list[Flag]:
+    """Return a flag when the effect of some adapters was too small for the canary to see."""
+    unclear = [
+        probe
+        for probe in night.probes
+        if (measured := probe.outcome.measured) and measured.canary and measured.canary.closest == "unclear"
+    ]
+    if not unclear:
+        return []
+    text = (
+        f"the adapters of probes {_numbers(unclear)} differ from the base by too little for the server's numerics: "
+        "that they answered could not be shown"
+    )
+    return [Flag(check="canary", subject="adapters of little effect", message=text)]
 
 
 def _unscored(night: NightRecord) -> list[Flag]:
@@ -107,3 +135,7 @@ def _alike(night: NightRecord) -> list[Flag]:
 
 def _numbers(probes: Sequence[FinishedProbe]) -> str:
     return ", ".join(f"#{probe.plan.number}" for probe in probes[:6]) + (" …" if len(probes) > 6 else "")
+
+
+CHECKS: tuple[Callable[[NightRecord], list[Flag]], ...] = (_answered_by_others, _unclear, _unscored, _alike, _judged)
+"""What is looked at after every batch of probes."""

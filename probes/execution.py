@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from probes.data.rows import Row, read_rows
-from probes.errors import NightlabError
+from probes.errors import MeasurementError, NightlabError
 from probes.evaluation.aids import ProbeAids, open_aids
 from probes.evaluation.backends.open import Subject, describe, opened
 from probes.evaluation.evaluate import companions, evaluate
@@ -70,10 +70,13 @@ def _guarded(request: ProbeRequest, warm: WarmBase, folder: Path, started: float
         status = ProbeStatus.OUT_OF_MEMORY if _is_out_of_memory(error) else ProbeStatus.CRASHED
         message = f"{type(error).__name__}: {error}".splitlines()[0]
         is_ours = isinstance(error, NightlabError)
+        is_mismeasured = isinstance(error, MeasurementError)
     # Outside the handler, where the traceback no longer keeps the failed training's memory alive.
     if not is_ours:
         warm.drop()
-    return ProbeOutcome(key=request.key, status=status, message=message, seconds=_since(started))
+    return ProbeOutcome(
+        key=request.key, status=status, is_mismeasured=is_mismeasured, message=message, seconds=_since(started)
+    )
 
 
 def _run(request: ProbeRequest, warm: WarmBase, folder: Path, started: float) -> ProbeOutcome:

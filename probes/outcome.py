@@ -191,6 +191,8 @@ class ProbeOutcome(Frozen):
     evaluation_seconds: float | None = None
     seconds: float = 0.0
     """Wall time from request to outcome."""
+    is_mismeasured: bool = False
+    """Whether it failed because something else than its own adapter answered."""
     message: str = ""
     """What went wrong, in one line."""
     log_tail: str = ""

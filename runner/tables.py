@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -16,12 +17,14 @@ from runner.check import Check
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from runner.invalidate import Marked
-from runner.measure import Comparison, ModeResult
 from tracking.figures import MISSING, show, show_count, show_effect
 from tracking.headline import change_in_words, design_in_words, headline, probe_in_words
 from tracking.memory.words import knowledge_in_words
 from tracking.night import NightRecord
 from tracking.summary import probe_counts
+
+if TYPE_CHECKING:
+    from runner.measure import Comparison, ModeResult
 
 View = list[RenderableType]
 """Tables and lines, from top to bottom."""

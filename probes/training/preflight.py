@@ -70,7 +70,12 @@ def check_adapter(adapter: Path, folder: Path) -> None:
             raise DataError(f"adapter `{adapter}` holds `{name}`, which is no LoRA weight; only LoRA is supported")
         base = layers.get(f"{layer}.weight")
         fits = base is not None and (shape[-1] in base if side.startswith("A") else shape[0] in base)
-        if not fits or config.get("r") not in shape:
+        if fits and config.get("r") not in shape:
+            raise DataError(
+                f"adapter `{adapter}` has weights of {' × '.join(map(str, shape))} at `{layer}`, its config "
+                f"says rank {config.get('r')}; the two files are not of one training, copy both again"
+            )
+        if not fits:
             place = f"{base[0]} × {base[1]} there" if base else "not a layer there"
             raise DataError(
                 f"adapter `{adapter}` does not fit the base model `{folder}`: `{layer}` is {place}, the adapter's "

@@ -192,6 +192,31 @@ def test_what_the_judge_lacked_is_told_once(tmp_path: Path) -> None:
     assert [(flag.check, flag.message, flag.stops) for flag in flags] == [("judge", "no cache read came back", False)]
 
 
+def test_a_probe_that_another_model_answered_is_flagged_and_two_in_a_row_stop_the_night(tmp_path: Path) -> None:
+    lied: list[int] = []
+
+    def lies(plan: ProbePlan, outcome: ProbeOutcome) -> ProbeOutcome:
+        if plan.number not in lied:
+            return outcome
+        return ProbeOutcome(
+            key=outcome.key,
+            status=ProbeStatus.CRASHED,
+            is_mismeasured=True,
+            message="MeasurementError: the base answered",
+        )
+
+    lied[:] = [8, 12]
+    record = night(folder(tmp_path, "apart"), lies).night
+    assert [(flag.check, flag.subject, flag.stops) for flag in record.flags] == [
+        ("canary", "probe 8", False),
+        ("canary", "probe 12", False),
+    ]
+    lied[:] = range(1, 9)
+    context, message = stopped(folder(tmp_path, "together"), lies)
+    assert message == "the base answered"
+    assert len(context.night.probes) == 4
+
+
 def test_some_lost_answers_are_flagged_once_and_count_for_nothing(tmp_path: Path) -> None:
     def loses_one(plan: ProbePlan, outcome: ProbeOutcome) -> ProbeOutcome:
         first = outcome.items[0].model_copy(update={"scores": (None,), "cause": "cut"})

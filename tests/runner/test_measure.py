@@ -119,7 +119,7 @@ def test_an_adapter_of_another_kind_rank_or_base_is_refused_before_anything_is_l
         (
             ({"peft_type": "IA3"}, "is IA3 for CAUSAL_LM"),
             ({"task_type": "SEQ_CLS"}, "LORA for SEQ_CLS"),
-            ({"r": 8}, "8"),
+            ({"r": 8}, "says rank 8"),
         )
     ):
         (tmp_path / str(number)).mkdir()

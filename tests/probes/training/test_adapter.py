@@ -69,5 +69,5 @@ def test_an_adapter_fits_its_own_base_and_no_other_architecture(adapter: Path, t
 def test_an_adapter_whose_config_claims_another_rank_is_refused(adapter: Path, tiny_base: Path) -> None:
     path = adapter / "adapter_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "r": 5}))
-    with pytest.raises(DataError, match="does not fit"):
+    with pytest.raises(DataError, match="its config says rank 5"):
         check_adapter(adapter, tiny_base)
