@@ -75,7 +75,7 @@ def _answers(night: NightRecord) -> list[Block]:
         return []
     rows = [_answer_row(name, own) for name, own in (*counts.items(), ("all", _count(_whole_items(night))))]
     columns = (Column("Category"), *number_columns("Asked", "Answered", "Share", "Scored"))
-    note = "Over all probes of full length. Answered is text or a tool call, whatever its score; the others are empty."
+    note = "In whole probes. Answered is text or a tool call, whatever its score; the others are empty or never came."
     return [Table("Answers", columns, tuple(rows), note, has_total=True)]
 
 
