@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from agent.context import NightContext
 from agent.night import run_night
 from agent.plan import NightPlan
-from agent.proposers.statistical import StatisticalProposer
+from agent.proposers.open import open_proposer
 from agent.schedule import missing_calibration, to_plans
 from lanes.lane import Lane
 from lanes.open import open_lanes
@@ -167,7 +167,8 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
     stop = StopRequest(around.say)
     around = keyed(config, around)
     with ExitStack() as stack:
-        # First, so that the workers' imports overlap with everything below.
+        proposer = stack.enter_context(open_proposer(config.agent, around.environ, around.clock))
+        # Early, so that the workers' imports overlap with everything below.
         launcher = stack.enter_context(around.open_launcher(config, folder.logs, stop))
         prepared = _prepare(config, folder, around)
         ledger = stack.enter_context(Ledger(folder.ledger))
@@ -191,7 +192,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
             clock=around.clock,
             make_request=prepared.make_request,
             checkpoint_path=folder.checkpoint,
-            proposer=StatisticalProposer(config.agent.picker),
+            proposer=proposer,
             write_report=stretch.write_report,
         )
         with display, catching_signals(stop), stretch:
