@@ -10,6 +10,8 @@ from typing import Protocol
 from agent.evidence import SearchEvidence
 from agent.plan import NightPlan
 from agent.ports import Budget, Launcher, RequestBuilder
+from agent.proposers.proposer import Proposer
+from agent.proposers.statistical import StatisticalProposer
 from lanes.lane import Lane
 from probes.candidate import LaneName
 from tracking.clock import Clock
@@ -43,7 +45,7 @@ class NightContext:
     clock: Clock
     make_request: RequestBuilder
     checkpoint_path: Path
-    proposer: str = "optuna"
+    proposer: Proposer = field(default_factory=lambda: StatisticalProposer("optuna"))
     write_report: Callable[[], None] = field(default=_no_report)
     evidence: SearchEvidence = field(init=False)
     """The search's fits, so that a look at a long ledger costs what is new in it."""
