@@ -136,7 +136,7 @@ def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
             context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
     while len(live_candidates(night)) < places:
         closed = _taken_knobs(context) if one_per_knob else ()
-        proposal = propose(night, context.plan, context.lanes, context.proposer, closed)
+        proposal = propose(night, context.plan, context.searched, context.proposer, closed)
         if proposal is None:
             break
         if isinstance(proposal, tuple):
