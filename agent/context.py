@@ -11,6 +11,8 @@ from agent.evidence import SearchEvidence
 from agent.plan import NightPlan
 from agent.policy import LaneFacts
 from agent.ports import Budget, Launcher, RequestBuilder
+from agent.proposers.proposer import Proposer
+from agent.proposers.statistical import StatisticalProposer
 from lanes.lane import Lane
 from probes.candidate import LaneName
 from tracking.clock import Clock
@@ -44,7 +46,7 @@ class NightContext:
     clock: Clock
     make_request: RequestBuilder
     checkpoint_path: Path
-    proposer: str = "optuna"
+    proposer: Proposer = field(default_factory=lambda: StatisticalProposer("optuna"))
     lane_facts: LaneFacts | None = None
     """What session and training rows say of the lanes; None: nothing is known, and all that are open stay so."""
     write_report: Callable[[], None] = field(default=_no_report)

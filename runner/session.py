@@ -16,6 +16,7 @@ from agent.context import NightContext
 from agent.night import run_night
 from agent.opening import lane_facts, missing_for_target, settle_target
 from agent.plan import NightPlan
+from agent.proposers.statistical import StatisticalProposer
 from agent.schedule import to_plans
 from lanes.lane import Lane
 from lanes.open import open_lanes
@@ -146,7 +147,7 @@ class _Prepared(NamedTuple):
 def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> _Prepared:
     """Check everything that can be checked; a new night stops here when it could not conclude."""
     inputs = gather_inputs(config, folder.suite, around)
-    lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
+    lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.picker)
     target = OVERALL if config.target.category == AUTO else config.target.category
     plan = plan_night(config, inputs, folder.path.name, target)
     serving_plan = check_serving(config, around.environ)
@@ -191,7 +192,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
             clock=around.clock,
             make_request=prepared.make_request,
             checkpoint_path=folder.checkpoint,
-            proposer=config.agent.proposer,
+            proposer=StatisticalProposer(config.agent.picker),
             lane_facts=lane_facts(config.lanes, config.recipe, prepared.inputs.tags, prepared.lanes),
             write_report=stretch.write_report,
         )
