@@ -1,6 +1,6 @@
 """Which categories no change moves: what recipes cannot raise, more or better training rows may.
 
-Rule. A change leaves a category still when P(|effect| ≤ .5 points) ≥ .9, and moves it when P(|effect| > .5) ≥ .95;
+Rule. A change leaves a category still when P(|effect| ≤ .5 points) ≥ .9, and moves it when P(|effect| > .5) ≥ .5;
 otherwise its probes are too few to tell. A category is named data-bottlenecked when no change moved it, at least four
 in at least two lanes left it still, and those are no fewer than the ones that cannot tell. Half a point is about what
 one night can see of a single category. A category at its ceiling is not named: nothing is left to gain.
@@ -18,15 +18,16 @@ from probes.statistics.earlier import Movement, RawEffect
 
 SMALLEST = 0.5
 """Smallest effect on a category that counts as moving it, in points."""
-STILL, MOVED = 0.9, 0.95
-"""Probabilities from which on a change is told to have left a category still, or to have moved it."""
+STILL, MOVED = 0.9, 0.5
+"""Probabilities from which on a change is told to have left a category still, or to have moved it: to name a category
+wrongly costs a night's work on data, so a change that merely seems to move it speaks against the name."""
 LEAST_CHANGES, LEAST_LANES = 4, 2
 CEILING = 9.5
 """Baseline score from which on a category has nothing left to gain."""
 LEAST_DF = 3
 """With fewer degrees of freedom of noise nothing is told of any change."""
 RULE = (
-    f"A category is named when no change moved it by more than {SMALLEST:g} points (P ≥ {MOVED:g}), at least "
+    f"A category is named when no change seems to move it by more than {SMALLEST:g} points (P ≥ {MOVED:g}), at least "
     f"{LEAST_CHANGES} changes in at least {LEAST_LANES} lanes left it within that (P ≥ {STILL:g}), and they are no "
     "fewer than those whose probes cannot tell."
 )
