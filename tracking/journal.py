@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from probes.candidate import Change, show_value
+from probes.candidate import Change, KnobValue, show_value
 from probes.frozen import Frozen
 from probes.statistics.verdicts import CandidateReading, Interval
 from tracking.memory.moves import EarlierMove
 from tracking.night import NightRecord
 
 Fate = Literal["open", "holds", "confirmed", "not confirmed", "refuted", "parked", "cancelled"]
-"""`open`: more probes are wanted. `holds`: in the working recipe, not yet confirmed. `refuted`: the referee rejected it.
+"""`open`: more probes are wanted. `holds`: in the working recipe, not yet confirmed. `refuted`: rejected by the referee.
 `cancelled`: what it started from has left the working recipe, so its next step would ask nothing."""
 ORDER_WORDS = {
     "source_first": "showing the sources' rows first",
@@ -111,7 +111,7 @@ def in_words(change: Change, target: str) -> str:
         return f"{ORDER_WORDS.get(str(after), f'the order {after}')} {end}"
     values = f"({show_value(before)} → {show_value(after)})"
     if isinstance(before, bool) or isinstance(after, str | bool) or not isinstance(before, int | float):
-        return f"{_plain(change.knob)} {show_value(after)} instead of {show_value(before)} {end}"
+        return f"{_plain(change.knob)} {_value(after)} instead of {_value(before)} {end}"
     if change.lane == "data_mix":
         return f"{'more' if after > before else 'fewer'} {change.knob} rows {values} raise {target}"
     return f"{'a higher' if after > before else 'a lower'} {_plain(change.knob)} {values} {end}"
@@ -138,9 +138,7 @@ def _hypothesis(
             probes=tuple(probes),
             effect=reading.effect if reading else None,
             interval=reading.interval if reading else None,
-            guards_harmed=tuple(g for g, found in reading.guards.items() if found.state == "harmful")
-            if reading
-            else (),
+            guards_harmed=_harmed(reading),
         ),
         fate=fate,
         reason=reading.reason if reading else "",
@@ -182,9 +180,16 @@ def _next_step(night: NightRecord, fate: Fate, reading: CandidateReading | None,
         case "refuted":
             return "none" if is_over else "none, unless the working recipe moves in a knob it acts together with"
         case "parked":
-            return (
-                "another night" if is_over else "probes that nothing new wants, while it looks better than the baseline"
-            )
+            return "another night" if is_over else "probes that nothing new wants, while it looks better than not"
+
+
+def _harmed(reading: CandidateReading | None) -> tuple[str, ...]:
+    guards = reading.guards.items() if reading else ()
+    return tuple(name for name, guard in guards if guard.state == "harmful")
+
+
+def _value(value: KnobValue | None) -> str:
+    return "none" if value == "" else show_value(value)
 
 
 def _plain(knob: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fakes_memory import tonight_like, write_night
-from fakes_night import NightWriter, make_night
+from fakes_night import NightWriter, baseline, make_night
 
 from probes.candidate import Candidate, Change
 from tracking import events as ev
@@ -26,7 +26,7 @@ def chained(*moves: tuple[str, ...]) -> list[ev.Event]:
     night = NightWriter()
     night.start()
     night.calibrate()
-    recipe = night.events[0].baseline  # type: ignore[union-attr]
+    recipe = baseline()
     for name, before, after in (("c01", 0.005, 0.01), ("c02", 0.01, 0.02), ("c03", 0.005, 0.007)):
         change = Change(lane="hyperparameters", knob="learning_rate", before=before, after=after)
         found = Candidate(id=name, change=change, parent=recipe.fingerprint, recipe=recipe, proposer="optuna")
@@ -57,7 +57,6 @@ def test_every_candidate_of_a_finished_night_has_likelihood_evidence_next_step_a
     assert (first.statement, first.is_generated) == ("Raises the step size.", False)
     assert first.likelihood is not None
     assert first.likelihood > 0.9
-    assert len(first.evidence.probes) == 2 + 6 * 2 + 4 + 4 - 6 + 2 - 2 or first.evidence.probes
     assert found["c05"].evidence.guards_harmed == ("anachronism_trap",)
     assert all(each.next_step and each.reason for each in found.values())
 
@@ -117,7 +116,7 @@ def test_a_move_of_an_earlier_night_is_shown_beside_tonights(tmp_path: Path) -> 
         ("curriculum", "order", "shuffle", "easy_first", "showing easy rows first raises voice"),
         ("hyperparameters", "learning_rate", 0.005, 0.01, "a higher learning rate (0.005 → 0.01) raises voice"),
         ("hyperparameters", "beta", 0.1, 0.09, "a lower beta (0.1 → 0.09) raises voice"),
-        ("hyperparameters", "system_prompt", "", "Be brief.", "system prompt Be brief. instead of  raises voice"),
+        ("hyperparameters", "system_prompt", "", "Be brief.", "system prompt Be brief. instead of none raises voice"),
         ("hyperparameters", "use_dora", False, True, "use dora True instead of False raises voice"),
     ],
 )
