@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from agent.plan import NightPlan
 from lanes.open import open_lanes
+from probes.language_models.config import read_key
 from probes.statistics.runs import OVERALL
 from runner.config import SessionConfig
 from runner.earlier import read_earlier, with_earlier
@@ -54,6 +55,8 @@ def check_session(config: SessionConfig, around: Surroundings) -> Check:
     Raises:
         NightlabError: the input cannot be used. That the night could not conclude is told in `preflight.problems`.
     """
+    if config.agent.access is not None:
+        read_key(config.agent.access, around.environ)
     with tempfile.TemporaryDirectory(prefix="nightlab-check-") as scratch:
         inputs = gather_inputs(config, Path(scratch), around)
         serving = check_serving(config, around.environ)

@@ -50,6 +50,9 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
             return f"{who}: {candidate.change}{because}"
         case ev.ProposalRefused():
             return f"proposal of {event.proposer} refused: {event.reason}"
+        case ev.ModelTurn():
+            spent = f", {event.cost_usd:.4f} USD" if event.cost_usd is not None else ""
+            return f"turn of {event.proposer} {event.outcome}{spent}{': ' + event.reason if event.reason else ''}"
         case ev.DesignChosen():
             return f"design: {event.design}, {event.reason}"
         case ev.BlockPlanned():

@@ -16,7 +16,7 @@ from agent.context import NightContext
 from agent.night import run_night
 from agent.opening import lane_facts, missing_for_target, settle_target
 from agent.plan import NightPlan
-from agent.proposers.statistical import StatisticalProposer
+from agent.proposers.open import open_proposer
 from agent.schedule import to_plans
 from lanes.lane import Lane
 from lanes.open import open_lanes
@@ -168,7 +168,8 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
     stop = StopRequest(around.say)
     around = keyed(config, around)
     with ExitStack() as stack:
-        # First, so that the workers' imports overlap with everything below.
+        proposer = stack.enter_context(open_proposer(config.agent, around.environ, around.clock))
+        # Early, so that the workers' imports overlap with everything below.
         launcher = stack.enter_context(around.open_launcher(config, folder.logs, stop))
         prepared = _prepare(config, folder, around)
         ledger = stack.enter_context(Ledger(folder.ledger))
@@ -192,7 +193,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
             clock=around.clock,
             make_request=prepared.make_request,
             checkpoint_path=folder.checkpoint,
-            proposer=StatisticalProposer(config.agent.picker),
+            proposer=proposer,
             lane_facts=lane_facts(config.lanes, config.recipe, prepared.inputs.tags, prepared.lanes),
             write_report=stretch.write_report,
         )

@@ -14,7 +14,7 @@ from tracking.memory.moves import EarlierMove
 from tracking.night import NightRecord
 
 Fate = Literal["open", "holds", "confirmed", "not confirmed", "refuted", "parked", "cancelled"]
-"""`open`: more probes are wanted. `holds`: in the working recipe, not yet confirmed. `refuted`: rejected by the referee.
+"""`open`: more probes are wanted. `holds`: in the working recipe, not yet confirmed. `refuted`: the referee rejects it.
 `cancelled`: what it started from has left the working recipe, so its next step would ask nothing."""
 ORDER_WORDS = {
     "source_first": "showing the sources' rows first",

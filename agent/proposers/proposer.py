@@ -13,6 +13,7 @@ from pydantic import Field
 
 from agent.plan import NightPlan
 from lanes.lane import Lane, Tried
+from lanes.moves import OpenKnob
 from probes.candidate import MOST_WORDS, Change, Forecast, KnobValue, LaneName
 from probes.frozen import Frozen
 from probes.recipe import Recipe
@@ -66,6 +67,15 @@ class Question:
     def tried(self) -> list[Tried]:
         """Every move of the night with what became of it."""
         return tried_moves(self.night)
+
+    @cached_property
+    def moves(self) -> Mapping[tuple[LaneName, str], OpenKnob]:
+        """The knobs of all lanes that can move, by lane and name; closed ones left out."""
+        return {
+            (name, knob.name): knob
+            for name, lane in self.lanes.items()
+            for knob in lane.moves(self.working, self.tried, self.closed_in(name), self.shunned)
+        }
 
     def closed_in(self, lane: LaneName) -> list[str]:
         """Return the closed knobs of a lane."""

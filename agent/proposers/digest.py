@@ -1,0 +1,175 @@
+"""What a language model is told of the night: a bounded digest made by code from the record.
+
+Numbers, plain words and typed hypotheses, as one JSON object; never a log, an answer of the trained model or anything
+else that somebody wrote freely. It grows with nothing: what does not fit is left out, the least telling first. Equal
+records give equal digests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from agent.proposers.names import KnobNames, shown, shown_value
+from agent.proposers.proposer import Question
+from agent.schedule import live_candidates, probes_used
+from lanes.config import NumericKnob
+from lanes.moves import OpenKnob
+from probes.candidate import Candidate, LaneName
+from tracking.night import NightRecord
+
+Moves = Mapping[tuple[LaneName, str], OpenKnob]
+Proposed = dict[tuple[LaneName, str], list[Candidate]]
+
+
+class Detail(NamedTuple):
+    """How much is told."""
+
+    knobs: int
+    tried: int
+    """Latest moves of each knob."""
+    hypotheses: int
+    guards: int
+
+
+DETAILS = (
+    Detail(60, 8, 8, 30),
+    Detail(40, 5, 6, 20),
+    Detail(30, 3, 4, 12),
+    Detail(20, 2, 2, 8),
+    Detail(10, 2, 1, 6),
+    Detail(5, 1, 0, 3),
+    Detail(3, 0, 0, 1),
+)
+"""From the most that is told to the least, which fits into the smallest bound that a session can set."""
+
+
+def digest(question: Question, names: KnobNames, most_tokens: int) -> str:
+    """Return the night as JSON in at most `most_tokens` by `token_bound`, with the most detail that fits.
+
+    Args:
+        question: What is asked.
+        names: What stands for the knobs.
+        most_tokens: The bound.
+    """
+    proposed = _by_knob(question.night)
+    for detail in DETAILS:
+        text = _written(_facts(question, names, detail, proposed))
+        if token_bound(text) <= most_tokens:
+            return text
+    raise AssertionError(f"the least digest has more than {most_tokens} tokens")
+
+
+def token_bound(text: str) -> int:
+    """Return a number of tokens that no usual tokenizer goes beyond: a token each for two letters or one other byte."""
+    letters = sum(character.isascii() and character.isalpha() for character in text)
+    return (letters + 1) // 2 + len(text.encode()) - letters
+
+
+def _written(facts: dict[str, Any]) -> str:
+    """Return compact JSON in plain ASCII that no text inside can end: angle brackets are escaped."""
+    text = json.dumps(facts, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _by_knob(night: NightRecord) -> Proposed:
+    found: Proposed = {}
+    for candidate in night.candidates.values():
+        found.setdefault((candidate.change.lane, candidate.change.knob), []).append(candidate)
+    return found
+
+
+def _facts(question: Question, names: KnobNames, detail: Detail, proposed: Proposed) -> dict[str, Any]:
+    night, plan, moves = question.night, question.plan, question.moves
+    chosen = sorted(moves.items(), key=lambda item: len(item[1].tried))[: detail.knobs]
+    guards = shown(plan.guards, "guard")
+    target = shown([plan.target], "the_target")[plan.target]
+    return {
+        "target": target,
+        "run_to_run_sd": _short(night.noise.target_sd if night.noise else plan.referee.assumed_sd),
+        "worthwhile_effect": _short(plan.referee.worthwhile),
+        "guards": [
+            {"guard": guards[name], "margin": _short(margin), "harmed_by": _harm(night, name, names, moves)}
+            for name, margin in list(plan.guards.items())[: detail.guards]
+        ],
+        "probes": {
+            "total": plan.budget_probes,
+            "used": probes_used(night),
+            "kept_for_confirmation": plan.confirm_probes,
+        },
+        "knobs": [
+            _knob(at[0], knob, names) | {"tried": _tried(night, proposed.get(at, []), knob, detail.tried)}
+            for at, knob in chosen
+        ],
+        "knobs_left_out": len(moves) - len(chosen),
+        "open_hypotheses": _hypotheses(night, names, moves, detail.hypotheses),
+    }
+
+
+def _knob(lane: LaneName, knob: OpenKnob, names: KnobNames) -> dict[str, Any]:
+    """Return a knob's working value, bounds, step limit, what is open now, and where it collapsed."""
+    facts: dict[str, Any] = {
+        "lane": lane,
+        "knob": names.handle(lane, knob.name),
+        "working": _value(knob, knob.working),
+    }
+    spec = knob.knob
+    if isinstance(spec, NumericKnob):
+        facts |= {"low": _short(spec.low), "high": _short(spec.high), "scale": spec.scale}
+        facts["open"] = {"from": _value(knob, knob.values[0]), "to": _value(knob, knob.values[-1])}
+    else:
+        facts["open"] = [_value(knob, value) for value in knob.values[:20]]
+    limits = {"max_factor": spec.max_factor, "max_step": spec.max_step}
+    facts |= {name: _short(limit) for name, limit in limits.items() if limit is not None}
+    fragile = [_value(knob, move.change.after) for move in knob.tried if move.collapsed is not None]
+    return facts | ({"collapsed_at": fragile[-4:]} if fragile else {})
+
+
+def _tried(night: NightRecord, proposed: Sequence[Candidate], knob: OpenKnob, most: int) -> list[dict[str, Any]]:
+    """Return the latest moves of a knob and what was measured of each."""
+    found: list[dict[str, Any]] = []
+    for candidate in proposed[-most:] if most else ():
+        change, reading = candidate.change, night.reading(candidate.id)
+        facts: dict[str, Any] = {"from": _value(knob, change.before), "to": _value(knob, change.after)}
+        if reading is not None:
+            effect = [_short(x) for x in (reading.interval.low, reading.effect, reading.interval.high)]
+            facts |= {"effect_low_mean_high": effect, "decision": reading.decision, "probes": reading.replicates}
+        found.append(facts)
+    return found
+
+
+def _harm(night: NightRecord, guard: str, names: KnobNames, moves: Moves) -> list[dict[str, Any]]:
+    """Return the latest changes that harmed a guard."""
+    found: list[dict[str, Any]] = []
+    for name, readings in reversed(night.readings.items()):
+        reading, change = readings[-1].guards.get(guard), night.candidates[name].change
+        knob = moves.get((change.lane, change.knob))
+        if reading is not None and reading.state == "harmful" and knob is not None:
+            found.append({"knob": names.handle(change.lane, change.knob), "to": _value(knob, change.after)})
+        if len(found) == 2:
+            break
+    return found
+
+
+def _hypotheses(night: NightRecord, names: KnobNames, moves: Moves, most: int) -> list[dict[str, Any]]:
+    """Return what live candidates claim, the latest last."""
+    live = [night.candidates[name] for name in live_candidates(night)]
+    stated = [c for c in live if c.hypothesis and (c.change.lane, c.change.knob) in moves][-most:] if most else []
+    return [
+        {
+            "knob": names.handle(c.change.lane, c.change.knob),
+            "to": _value(moves[c.change.lane, c.change.knob], c.change.after),
+            "hypothesis": c.hypothesis,
+        }
+        for c in stated
+    ]
+
+
+def _value(knob: OpenKnob, value: Any) -> Any:
+    seen = shown_value(knob.knob, value)
+    return _short(seen) if isinstance(seen, float) else seen
+
+
+def _short(number: float | None) -> float | None:
+    return None if number is None else float(f"{number:.4g}")
