@@ -138,8 +138,10 @@ def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
             context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
     while len(live_candidates(night)) < places:
         closed = _taken_knobs(context) if one_per_knob else ()
-        harmful = known_harm(context)
-        if not any(_has_proposed(context, closed, shunned) for shunned in ([harmful, []] if harmful else [[]])):
+        question = Question(night, context.plan, context.searched, closed, shunned(context))
+        for event in propose(question, context.proposer, context.clock):
+            context.record(event)
+        if len(night.candidates) + len(night.refusals) == question.number:
             break
     for name in worth_another_look(context)[: max(0, places - len(live_candidates(night)))]:
         reason = "nothing new is left, and it was parked while it looked better than the baseline"
@@ -152,13 +154,12 @@ def known_harm(context: NightContext) -> list[Change]:
     return [move.change for move in earlier.known_harm((plan.target, *plan.guards))] if earlier is not None else []
 
 
-def _has_proposed(context: NightContext, closed: Sequence[tuple[str, str]], shunned: Sequence[Change]) -> bool:
-    """Ask once and record the answer; return whether there was a proposal, allowed or not."""
-    night = context.night
-    question = Question(night, context.plan, context.searched, closed, shunned)
-    for event in propose(question, context.proposer, context.clock):
-        context.record(event)
-    return len(night.candidates) + len(night.refusals) > question.number
+def shunned(context: NightContext) -> list[Change]:
+    """Return the known harm that is not asked for now: all of it, until nothing else is left to ask for."""
+    harmful = known_harm(context)
+    if not harmful or Question(context.night, context.plan, context.searched, (), harmful).moves:
+        return harmful
+    return []
 
 
 def fitting_factors(context: NightContext) -> tuple[str, ...]:

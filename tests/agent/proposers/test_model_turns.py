@@ -10,7 +10,17 @@ from fakes import FakeClock, MemoryLedger, SimulatedLauncher
 from fakes_llm_server import LLMServer, Step
 from fakes_model import reply
 from fakes_proposals import (
-    HYBRID, MODEL_ONLY, PRICED, USELESS, night_with, question, said, scripted, sensible, told, turns_taken,
+    HYBRID,
+    MODEL_ONLY,
+    PRICED,
+    USELESS,
+    night_with,
+    question,
+    said,
+    scripted,
+    sensible,
+    told,
+    turns_taken,
 )  # fmt: skip
 from simulated_nights import faster_helps, folder, make_night, without_times
 
