@@ -138,16 +138,16 @@ def test_a_category_that_no_lane_moved_is_named_with_the_rule() -> None:
     assert "position_discrimination is data-bottlenecked: 7 changes in 3 lanes left it at 6.11." in told
     assert "A category is named when no change" in told
     still = tuple(
-        Movement(category="verified_response", lane=lane, still=20) for lane in ("hyperparameters", "data_mix")
+        Movement(category="ground_truth", lane=lane, still=20) for lane in ("hyperparameters", "data_mix")
     )
     earlier = earlier_of(events).model_copy(update={"movements": still})
     known = [events[0], ev.EarlierNightsRead(at=events[0].at, earlier=earlier), *events[1:]]
     names = [found.category for found in data_bottlenecks(NightRecord.replay(known))]
-    assert "verified_response" in names, "earlier nights make up for tonight's few probes"
+    assert "ground_truth" in names, "earlier nights make up for tonight's few probes"
     assert "tonight and in earlier nights on the same data" in section(known, "Hypotheses")
     moved = earlier.model_copy(update={"movements": (still[0].model_copy(update={"moved": 1}), still[1])})
     known[1] = ev.EarlierNightsRead(at=events[0].at, earlier=moved)
-    assert "verified_response" not in [found.category for found in data_bottlenecks(NightRecord.replay(known))]
+    assert "ground_truth" not in [found.category for found in data_bottlenecks(NightRecord.replay(known))]
 
 
 def earlier_of(events: list[ev.Event]) -> Any:
