@@ -13,8 +13,9 @@ from probes.statistics.verdicts import CandidateReading, Interval
 from tracking.memory.moves import EarlierMove
 from tracking.night import NightRecord
 
-Fate = Literal["open", "holds", "confirmed", "not confirmed", "refuted", "parked", "cancelled"]
+Fate = Literal["open", "holds", "confirmed", "not confirmed", "refuted", "harmful", "parked", "cancelled"]
 """`open`: more probes are wanted. `holds`: in the working recipe, not yet confirmed. `refuted`: the referee rejects it.
+`harmful`: it rejects it for a guard that it harms, whatever it does for the target.
 `cancelled`: what it started from has left the working recipe, so its next step would ask nothing."""
 ORDER_WORDS = {
     "source_first": "showing the sources' rows first",
@@ -157,7 +158,7 @@ def _fate(night: NightRecord, name: str, reading: CandidateReading | None, start
             return "holds"
         return "confirmed" if claim.confirmed else "not confirmed"
     if reading is not None and reading.decision == "reject" and not night.is_live(name):
-        return "refuted"
+        return "harmful" if _harmed(reading) else "refuted"
     if start is not None and start not in night.accepted:
         return "cancelled"
     return "open" if night.is_live(name) and night.claim is None else "parked"
@@ -167,20 +168,22 @@ def _next_step(night: NightRecord, fate: Fate, reading: CandidateReading | None,
     is_over = night.claim is not None
     match fate:
         case "confirmed":
-            return "none: it is part of what the night claims"
+            return "none: it is claimed"
         case "not confirmed":
-            return "another night: the confirmation did not show it"
+            return "another night"
         case "holds":
-            return "the confirmation, with all other accepted changes"
+            return "the confirmation"
         case "open":
             done = reading.replicates if reading else 0
             return f"replicate {done + 1}" if done else "its first probe"
         case "cancelled":
-            return f"none: it starts from {start}, which is not in the working recipe"
+            return f"none: its premise {start} has left"
+        case "harmful":
+            return f"none: it harms {', '.join(_harmed(reading))}"
         case "refuted":
-            return "none" if is_over else "none, unless the working recipe moves in a knob it acts together with"
+            return "none" if is_over else "none, unless a knob it acts with moves"
         case "parked":
-            return "another night" if is_over else "probes that nothing new wants, while it looks better than not"
+            return "another night" if is_over else "probes that nothing new wants"
 
 
 def _harmed(reading: CandidateReading | None) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ TONES: dict[Fate, Tone] = {
     "parked": "open",
     "not confirmed": "open",
     "refuted": "bad",
+    "harmful": "bad",
     "cancelled": "muted",
 }
 
@@ -83,32 +84,25 @@ def _hypotheses(found: Sequence[Hypothesis]) -> Table:
             Cell(each.candidate, "muted"),
             foreign_cell(_capital(each.statement)),
             Cell(show(each.likelihood, "probability")),
-            Cell(_evidence(each)),
+            Cell(show(len(each.evidence.probes), "count")),
+            Cell(show_effect(each.evidence.effect, each.evidence.interval)),
             Cell(each.fate, TONES[each.fate]),
             Cell(each.next_step),
         )
         for each in ranked[:MOST_ROWS]
     )
     note = (
-        "Likelihood: P(effect > 0) after all probes with the change, before the confirmation. A sentence without an "
-        "author was written from the change."
+        "Likelihood: P(effect > 0) after all probes with the change, before the confirmation. A hypothesis that its "
+        "proposer left without words is written from its change."
     )
     if len(ranked) > MOST_ROWS:
         note += f" The likeliest {MOST_ROWS} of {show(len(ranked), 'count')}; all are in summary.json."
     columns = (
         *text_columns("", "Hypothesis"),
-        *number_columns("Likelihood", "Evidence"),
+        *number_columns("Likelihood", "Probes", "Effect and interval"),
         *text_columns("Fate", "Next step"),
     )
     return Table("Hypotheses", columns, rows, note)
-
-
-def _evidence(each: Hypothesis) -> str:
-    probes = show_count(len(each.evidence.probes), "probe")
-    if each.evidence.effect is None:
-        return probes
-    harmed = f", harms {', '.join(each.evidence.guards_harmed)}" if each.evidence.guards_harmed else ""
-    return one_line(f"{probes}: {show_effect(each.evidence.effect, each.evidence.interval)}{harmed}", 120)
 
 
 def _cancelled(night: NightRecord, found: Sequence[Hypothesis]) -> list[Block]:

@@ -49,7 +49,7 @@ def test_every_candidate_of_a_finished_night_has_likelihood_evidence_next_step_a
         "c02": "refuted",
         "c03": "refuted",
         "c04": "confirmed",
-        "c05": "refuted",
+        "c05": "harmful",
         "c06": "parked",
         "c07": "parked",
     }

@@ -117,7 +117,7 @@ def test_forecasts_shares_and_turns_are_told_of_each_proposer() -> None:
 def test_a_models_hypothesis_stands_in_its_own_words_and_the_others_are_written_from_the_change() -> None:
     told = section(with_model_turns(), "Hypotheses and their fate")
     assert told.count("A larger step wakes the voice.") == 4
-    assert "7 hypotheses: 2 confirmed, 2 parked and 3 refuted." in told
+    assert "7 hypotheses: 2 confirmed, 2 parked, 2 refuted and 1 harmful." in told
 
 
 def test_what_was_measured_before_and_put_last_is_told(tmp_path: Path) -> None:
@@ -137,9 +137,7 @@ def test_a_category_that_no_lane_moved_is_named_with_the_rule() -> None:
     told = section(events, "Hypotheses")
     assert "position_discrimination is data-bottlenecked: 7 changes in 3 lanes left it at 6.11." in told
     assert "A category is named when no change" in told
-    still = tuple(
-        Movement(category="ground_truth", lane=lane, still=20) for lane in ("hyperparameters", "data_mix")
-    )
+    still = tuple(Movement(category="ground_truth", lane=lane, still=20) for lane in ("hyperparameters", "data_mix"))
     earlier = earlier_of(events).model_copy(update={"movements": still})
     known = [events[0], ev.EarlierNightsRead(at=events[0].at, earlier=earlier), *events[1:]]
     names = [found.category for found in data_bottlenecks(NightRecord.replay(known))]
