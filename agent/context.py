@@ -9,6 +9,7 @@ from typing import Protocol
 
 from agent.evidence import SearchEvidence
 from agent.plan import NightPlan
+from agent.policy import LaneFacts
 from agent.ports import Budget, Launcher, RequestBuilder
 from agent.proposers.proposer import Proposer
 from agent.proposers.statistical import StatisticalProposer
@@ -46,6 +47,8 @@ class NightContext:
     make_request: RequestBuilder
     checkpoint_path: Path
     proposer: Proposer = field(default_factory=lambda: StatisticalProposer("optuna"))
+    lane_facts: LaneFacts | None = None
+    """What session and training rows say of the lanes; None: nothing is known, and all that are open stay so."""
     write_report: Callable[[], None] = field(default=_no_report)
     evidence: SearchEvidence = field(init=False)
     """The search's fits, so that a look at a long ledger costs what is new in it."""
@@ -53,6 +56,12 @@ class NightContext:
     def __post_init__(self) -> None:
         """Start without any look."""
         self.evidence = SearchEvidence(self.plan)
+
+    @property
+    def searched(self) -> Mapping[LaneName, Lane]:
+        """The lanes that are asked for changes: those that the policy left open."""
+        closed = self.night.policy.closed if self.night.policy is not None else frozenset[LaneName]()
+        return {name: lane for name, lane in self.lanes.items() if name not in closed}
 
     def record(self, event: Event) -> None:
         """Append an event to the ledger, then to the record: nothing is known that is not written."""

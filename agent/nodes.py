@@ -14,6 +14,7 @@ from agent.controls import missing_controls
 from agent.drift import hold_against_earlier_nights
 from agent.early_stop import night_stop_rule
 from agent.noise import measure_noise, night_power
+from agent.opening import set_policy
 from agent.recipes import trained_recipe
 from agent.referee import Referee
 from agent.schedule import (
@@ -80,6 +81,7 @@ def calibrate(state: NightState, runtime: Runtime[NightContext]) -> Update:
     if not night.candidates:
         hold_against_earlier_nights(context)
         _record_noise(context)
+        set_policy(context)
     if noise.fault is not None:
         raise NightlabError(f"the baseline cannot be measured: {noise.fault}; start a new night then")
     return {"step": "search", "next": where_it_broke_off(night)}

@@ -16,6 +16,7 @@ from agent.referee import Referee
 from agent.revisits import moved_under, worth_another_look
 from agent.schedule import SHORT_COST, has_begun, live_candidates, missing_smoke, open_rows, probes_used
 from lanes.interactions import clashes
+from probes.candidate import Change
 from probes.recipe import Recipe
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, Block, design_block
 from tracking import events as ev
@@ -137,7 +138,7 @@ def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
             context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
     while len(live_candidates(night)) < places:
         closed = _taken_knobs(context) if one_per_knob else ()
-        question = Question(night, context.plan, context.lanes, closed)
+        question = Question(night, context.plan, context.searched, closed, shunned(context))
         for event in propose(question, context.proposer, context.clock):
             context.record(event)
         if len(night.candidates) + len(night.refusals) == question.number:
@@ -145,6 +146,20 @@ def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
     for name in worth_another_look(context)[: max(0, places - len(live_candidates(night)))]:
         reason = "nothing new is left, and it was parked while it looked better than the baseline"
         context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
+
+
+def known_harm(context: NightContext) -> list[Change]:
+    """Return the moves that comparable earlier nights measured as harmful to tonight's target or guards."""
+    earlier, plan = context.night.earlier, context.plan
+    return [move.change for move in earlier.known_harm((plan.target, *plan.guards))] if earlier is not None else []
+
+
+def shunned(context: NightContext) -> list[Change]:
+    """Return the known harm that is not asked for now: all of it, until nothing else is left to ask for."""
+    harmful = known_harm(context)
+    if not harmful or Question(context.night, context.plan, context.searched, (), harmful).moves:
+        return harmful
+    return []
 
 
 def fitting_factors(context: NightContext) -> tuple[str, ...]:

@@ -29,13 +29,21 @@ class CurriculumLane(KnobLane):
 def open_curriculum(config: LanesConfig, baseline: Recipe, tags: Tags, picker: Picker) -> CurriculumLane | None:
     """Return the lane over the orders that the data can tell apart, None when only the baseline's is left."""
     here = baseline.curriculum.order
-    wanted: list[Order] = [o for o in config.curriculum.get("order", OrderKnob()).values if o != here]
-    unsupported = {order: why for order in wanted if (why := _obstacle(order, baseline, tags)) is not None}
+    wanted, unsupported = _wanted(config, baseline), left_out_orders(config, baseline, tags)
     orders = tuple(dict.fromkeys([here, *(o for o in wanted if o not in unsupported)]))
     if len(orders) < 2:
         return None
     note = "".join(f"; `{order}` is left out: {why}" for order, why in unsupported.items())
     return CurriculumLane("curriculum", {"order": ChoiceKnob(values=orders)}, picker, {"order": note})
+
+
+def left_out_orders(config: LanesConfig, baseline: Recipe, tags: Tags) -> dict[Order, str]:
+    """Return order → why the data cannot support it."""
+    return {o: why for o in _wanted(config, baseline) if (why := _obstacle(o, baseline, tags)) is not None}
+
+
+def _wanted(config: LanesConfig, baseline: Recipe) -> list[Order]:
+    return [o for o in config.curriculum.get("order", OrderKnob()).values if o != baseline.curriculum.order]
 
 
 def _obstacle(order: Order, baseline: Recipe, tags: Tags) -> str | None:

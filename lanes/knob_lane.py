@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from lanes.fragility import fragile_refusal
 from lanes.knobs import Knob, describe, section, step_refusal, value_refusal
+from lanes.known_harm import without_harm
 from lanes.lane import Tried
 from lanes.moves import OpenKnob, open_knobs, repeat_refusal, was_tried
 from lanes.pickers import Picker
@@ -100,18 +101,28 @@ class KnobLane(ABC):
         knob = self._knobs[change.knob]
         return repeat_refusal(knob, change, self.value(working, change.knob), self._own(tried, change.knob))
 
-    def moves(self, working: Recipe, tried: Sequence[Tried], closed: Collection[str] = ()) -> list[OpenKnob]:
-        """Return the knobs that have open moves, with those moves; the ones in `closed` are left out."""
+    def moves(
+        self, working: Recipe, tried: Sequence[Tried], closed: Collection[str] = (), shunned: Sequence[Change] = ()
+    ) -> list[OpenKnob]:
+        """Return the knobs that have open moves, with those moves, without `closed` and what repeats `shunned`."""
         values = {name: self.value(working, name) for name in self._knobs}
-        return [knob for knob in open_knobs(self._knobs, values, self._own(tried)) if knob.name not in closed]
+        knobs = [knob for knob in open_knobs(self._knobs, values, self._own(tried)) if knob.name not in closed]
+        return without_harm(knobs, [harm for harm in shunned if harm.lane == self._name])
 
     def _own(self, tried: Sequence[Tried], knob: str | None = None) -> list[Tried]:
         """Return the lane's own moves, or those of one knob."""
         return [t for t in tried if t.change.lane == self._name and (knob is None or t.change.knob == knob)]
 
-    def ask(self, working: Recipe, tried: Sequence[Tried], seed: int, closed: Collection[str] = ()) -> Change | None:
+    def ask(
+        self,
+        working: Recipe,
+        tried: Sequence[Tried],
+        seed: int,
+        closed: Collection[str] = (),
+        shunned: Sequence[Change] = (),
+    ) -> Change | None:
         """Return the next change against `working`, never a move in `tried`; None when nothing is left."""
-        knobs = self.moves(working, tried, closed)
+        knobs = self.moves(working, tried, closed, shunned)
         if not knobs:
             return None
         name, after = self._picker(knobs, Random(f"{seed}/{self._name}/{len(self._own(tried))}"))

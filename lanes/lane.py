@@ -58,18 +58,31 @@ class Lane(Protocol):
         """Return why an allowed `change` is no new move: tried before, or too near to it to be told apart."""
         ...
 
-    def moves(self, working: Recipe, tried: Sequence[Tried], closed: Collection[str] = ()) -> list[OpenKnob]:
-        """Return the knobs that have open moves, with those moves; the ones in `closed` are left out."""
+    def moves(
+        self, working: Recipe, tried: Sequence[Tried], closed: Collection[str] = (), shunned: Sequence[Change] = ()
+    ) -> list[OpenKnob]:
+        """Return the knobs that have open moves, with those moves.
+
+        Knobs in `closed` are left out, and moves that go where an earlier night's in `shunned` did harm.
+        """
         ...
 
     def apply(self, change: Change, working: Recipe) -> Recipe:
         """Return `working` with `change`; call it only when `refusal` is None."""
         ...
 
-    def ask(self, working: Recipe, tried: Sequence[Tried], seed: int, closed: Collection[str] = ()) -> Change | None:
+    def ask(
+        self,
+        working: Recipe,
+        tried: Sequence[Tried],
+        seed: int,
+        closed: Collection[str] = (),
+        shunned: Sequence[Change] = (),
+    ) -> Change | None:
         """Return the next change against `working`, never a move in `tried`; None when nothing is left.
 
-        Knobs in `closed` are left out: a block takes one change of each.
+        Knobs in `closed` are left out: a block takes one change of each. So are moves that go where an earlier night's
+        in `shunned` did harm.
 
         Deterministic in its arguments.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lanes.config import LanesConfig
-from lanes.curriculum import open_curriculum
+from lanes.curriculum import left_out_orders, open_curriculum
 from lanes.data_mix import open_data_mix
 from lanes.hyperparameters import open_hyperparameters, pick_by_gp, pick_informed
 from lanes.lane import Lane
@@ -45,3 +45,34 @@ def open_lanes(
     if not opened:
         raise ConfigError("`[lanes]` must leave at least one lane something to vary; shorten `closed` or add knobs")
     return opened
+
+
+def why_left_out(
+    config: LanesConfig, baseline: Recipe, tags: Mapping[str, Mapping[str, int]], opened: Mapping[LaneName, Lane]
+) -> dict[LaneName, str]:
+    """Return why each lane that `open_lanes` left out has nothing to vary.
+
+    Args:
+        config: the session's `[lanes]`.
+        baseline: the recipe the night starts from.
+        tags: composition of the training data: tag name → value → rows.
+        opened: what `open_lanes` returned for the same.
+    """
+    reasons: dict[LaneName, str] = {
+        "data_mix": "rows need a `category` tag with two values; name a knob in `[lanes.data_mix]`",
+        "curriculum": "no order can be told apart: "
+        + "; ".join(f"`{order}`: {why}" for order, why in left_out_orders(config, baseline, tags).items()),
+    }
+    for lane in config.closed:
+        reasons[lane] = "the session closes it in `[lanes] closed`"
+    return {lane: reason for lane, reason in reasons.items() if lane not in opened}
+
+
+def configured_lanes(config: LanesConfig) -> frozenset[LaneName]:
+    """Return the lanes whose knobs the session names."""
+    named: dict[LaneName, bool] = {
+        "hyperparameters": bool(config.hyperparameters),
+        "data_mix": bool(config.data_mix),
+        "curriculum": bool(config.curriculum),
+    }
+    return frozenset(lane for lane, is_named in named.items() if is_named)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from agent.plan import NightPlan
 from probes.errors import ConfigError
-from probes.outcome import ProbeStatus
 from probes.recipe import Recipe
 from probes.request import ProbeRequest, Purpose, Split
 from probes.statistics.power import LEAST_ITEMS, blind_guards, is_directional
@@ -18,7 +17,6 @@ from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from runner.inputs import SessionInputs, file_digest
 from runner.serving.plan import ServingPlan, in_process
-from tracking.night import NightRecord
 
 AUTO = "auto"
 LEAST_BROKEN_STEPS = 40
@@ -96,15 +94,6 @@ def _directional(row: CategoryPower) -> str:
         f"{counts}: fewer than {LEAST_ITEMS} held-out items give a direction only, so the night could claim nothing; "
         f"{cure}, or start all the same with `--set referee.allow_blind_guards=true`"
     )
-
-
-def weakest_category(night: NightRecord) -> str | None:
-    """Return the category with the lowest mean in the first scored baseline, None before there is one."""
-    for probe in night.probes:
-        if probe.plan.arm == "baseline" and probe.outcome.status is ProbeStatus.COMPLETED:
-            means = {name: mean for name, mean in probe.outcome.category_means().items() if mean is not None}
-            return min(means, key=lambda name: means[name]) if means else None
-    return None
 
 
 class RequestMaker:

@@ -39,6 +39,10 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
         case ev.NoiseEstimated():
             sd = show(event.noise.target_sd, "score")
             return f"noise: run-to-run sd of {night.target} is {sd}, from {event.noise.runs} probes"
+        case ev.TargetSettled():
+            return f"target: {event.target.category}, {event.target.reason}"
+        case ev.PolicySet():
+            return f"policy: {event.policy.sentence}"
         case ev.CandidateProposed():
             candidate = event.candidate
             because = f" ({candidate.rationale})" if candidate.rationale else ""

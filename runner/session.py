@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from agent.context import NightContext
 from agent.night import run_night
+from agent.opening import lane_facts, missing_for_target, settle_target
 from agent.plan import NightPlan
 from agent.proposers.open import open_proposer
-from agent.schedule import missing_calibration, to_plans
+from agent.schedule import to_plans
 from lanes.lane import Lane
 from lanes.open import open_lanes
 from probes.candidate import LaneName
@@ -32,7 +33,7 @@ from runner.folder import SessionFolder, default_folder
 from runner.inputs import SessionInputs
 from runner.interrupts import StopRequest, catching_signals
 from runner.overrides import resolved_toml
-from runner.planning import AUTO, RequestMaker, check_power, plan_night, weakest_category
+from runner.planning import AUTO, RequestMaker, check_power, plan_night
 from runner.progress import ProgressLog
 from runner.serving.open import keyed, serving
 from runner.serving.plan import ServingPlan, check_serving
@@ -193,6 +194,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
             make_request=prepared.make_request,
             checkpoint_path=folder.checkpoint,
             proposer=proposer,
+            lane_facts=lane_facts(config.lanes, config.recipe, prepared.inputs.tags, prepared.lanes),
             write_report=stretch.write_report,
         )
         with display, catching_signals(stop), stretch:
@@ -262,11 +264,14 @@ def _agent_night(context: NightContext, config: SessionConfig) -> str:
 
 
 def _settle_target(context: NightContext) -> str | None:
-    """Return the baseline's weakest category, measured by the first calibration probe; None when interrupted.
+    """Return the category that the first baseline and the control probes choose; None when interrupted.
 
     Raises:
         NightlabError: no baseline probe left scores.
     """
+    night = context.night
+    if night.target_choice is not None or night.power is not None:
+        return night.target_choice.category if night.target_choice is not None else night.target
 
     def started(plan: ev.ProbePlan) -> None:
         context.record(ev.ProbeStarted(at=context.clock.now(), plan=plan, key=plan.request.key))
@@ -274,14 +279,15 @@ def _settle_target(context: NightContext) -> str | None:
     def finished(plan: ev.ProbePlan, outcome: ProbeOutcome) -> None:
         context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
 
-    while (target := weakest_category(context.night)) is None:
-        wanted = missing_calibration(context.night, context.plan)[:1]
-        if not wanted:
-            raise NightlabError(
-                '`target.category = "auto"` needs a scored baseline probe and none was left; see the probes\' logs, '
-                "mend the recipe, and start a new night"
-            )
-        context.launcher.run(to_plans(context.night, wanted, context.make_request), started, finished)
+    while wanted := missing_for_target(night, context.plan):
+        context.launcher.run(to_plans(night, wanted, context.make_request), started, finished)
         if context.launcher.is_stopping:
             return None
-    return target
+    choice = settle_target(night, context.plan)
+    if choice is None:
+        raise NightlabError(
+            '`target.category = "auto"` needs a scored baseline probe and none was left; see the probes\' logs, '
+            "mend the recipe, and start a new night"
+        )
+    context.record(ev.TargetSettled(at=context.clock.now(), target=choice))
+    return choice.category

@@ -22,6 +22,7 @@ from probes.statistics.earlier import DriftCheck
 from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
 from probes.validity import Flag
 from tracking.memory.known import EarlierNights
+from tracking.policy import Policy, TargetChoice
 
 Phase = Literal["control", "calibrate", "smoke", "search", "confirm"]
 """`control`: checks the instrument, not a recipe. `smoke`: a quarter of the steps and one answer per item, only to see
@@ -142,6 +143,20 @@ class NoiseEstimated(_Event):
 
     kind: Literal["noise_estimated"] = "noise_estimated"
     noise: Noise
+
+
+class TargetSettled(_Event):
+    """The session said `auto`, and the baseline's scores chose the category to raise."""
+
+    kind: Literal["target_settled"] = "target_settled"
+    target: TargetChoice
+
+
+class PolicySet(_Event):
+    """The baseline is measured: what the night raises and which lanes it searches, each with its reason."""
+
+    kind: Literal["policy_set"] = "policy_set"
+    policy: Policy
 
 
 class CandidateProposed(_Event):
@@ -278,6 +293,8 @@ Event = Annotated[
     | ControlsChecked
     | MeasurementFlagged
     | NoiseEstimated
+    | TargetSettled
+    | PolicySet
     | CandidateProposed
     | ProposalRefused
     | ModelTurn

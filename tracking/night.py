@@ -26,6 +26,7 @@ from probes.validity import Flag
 from tracking import events as ev
 from tracking.invalidation import Invalidation, standing
 from tracking.memory.known import EarlierNights
+from tracking.policy import Policy, TargetChoice
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ _NO_STEPS = frozenset(
         "session_stopped",
         "power_checked",
         "noise_estimated",
+        "target_settled",
+        "policy_set",
         "measurement_flagged",
         "probe_started",
         "warned",
@@ -146,6 +149,10 @@ class NightRecord:
     alike: dict[str, list[FinishedProbe]] = field(default_factory=dict[str, list["FinishedProbe"]])
     """The same digest → all probes that gave them, where there are several."""
     noise: Noise | None = None
+    target_choice: TargetChoice | None = None
+    """What the baseline's scores chose; None before that, and where the session names its target."""
+    policy: Policy | None = None
+    """What was decided before the search; None before that."""
     candidates: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
     readings: dict[str, list[CandidateReading]] = field(default_factory=dict[str, list[CandidateReading]])
     refusals: list[ev.ProposalRefused] = field(default_factory=list[ev.ProposalRefused])
@@ -232,6 +239,10 @@ class NightRecord:
                 self.flags.append(event.flag)
             case ev.NoiseEstimated():
                 self.noise = event.noise
+            case ev.TargetSettled():
+                self.target_choice = event.target
+            case ev.PolicySet():
+                self.policy = event.policy
             case ev.CandidateProposed():
                 self.candidates[event.candidate.id] = event.candidate
             case ev.ProposalRefused():

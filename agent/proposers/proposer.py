@@ -5,7 +5,7 @@ A proposer only ever proposes. Whether its change is allowed is the lane's to sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
@@ -14,7 +14,7 @@ from pydantic import Field
 from agent.plan import NightPlan
 from lanes.lane import Lane, Tried
 from lanes.moves import OpenKnob
-from probes.candidate import MOST_WORDS, Forecast, KnobValue, LaneName
+from probes.candidate import MOST_WORDS, Change, Forecast, KnobValue, LaneName
 from probes.frozen import Frozen
 from probes.recipe import Recipe
 from tracking.collapses import collapses
@@ -44,10 +44,16 @@ class Question:
         plan: NightPlan,
         lanes: Mapping[LaneName, Lane],
         closed: Collection[tuple[str, str]] = (),
+        shunned: Sequence[Change] = (),
     ) -> None:
-        """Ask for the next change; knobs in `closed`, each with its lane, are left out."""
+        """Ask for the next change.
+
+        Knobs in `closed`, each with its lane, are left out, and moves that go where an earlier night's in `shunned` did
+        harm: they are asked when nothing else is left.
+        """
         assert night.working_recipe is not None
         self.night, self.plan, self.lanes, self.closed = night, plan, lanes, closed
+        self.shunned = shunned
         self.working: Recipe = night.working_recipe
         self.number = len(night.candidates) + len(night.refusals)
         """Of this question: proposals made before it."""
@@ -68,7 +74,7 @@ class Question:
         return {
             (name, knob.name): knob
             for name, lane in self.lanes.items()
-            for knob in lane.moves(self.working, self.tried, self.closed_in(name))
+            for knob in lane.moves(self.working, self.tried, self.closed_in(name), self.shunned)
         }
 
     def closed_in(self, lane: LaneName) -> list[str]:

@@ -32,7 +32,8 @@ class StatisticalProposer:
         """Return what the first lane that has something left asks for."""
         for name in lanes_in_turn(question.number, question.lanes):
             lane = question.lanes[name]
-            change = lane.ask(question.working, question.tried, question.seed, question.closed_in(name))
+            closed = question.closed_in(name)
+            change = lane.ask(question.working, question.tried, question.seed, closed, question.shunned)
             if change is not None:
                 return Answer(Proposal(lane=name, knob=change.knob, value=change.after), self.name)
         return Answer(None, self.name)

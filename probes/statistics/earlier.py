@@ -1,4 +1,4 @@
-"""What nights take over from earlier nights, as values: raw effects, priors, levels, drift, the row of claims.
+"""What nights take over from earlier nights, as values: raw effects, priors, moved categories, levels, drift, claims.
 
 Values only, so that the ledger can be read without the libraries that compute them.
 """
@@ -35,6 +35,18 @@ class LanePrior(Frozen):
     """Changes it was learned from."""
     weight: float
     """Share of the earlier nights in it, 0 … 1; the rest is the session's own prior."""
+
+
+class Movement(Frozen):
+    """What the changes of one lane did to one category."""
+
+    category: str
+    lane: LaneName
+    still: int = 0
+    """Changes that left it where it was."""
+    moved: int = 0
+    unclear: int = 0
+    """Changes whose probes cannot tell."""
 
 
 class BaselineLevel(Frozen):

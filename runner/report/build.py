@@ -9,8 +9,11 @@ from pathlib import Path
 from runner.report.content import build_report
 from runner.report.fragile import fragile_summary
 from runner.report.html import to_html
+from runner.report.journal import journal_summary
 from runner.report.markdown import to_markdown
 from runner.report.measurement import measurement_summary
+from runner.report.policy import policy_summary
+from runner.report.proposers import proposers_summary
 from tracking.atomic import replace_text
 from tracking.clock import Clock, SystemClock
 from tracking.ledger import read_events
@@ -34,6 +37,9 @@ def write_report(folder: Path, clock: Clock | None = None) -> Path:
     write_results(folder / "results.tsv", night)
     page_of_figures = {**summary(night), "fragile": fragile_summary(night)}
     page_of_figures["measurement"] = measurement_summary(night)
+    page_of_figures["policy"] = policy_summary(night)
+    page_of_figures["journal"] = journal_summary(night)
+    page_of_figures["proposers"] = proposers_summary(night)
     replace_text(folder / "summary.json", json.dumps(page_of_figures, indent=2, ensure_ascii=False) + "\n")
     report = build_report(night, _index(folder))
     generated = f"Generated {(clock or SystemClock()).now()[:19].replace('T', ' ')} UTC from ledger.jsonl by nightlab."

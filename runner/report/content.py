@@ -13,8 +13,11 @@ from runner.report.earlier import earlier_section
 from runner.report.findings import candidates_section, claim_section
 from runner.report.fragile import fragile_section
 from runner.report.invalidated import invalidated_section
+from runner.report.journal import journal_section
 from runner.report.measurement import measurement_section
 from runner.report.noise import noise_section
+from runner.report.policy import policy_section
+from runner.report.proposers import proposers_section
 from runner.report.scores import scores_section
 from tracking.events import SessionStarted
 from tracking.figures import MISSING, show, show_count
@@ -33,7 +36,10 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
     sections: list[Section | None] = [
         claim_section(night),
         invalidated_section(night),
+        policy_section(night),
         candidates_section(night),
+        journal_section(night),
+        proposers_section(night),
         fragile_section(night),
         design_section(night),
         scores_section(night),

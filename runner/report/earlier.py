@@ -27,6 +27,7 @@ USES: dict[Use, str] = {
     "baseline": "drift check",
     "priors": "priors",
     "claims": "row of claims",
+    "moves": "known moves",
 }
 
 

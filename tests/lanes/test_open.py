@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from lanes.config import ChoiceKnob, LanesConfig, MixKnob, NumericKnob, OrderKnob
-from lanes.open import open_lanes
+from lanes.open import configured_lanes, open_lanes, why_left_out
 from probes.candidate import Change
 from probes.errors import ConfigError
 from probes.recipe import Curriculum, DataMix, MixRule, Recipe
@@ -46,6 +46,19 @@ def test_lanes_that_the_data_cannot_vary_or_the_session_closed_are_left_out() ->
     assert list(open_lanes(closed, BASELINE, TAGS, "random")) == ["data_mix"]
     with pytest.raises(ConfigError, match="at least one lane"):
         open_lanes(closed, BASELINE, {}, "random")
+
+
+def test_every_lane_that_is_left_out_has_its_reason() -> None:
+    config = LanesConfig(closed=("curriculum",))
+    opened = open_lanes(config, BASELINE, {}, "random")
+    reasons = why_left_out(config, BASELINE, {}, opened)
+    assert list(reasons) == ["data_mix", "curriculum"]
+    assert "`category` tag with two values" in reasons["data_mix"]
+    assert reasons["curriculum"] == "the session closes it in `[lanes] closed`"
+    without = why_left_out(LanesConfig(), BASELINE, {}, open_lanes(LanesConfig(), BASELINE, {}, "random"))
+    assert "`easy_first`: rows need a `difficulty` tag" in without["curriculum"]
+    assert why_left_out(LanesConfig(), BASELINE, TAGS, open_lanes(LanesConfig(), BASELINE, TAGS, "random")) == {}
+    assert configured_lanes(LanesConfig(curriculum={"order": OrderKnob()})) == {"curriculum"}
 
 
 def test_sft_has_no_beta_to_search() -> None:

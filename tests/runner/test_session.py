@@ -102,6 +102,40 @@ def test_the_weakest_category_becomes_an_automatic_target(tmp_path: Path) -> Non
     assert end.night.target == min(means, key=lambda name: means[name])
     assert end.night.claim is not None
     assert first.plan.number == 1
+    assert end.night.target_choice is not None
+    assert "the baseline is weakest there" in end.night.target_choice.reason
+    assert f"target: {end.night.target}, the baseline is weakest there" in end.folder.progress.read_text()
+    kinds = [event.kind for event in read_events(end.folder.ledger)]
+    assert kinds.index("target_settled") < kinds.index("power_checked")
+
+
+def test_an_automatic_target_outlasts_an_interruption_before_it_is_settled(tmp_path: Path) -> None:
+    whole = run(make(tmp_path, "whole"), "target.category=auto", "budget.probes=20")
+    folder = make(tmp_path, "cut")
+    cut = run(folder, "target.category=auto", "budget.probes=20")
+    lines = cut.folder.ledger.read_text().splitlines(keepends=True)
+    kept = next(i for i, line in enumerate(lines) if '"kind":"target_settled"' in line)
+    cut.folder.ledger.write_text("".join(lines[: kept - 1]))
+    cut.folder.checkpoint.unlink()
+    again = resume_night(folder / "out", fake_surroundings(folder))
+    assert again.night.target == whole.night.target
+    assert again.night.policy == whole.night.policy
+
+
+def test_the_policy_says_why_each_lane_is_open_or_closed(tmp_path: Path) -> None:
+    end = run(tmp_path, "budget.probes=20")
+    assert end.night.policy is not None
+    lanes = {lane.lane: lane for lane in end.night.policy.lanes}
+    assert (lanes["data_mix"].state, lanes["hyperparameters"].state) == ("closed", "open")
+    assert "the session closes it" in lanes["data_mix"].reason
+    assert end.night.policy.target.chosen_by == "session"
+    assert "policy: target private_voice" in end.folder.progress.read_text()
+    assert json.loads(end.folder.summary.read_text())["policy"] == end.night.policy.model_dump(mode="json")
+
+
+def make(parent: Path, name: str) -> Path:
+    (parent / name).mkdir()
+    return parent / name
 
 
 def test_a_session_folder_is_never_overwritten(tmp_path: Path) -> None:

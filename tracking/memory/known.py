@@ -5,16 +5,17 @@ A resumed night reads this again and never the other nights, so that it goes on 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from probes.candidate import LaneName
 from probes.frozen import Frozen
-from probes.statistics.earlier import BaselineLevel, ClaimLevel, LanePrior
+from probes.statistics.earlier import BaselineLevel, ClaimLevel, LanePrior, Movement
 from probes.statistics.race import EffectPrior
 from probes.statistics.verdicts import EarlierNoise
+from tracking.memory.moves import EarlierMove
 
-Use = Literal["noise", "baseline", "priors", "claims"]
+Use = Literal["noise", "baseline", "priors", "claims", "moves"]
 
 
 class EarlierNight(Frozen):
@@ -46,9 +47,22 @@ class EarlierNights(Frozen):
     baselines: tuple[BaselineLevel, ...] = ()
     """Nights with tonight's baseline recipe, data and conditions: checked against, never carried over."""
     priors: tuple[LanePrior, ...] = ()
+    moves: tuple[EarlierMove, ...] = ()
+    """Moves that nights on the same data measured, oldest first."""
+    movements: tuple[Movement, ...] = ()
+    """What the changes of each lane did to each category in those nights."""
     claim: ClaimLevel
     series: int = 0
     """Which series of seeds tonight draws from: one that no earlier night with this session seed has used."""
+
+    def known_harm(self, metrics: Sequence[str]) -> list[EarlierMove]:
+        """Return the moves that ruined a training or harmed one of `metrics`, and that no night saw raise its target.
+
+        Args:
+            metrics: Tonight's target and guards.
+        """
+        raised = {move.change.key for move in self.moves if move.outcome == "raised"}
+        return [move for move in self.moves if move.harms(metrics) and move.change.key not in raised]
 
     def priors_for(self, target: str, tail_df: float) -> Mapping[LaneName, EffectPrior]:
         """Return lane → prior for one target."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from probes.comparability import differing
+from probes.statistics.bottleneck import pooled
 from probes.statistics.claims import claim_level
 from probes.statistics.config import RefereeConfig
 from probes.statistics.earlier import LanePrior, PastClaim
@@ -19,6 +20,7 @@ from probes.statistics.priors import lane_priors
 from probes.statistics.race import EffectPrior
 from probes.statistics.verdicts import EarlierNoise
 from tracking.memory.known import EarlierNight, EarlierNights, Use
+from tracking.memory.moves import MOST_MOVES, EarlierMove
 from tracking.memory.remembered import RememberedNight, Residuals
 
 AUTO = "auto"
@@ -69,12 +71,14 @@ def learn(
     levels = [night.level for night in same if night.level is not None]
     priors, taught = _priors(comparable, tonight)
     tested = _tests(ordered)
+    on_same_rows = [night for night in comparable if night.train == tonight.train]
     told = {night.session for night in ordered} - {night.session for night in _own_probes(ordered)}
     used: dict[Use, set[str]] = {
         "noise": noisy,
         "baseline": {level.session for level in levels},
         "priors": taught,
         "claims": {claim.session for claim in tested},
+        "moves": {night.session for night in on_same_rows if night.moves},
     }
     read = [
         EarlierNight(
@@ -95,6 +99,8 @@ def learn(
         confirm_noise=confirm_noise,
         baselines=tuple(levels),
         priors=priors,
+        moves=_moves(on_same_rows),
+        movements=pooled([each for night in on_same_rows for each in night.movements]),
         claim=claim_level(tested, running, rules.confirm_level, rules.claims_fdr),
         series=series,
     )
@@ -146,6 +152,12 @@ def _priors(nights: Sequence[RememberedNight], tonight: Tonight) -> tuple[tuple[
         effects = [effect for night in nights if night.target == target for effect in night.effects]
         learned += lane_priors(effects, target, session)
     return tuple(learned), {night.session for night in nights if night.effects and night.target in targets}
+
+
+def _moves(nights: Sequence[RememberedNight]) -> tuple[EarlierMove, ...]:
+    """Return the moves of nights, the latest `MOST_MOVES`."""
+    moves = [EarlierMove(session=night.session, **dict(move)) for night in nights for move in night.moves]
+    return tuple(moves[-MOST_MOVES:])
 
 
 def _tests(nights: Sequence[RememberedNight]) -> list[PastClaim]:

@@ -18,11 +18,13 @@ from probes.errors import LedgerError
 from probes.frozen import Frozen, digest_of
 from probes.recipe import Recipe
 from probes.statistics.design import Array, Design
-from probes.statistics.earlier import BaselineLevel, RawEffect
+from probes.statistics.earlier import BaselineLevel, Movement, RawEffect
 from probes.statistics.fits import WINDOW
 from probes.statistics.priors import raw_effects
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from tracking import events as ev
+from tracking.memory.moves import RememberedMove
+from tracking.memory.outcomes import movements_of, moves_of
 from tracking.night import FinishedProbe, NightRecord, comparable
 
 
@@ -76,6 +78,10 @@ class RememberedNight(Frozen):
     effects: tuple[RawEffect, ...] = ()
     test: NightTest | None = None
     """None when no change was accepted: nothing was tested."""
+    moves: tuple[RememberedMove, ...] = ()
+    """Its decided changes and how they ended."""
+    movements: tuple[Movement, ...] = ()
+    """What the changes of each lane did to each category."""
 
 
 def remember(night: NightRecord, project: str) -> RememberedNight:
@@ -109,7 +115,17 @@ def remember(night: NightRecord, project: str) -> RememberedNight:
         keys=tuple(sorted(probe.outcome.key for probe in (*probes, *confirmation))),
         effects=_effects(night, probes),
         test=_test(night),
+        moves=moves_of(night),
+        movements=moved_categories(night),
     )
+
+
+def moved_categories(night: NightRecord) -> tuple[Movement, ...]:
+    """Return what a night's changes did to every category, whatever its target was."""
+    probes = scored_search(night)
+    left = left_over(probes)
+    runs = [_run(probe) for probe in probes]
+    return movements_of(night, runs, left.squares, left.degrees_of_freedom) if left else ()
 
 
 def within_recipes(probes: Sequence[FinishedProbe]) -> Residuals | None:

@@ -28,7 +28,7 @@ from tracking.memory.remembered import RememberedNight, remember
 from tracking.night import NightRecord
 
 LEDGER, MEMORY = "ledger.jsonl", "memory.json"
-VERSION = 1
+VERSION = 2
 """Of the memory file; another one is built again."""
 _TAIL = 65_536
 """Bytes at a ledger's end by which a memory knows it again, and in which its last words are looked for."""

@@ -123,7 +123,7 @@ def test_model_text_is_shown_as_text_everywhere(tmp_path: Path) -> None:
     markdown, html = _pages(night.events)
     page = Page(html)
     assert "script" not in {tag for tag, _ in page.tags}
-    assert page.text.count(SCRIPT) == 8
+    assert page.text.count(SCRIPT) == 11
     assert not re.search(r"(?<!\\)<script>", markdown)
     assert not re.search(r"(?<!\\)\]\(javascript", markdown)
     for line in markdown.splitlines():
@@ -198,7 +198,7 @@ def test_every_candidate_has_lane_effect_interval_decision_and_reason() -> None:
     markdown, _ = _pages(make_night("claim"))
     for name, candidate in night.candidates.items():
         rows = [line for line in markdown.splitlines() if line.startswith(f"| {name} ")]
-        assert len(rows) == 2
+        assert len(rows) == 3
         assert candidate.change.lane.replace("_", " ") in rows[0]
         assert re.search(r"(accepted|rejected|parked)", rows[0])
         reading = night.reading(name)

@@ -171,7 +171,7 @@ def test_priors_levels_and_tests_come_from_what_the_ledger_measured(tmp_path: Pa
     tonight = tonight_like(events, folder)
     earlier = learn(tonight, [remembered(events)])
     (night,) = earlier.nights
-    assert night.used == ("noise", "baseline", "priors", "claims")
+    assert night.used == ("noise", "baseline", "priors", "claims", "moves")
     assert night.reason == ""
     assert earlier.noise is not None
     assert earlier.confirm_noise is not None
@@ -215,10 +215,12 @@ def test_another_target_or_baseline_or_data_takes_only_what_still_holds(tmp_path
     folder = tmp_path / "a"
     events = write_night(folder)
     tonight, night = tonight_like(events, folder), remembered(events)
-    assert learn(replace(tonight, target="ground_truth"), [night]).nights[0].used == ("noise", "baseline", "claims")
+    elsewhere = learn(replace(tonight, target="ground_truth"), [night])
+    assert elsewhere.nights[0].used == ("noise", "baseline", "claims", "moves")
     assert learn(replace(tonight, target="auto"), [night]).priors == learn(tonight, [night]).priors
     assert learn(replace(tonight, baseline="other"), [night]).baselines == ()
-    assert learn(replace(tonight, train=("other",)), [night]).baselines == ()
+    on_other_rows = learn(replace(tonight, train=("other",)), [night])
+    assert (on_other_rows.baselines, on_other_rows.moves, on_other_rows.movements) == ((), (), ())
 
 
 def test_a_night_that_tested_nothing_spends_nothing_and_one_test_told_twice_is_one(tmp_path: Path) -> None:
