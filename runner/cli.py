@@ -84,12 +84,13 @@ def run(
     config = load_session(session, settings or ())
     around = _around(context)
     if dry_run:
-        from runner.check import check_session, earlier_probe_s
+        from runner.check import check_session, earlier_probe
         from runner.overrides import resolved_toml
         from runner.tables import check_view, plan_view, show_view
 
         checked = check_session(config, around)
-        show_view(plan_view(config, len(around.worker_gpus(config)), earlier_probe_s(config.name)))
+        known = earlier_probe(config.name, config.budget.rates.device_hour)
+        show_view(plan_view(config, len(around.worker_gpus(config)), known))
         show_view(check_view(checked))
         print(f"\n{resolved_toml(config)}", end="")
         _refuse(checked.preflight.problems)

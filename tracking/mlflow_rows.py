@@ -75,7 +75,9 @@ def night_row(night: NightRecord) -> RunRow:
     if night.noise is not None and night.noise.target_sd is not None:
         metrics.append(Point("noise/target_sd", night.noise.target_sd, 0, ended))
     metrics += _claimed(night, ended)
-    metrics += [Point(f"spend/{name}", float(value), 0, ended) for name, value in spend(night).items()]
+    metrics += [
+        Point(f"spend/{name}", float(value), 0, ended) for name, value in spend(night).items() if value is not None
+    ]
     tags = {
         "session": started.session,
         "kind": "night",

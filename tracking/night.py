@@ -26,6 +26,7 @@ from probes.validity import Flag
 from tracking import events as ev
 from tracking.invalidation import Invalidation, standing
 from tracking.memory.known import EarlierNights
+from tracking.spending import Bill, Spending, device_hour_usd
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ _NO_STEPS = frozenset(
         "warned",
     }
 )
-_OUTLAST = ("open_plans", "invalidated", "invalidations", "marked", "first_at", "last_at", "active_s")
+_OUTLAST = ("open_plans", "invalidated", "invalidations", "marked", "first_at", "last_at", "active_s", "spending")
 """Fields that an invalidation leaves as they are: what was done and what it took."""
 
 
@@ -171,6 +172,7 @@ class NightRecord:
     last_at: str = ""
     active_s: float = 0.0
     """Wall time from line to line, the pauses before a resume or a mark left out."""
+    spending: Spending = field(default_factory=Spending)
     history: list[ev.Event] = field(default_factory=list[ev.Event], repr=False)
     """The events that count, for an invalidation to fold again; starts of probes, which are large, left out."""
 
@@ -184,6 +186,7 @@ class NightRecord:
 
     def apply(self, event: ev.Event) -> None:
         """Take one more event."""
+        self.spending.take(event)
         if self.last_at and not isinstance(event, ev.SessionResumed | ev.MeasurementsInvalidated):
             self.active_s += max(0.0, seconds_between(self.last_at, event.at))
         self.first_at = self.first_at or event.at
@@ -317,6 +320,11 @@ class NightRecord:
         section: Any = self.started.config.get("target", {}) if self.started else {}
         named = str(section.get("category", "overall"))
         return "overall" if named == "auto" else named
+
+    @property
+    def bill(self) -> Bill:
+        """What the night has cost so far, in dollars at its own rates."""
+        return self.spending.bill(device_hour_usd(self.started.config) if self.started else None)
 
     @property
     def design(self) -> ev.Design | None:

@@ -54,8 +54,11 @@ def probe_counts(night: NightRecord) -> dict[str, int]:
     }
 
 
-def spend(night: NightRecord) -> dict[str, float | int]:
-    """Return what the night cost: probes (smoke runs and invalidated ones among them), their seconds, its wall time."""
+def spend(night: NightRecord) -> dict[str, float | int | None]:
+    """Return what the night cost: probes (smoke runs and invalidated ones among them), their seconds, its wall time.
+
+    Dollars are None where no rate or price tells them.
+    """
     splits = [time_split(probe) for probe in night.ended]
 
     def seconds(name: str) -> float:
@@ -70,6 +73,18 @@ def spend(night: NightRecord) -> dict[str, float | int]:
         "other_s": seconds("other_s"),
         "probe_s": seconds("seconds"),
         "wall_s": round(night.active_s, 3),
+        "lost_s": round(night.spending.lost_s, 3),
+        **_dollars(night),
+    }
+
+
+def _dollars(night: NightRecord) -> dict[str, float | int | None]:
+    bill = night.bill
+    parts = {"usd": bill.usd, "model_usd": bill.model_usd, **bill._asdict()}
+    return {
+        **{name: None if value is None else round(value, 6) for name, value in parts.items()},
+        "model_turns": night.spending.turns,
+        "unpriced": night.spending.all.unpriced + night.spending.unpriced_turns,
     }
 
 
