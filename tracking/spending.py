@@ -157,9 +157,9 @@ class Spending:
             self.whole.add(cost)
 
     def _take_turn(self, event: ev.Event) -> None:
-        """Count what the agent's questions cost: every event that says so is one."""
+        """Count what the agent's questions cost: every event that says so is one, unless no reply came."""
         cost = getattr(event, "cost_usd", _NO_TURN)
-        if cost is _NO_TURN:
+        if cost is _NO_TURN or getattr(event, "attempts", 1) == 0:
             return
         self.turns += 1
         self.unpriced_turns += cost is None
