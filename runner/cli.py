@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from probes.errors import NightlabError
+from runner.champion_cli import champion_app
 from runner.suite_cli import suite_app
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 
 app.add_typer(suite_app)
+app.add_typer(champion_app)
 
 SessionFile = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="The session file.", show_default=False)]
 SessionDir = Annotated[

@@ -41,7 +41,14 @@ _WORDS = (
     "ended",
     "category",
     "difficulty",
+    "session",
+    "target",
+    "state",
+    "since",
+    "by",
+    "reason",
 )
+_MAY_WRAP = ("range", "reason")
 
 
 def show_view(view: View) -> None:
@@ -263,5 +270,5 @@ def plain_table(columns: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(columns):
         is_number = index > 0 and name not in _WORDS
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=name != "range", overflow="fold")
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=name not in _MAY_WRAP, overflow="fold")
     return table
