@@ -154,7 +154,8 @@ def test_writers_take_turns(tmp_path: Path) -> None:
 
     put(ChampionBook(tmp_path), promoted())
     with ThreadPoolExecutor(8) as pool:
-        written = list(pool.map(lambda _: ChampionBook(tmp_path).write(freeze_once), range(32)))
+        turns = [pool.submit(ChampionBook(tmp_path).write, freeze_once) for _ in range(32)]
+        written = [turn.result() for turn in turns]
     assert sum(entry is not None for entry in written) == 1
     assert len(ChampionBook(tmp_path).entries()) == 2
 
