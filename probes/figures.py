@@ -21,8 +21,7 @@ def show(value: float | int | None, kind: Kind) -> str:
         value: None is missing.
         kind: `score` and `margin` in points (6.31), `effect` a signed difference in points (+0.42), `probability`
             (0.93, never a rounded 0 or 1), `p_value` (three digits), `share` of 1 (17 %), `count` (1,273),
-            `duration` in seconds (2 h 05 min), `size_mib` (3.4 MiB, 12 KiB), `size_gib` (23.5 GiB), `usd`
-            ($12.30, <$0.01).
+            `duration` in seconds (2 h 05 min), `size_mib` (3.4 MiB, 12 KiB), `size_gib` (23.5 GiB), `usd` ($0.42).
     """
     if value is None:
         return MISSING

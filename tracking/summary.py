@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from probes.evaluation.judging.usage import JudgeUsage, together
 from probes.outcome import ProbeStatus
 from probes.statistics.blocks import Block
 from probes.statistics.verdicts import CandidateReading, Claim, Interval
@@ -54,11 +55,20 @@ def probe_counts(night: NightRecord) -> dict[str, int]:
     }
 
 
+def judge_spend(night: NightRecord) -> JudgeUsage | None:
+    """Return what judging took in all probes that left scores, invalidated ones among them; None without a judge."""
+    told = [probe.outcome.judge for probe in night.ended if probe.outcome.judge is not None]
+    return together(told) if told else None
+
+
 def spend(night: NightRecord) -> dict[str, float | int | None]:
     """Return what the night cost: probes (smoke runs and invalidated ones among them), their seconds, its wall time.
 
-    Dollars are None where no rate or price tells them.
+    `judge_usd` is None without a judge, and where what it took or its price is not known. The other dollars are None
+    where no rate tells them; `model_usd` and `usd` charge what is not known at the mean of what is, and `unpriced`
+    counts it.
     """
+    judged = judge_spend(night)
     splits = [time_split(probe) for probe in night.ended]
 
     def seconds(name: str) -> float:
@@ -74,6 +84,7 @@ def spend(night: NightRecord) -> dict[str, float | int | None]:
         "probe_s": seconds("seconds"),
         "wall_s": round(night.active_s, 3),
         "lost_s": round(night.spending.lost_s, 3),
+        "judge_usd": judged.cost_usd if judged is not None else None,
         **_dollars(night),
     }
 
@@ -81,6 +92,7 @@ def spend(night: NightRecord) -> dict[str, float | int | None]:
 def _dollars(night: NightRecord) -> dict[str, float | int | None]:
     bill = night.bill
     parts = {"usd": bill.usd, "model_usd": bill.model_usd, **bill._asdict()}
+    del parts["judge_usd"]
     return {
         **{name: None if value is None else round(value, 6) for name, value in parts.items()},
         "model_turns": night.spending.turns,

@@ -81,10 +81,11 @@ def test_a_judge_without_usage_is_charged_the_mean_of_the_others_and_counted() -
     total = len(probes(events))
     some = [judged(event, None if event is probes(events)[3] else 0.5) for event in events]
     cost = spend(NightRecord.replay(some))
-    assert cost["judge_usd"] == pytest.approx(0.5 * total)
+    assert cost["model_usd"] == pytest.approx(0.5 * total)
+    assert cost["judge_usd"] is None, "what was measured is not mixed with what was not"
     assert cost["unpriced"] == 1
     never = spend(NightRecord.replay([judged(event, None) for event in events]))
-    assert never["judge_usd"] is None
+    assert never["model_usd"] is None
     assert never["usd"] is None
     assert never["train_usd"] is not None
 
