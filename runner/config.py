@@ -93,8 +93,10 @@ class SessionConfig(Frozen):
 
     @model_validator(mode="after")
     def _dollars_are_known(self) -> Self:
-        if self.budget.usd is not None and self.judge is not None:
-            require_price(self.judge, "judge")
+        asked = {"judge": self.judge, "agent": getattr(self.agent, "access", None)}
+        for section, access in asked.items() if self.budget.usd is not None else ():
+            if isinstance(access, ModelAccess):
+                require_price(access, section)
         return self
 
     @model_validator(mode="after")
