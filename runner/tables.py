@@ -14,7 +14,7 @@ from probes.aggregation import Weights, aggregation_in_words
 from probes.outcome import ItemScores, ProbeOutcome
 from probes.statistics.verdicts import PowerTable
 from runner.check import Check, EarlierProbe
-from runner.config import SessionConfig
+from runner.config import CONTROL_PROBES, SessionConfig
 from runner.folder import SessionFolder
 from runner.invalidate import Marked
 from tracking.figures import MISSING, show, show_count, show_effect
@@ -144,7 +144,13 @@ def _dollars_in_words(config: SessionConfig, known: EarlierProbe | None) -> str:
         rate += f", a probe about {show(known.usd, 'usd')}"
     if budget.usd is None:
         return f"{rate}. Dollars are counted and not limited (`budget.usd`)."
-    return f"{rate}. The night ends at {show(budget.usd, 'usd')}, the confirmation's share kept back."
+    words = f"{rate}. The night ends at {show(budget.usd, 'usd')}, the confirmation's share kept back."
+    controls = CONTROL_PROBES if config.referee.controls else 0
+    least = controls + config.referee.calibration_runs + budget.confirm_probes + 1
+    if known is not None and known.usd is not None and least * known.usd > budget.usd:
+        words += f" That does not pay for calibration, one candidate and confirmation: {least} probes are about "
+        words += f"{show(least * known.usd, 'usd')}; raise `budget.usd`."
+    return words
 
 
 def scores_view(outcome: ProbeOutcome, weights: Weights | None = None) -> View:

@@ -286,3 +286,6 @@ def test_a_night_on_disk_tells_what_it_cost_and_foresees_the_next(
     planned = shell("run", session, "--dry-run", *rates)
     assert "The night ends at $1,000.00" in planned
     assert ", a probe about $" in planned
+    assert "does not pay" not in planned
+    poor = shell("run", session, "--dry-run", *rates, "--set", "budget.usd=0.01")
+    assert "does not pay for calibration, one candidate and confirmation: 19 probes" in poor
