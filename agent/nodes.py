@@ -110,8 +110,11 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
     if refused and not wanted and state["step"] in ("control", "calibrate"):
         raise NightlabError(f"the night cannot be calibrated: {refused}; raise the budget in [budget]")
 
-    def started(plan: ev.ProbePlan) -> None:
+    def started(plan: ev.ProbePlan) -> bool:
+        if context.budget.halt(searching) is not None:
+            return False
         context.record(ev.ProbeStarted(at=context.clock.now(), plan=plan, key=plan.request.key))
+        return True
 
     def finished(plan: ev.ProbePlan, outcome: Any) -> None:
         context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))

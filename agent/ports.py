@@ -10,7 +10,8 @@ from probes.recipe import Recipe
 from probes.request import ProbeRequest, Purpose, Split
 from tracking.events import ProbePlan
 
-OnStart = Callable[[ProbePlan], None]
+OnStart = Callable[[ProbePlan], bool | None]
+"""Told that a probe starts now; False: it may not, and none after it."""
 OnFinish = Callable[[ProbePlan, ProbeOutcome], None]
 
 
@@ -31,7 +32,7 @@ class Launcher(Protocol):
         """Run `plans` and return when the started ones have ended.
 
         Both callbacks are called on the calling thread, `on_start` in plan order, `on_finish` as probes end. Once
-        `is_stopping` holds, plans not yet started are left out.
+        `is_stopping` holds or `on_start` returned False, plans not yet started are left out.
         """
         ...
 
@@ -50,6 +51,13 @@ class Budget(Protocol):
     def refusal(self, probes_used: int, probes_wanted: int, reserve_confirmation: bool) -> str | None:
         """Return why `probes_wanted` more cannot be started now, None when they can.
 
-        With `reserve_confirmation` the confirmation's probes (and their time) are kept back.
+        With `reserve_confirmation` the confirmation's probes (and their time and dollars) are kept back.
+        """
+        ...
+
+    def halt(self, reserve_confirmation: bool) -> str | None:
+        """Return why not even the next probe of those granted may start, None when it may.
+
+        Asked before every start: probes that took longer or cost more than foreseen may have used up the rest.
         """
         ...

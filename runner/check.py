@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from agent.plan import NightPlan
 from lanes.open import open_lanes
+from probes.errors import LedgerError
 from probes.language_models.config import read_key
 from probes.statistics.runs import OVERALL
 from runner.config import SessionConfig
@@ -70,11 +71,27 @@ def check_session(config: SessionConfig, around: Surroundings) -> Check:
     return Check(config, inputs, plan, preflight, space, (*inputs.warnings, *preflight.warnings), earlier)
 
 
-def earlier_probe_s(name: str, results: Path = RESULTS) -> float | None:
-    """Return the mean seconds of a probe in the latest session called `name`, None without one."""
+class EarlierProbe(NamedTuple):
+    """What a probe took in an earlier session, on average."""
+
+    seconds: float
+    usd: float | None
+    """At tonight's rate, its judge included; None when a part is not known."""
+
+
+def earlier_probe(name: str, device_hour: float | None = None, results: Path = RESULTS) -> EarlierProbe | None:
+    """Return what a probe took in the latest session called `name`, None without one; smoke runs are left out.
+
+    A ledger that cannot be read, say of another version, tells nothing.
+    """
     ledgers = sorted(results.glob(f"{name}-*/ledger.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
     for ledger in ledgers:
-        seconds = [probe.outcome.seconds for probe in NightRecord.replay(read_events(ledger)).probes]
-        if seconds:
-            return sum(seconds) / len(seconds)
+        try:
+            whole = NightRecord.replay(read_events(ledger)).spending.whole
+        except LedgerError:
+            continue
+        if whole.probes:
+            usd = whole.bill(device_hour).usd
+            seconds = whole.train_s + whole.evaluate_s + whole.other_s
+            return EarlierProbe(seconds / whole.probes, None if usd is None else usd / whole.probes)
     return None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from probes.errors import NightlabError
+from runner.champion_cli import champion_app
 from runner.suite_cli import suite_app
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 
 app.add_typer(suite_app)
+app.add_typer(champion_app)
 
 SessionFile = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="The session file.", show_default=False)]
 SessionDir = Annotated[
@@ -84,12 +86,13 @@ def run(
     config = load_session(session, settings or ())
     around = _around(context)
     if dry_run:
-        from runner.check import check_session, earlier_probe_s
+        from runner.check import check_session, earlier_probe
         from runner.overrides import resolved_toml
         from runner.tables import check_view, plan_view, show_view
 
         checked = check_session(config, around)
-        show_view(plan_view(config, len(around.worker_gpus(config)), earlier_probe_s(config.name)))
+        known = earlier_probe(config.name, config.budget.rates.device_hour)
+        show_view(plan_view(config, len(around.worker_gpus(config)), known))
         show_view(check_view(checked))
         print(f"\n{resolved_toml(config)}", end="")
         _refuse(checked.preflight.problems)

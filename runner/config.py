@@ -16,12 +16,21 @@ from probes.config import DataConfig, ModelConfig, ProbeConfig, SuiteConfig
 from probes.evaluation.backends.config import ServingConfig
 from probes.evaluation.judging.config import JudgeConfig
 from probes.frozen import Frozen
+from probes.language_models.config import ModelAccess
+from probes.language_models.prices import price_of
 from probes.recipe import Recipe
 from probes.statistics.config import GuardsConfig, RefereeConfig, TargetConfig
 from tracking.config import TrackingConfig
 
 CONTROL_PROBES = 2
 """Price of the control probes: a repeat of the baseline, and two that count a quarter each."""
+
+
+class RatesConfig(Frozen):
+    """`[budget.rates]`; what a judge's or the agent's model costs per token stands in `prices` of its own section."""
+
+    device_hour: float | None = Field(default=None, ge=0.0)
+    """USD for one hour of a worker's device, with what serves its answers; 0 where it costs nothing. None: unknown."""
 
 
 class BudgetConfig(Frozen):
@@ -33,6 +42,19 @@ class BudgetConfig(Frozen):
     """Wall time; no probe starts that would leave too little for the confirmation."""
     confirm_probes: int = Field(default=16, ge=6)
     """Probes kept back for the confirmation, half for each side; with fewer than 3 a side nothing could be claimed."""
+    usd: float | None = Field(default=None, gt=0.0)
+    """Dollars for training, evaluation and language models; no probe starts that would leave too little for the
+    confirmation. A running probe is never cut: a night may end above this by one probe per worker."""
+    rates: RatesConfig = RatesConfig()
+
+    @model_validator(mode="after")
+    def _dollars_have_a_rate(self) -> Self:
+        if self.usd is not None and self.rates.device_hour is None:
+            raise ValueError(
+                f"`usd` must come with what a device costs, got {self.usd:g} and no rate; set "
+                "`budget.rates.device_hour` to the USD for an hour of one worker's device (0 when it costs nothing)"
+            )
+        return self
 
 
 class LauncherConfig(Frozen):
@@ -70,6 +92,14 @@ class SessionConfig(Frozen):
     tracking: TrackingConfig = TrackingConfig()
 
     @model_validator(mode="after")
+    def _dollars_are_known(self) -> Self:
+        asked = {"judge": self.judge, "agent": self.agent.access}
+        for section, access in asked.items() if self.budget.usd is not None else ():
+            if isinstance(access, ModelAccess):
+                require_price(access, section)
+        return self
+
+    @model_validator(mode="after")
     def _budget_confirms(self) -> Self:
         controls = CONTROL_PROBES if self.referee.controls else 0
         needed = controls + self.referee.calibration_runs + self.budget.confirm_probes + 1
@@ -80,3 +110,21 @@ class SessionConfig(Frozen):
                 f"{self.budget.probes}; raise it or lower `budget.confirm_probes`"
             )
         return self
+
+
+def require_price(access: ModelAccess, section: str) -> None:
+    """Make sure that the calls to a language model can be counted in dollars.
+
+    Args:
+        access: The section that names the model.
+        section: Its name, for the message.
+
+    Raises:
+        ValueError: nobody knows what its tokens cost.
+    """
+    if price_of(access.model, access.prices) is None:
+        raise ValueError(
+            f"`budget.usd` counts what the {section}'s model costs, and the price of `{access.model}` is not known; "
+            f'set `[{section}.prices."{access.model}"]` with `input` and `output` in USD per million tokens (0 for a '
+            "server of your own), or leave `budget.usd` out"
+        )

@@ -114,6 +114,9 @@ class NightDisplay:
         used = probes_used(night)
         words = [self._config.name, self._state(), f"{used} of {self._config.budget.probes} probes"]
         words.append(show(night.active_s if night.stopped else self._elapsed(), "duration"))
+        usd, limit = night.bill.usd, self._config.budget.usd
+        if usd is not None:
+            words.append(show(usd, "usd") + (f" of {show(limit, 'usd')}" if limit is not None else ""))
         left = None if night.stopped else self._time_left(used)
         if left is not None:
             words.append(f"about {show(max(left, 0.0), 'duration')} left")

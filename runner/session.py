@@ -26,6 +26,7 @@ from probes.outcome import ProbeOutcome
 from probes.statistics.runs import OVERALL
 from runner.adapters import AdapterSweeper
 from runner.budget import NightBudget
+from runner.check import earlier_probe
 from runner.config import SessionConfig
 from runner.display import NightDisplay
 from runner.earlier import leave_memory, read_earlier, with_earlier
@@ -176,7 +177,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
         night = NightRecord.replay(ledger.events())
         require_same_inputs(night, prepared.inputs.digests, folder)
         require_same_conditions(night, prepared.make_request(config.recipe, config.seed, "search"), folder)
-        budget = NightBudget(config.budget, around.clock, launcher.workers, night.active_s)
+        budget = NightBudget(config.budget, around.clock, launcher.workers, night.active_s, _probe_usd(config, folder))
         display = NightDisplay(config, around.console, around.clock, budget.left_s)
         log = ProgressLog(folder.progress)
         sweeper = AdapterSweeper(folder.probes, config.probe.keep_adapters)
@@ -209,6 +210,14 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
         log.note(around.clock.now(), f"peak memory per worker: {peaks} GiB")
     leave_memory(folder, night)
     return NightEnd(folder, night)
+
+
+def _probe_usd(config: SessionConfig, folder: SessionFolder) -> float | None:
+    """Return what a probe cost in an earlier night beside this one, where dollars are limited and one tells."""
+    if config.budget.usd is None:
+        return None
+    known = earlier_probe(config.name, config.budget.rates.device_hour, folder.path.parent)
+    return known.usd if known else None
 
 
 def _informed(plan: NightPlan, night: NightRecord) -> NightPlan:

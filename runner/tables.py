@@ -13,12 +13,12 @@ from rich.text import Text
 from probes.aggregation import Weights, aggregation_in_words
 from probes.outcome import ItemScores, ProbeOutcome
 from probes.statistics.verdicts import PowerTable
-from runner.check import Check
-from runner.config import SessionConfig
+from runner.check import Check, EarlierProbe
+from runner.config import CONTROL_PROBES, SessionConfig
 from runner.folder import SessionFolder
 from runner.invalidate import Marked
 from tracking.figures import MISSING, show, show_count, show_effect
-from tracking.headline import change_in_words, design_in_words, headline, probe_in_words
+from tracking.headline import change_in_words, cost_in_words, design_in_words, headline, probe_in_words
 from tracking.memory.words import knowledge_in_words
 from tracking.night import NightRecord
 from tracking.summary import probe_counts
@@ -41,7 +41,14 @@ _WORDS = (
     "ended",
     "category",
     "difficulty",
+    "session",
+    "target",
+    "state",
+    "since",
+    "by",
+    "reason",
 )
+_MAY_WRAP = ("range", "reason")
 
 
 def show_view(view: View) -> None:
@@ -99,23 +106,51 @@ def _outlook(power: PowerTable) -> str:
     return "the night can conclude"
 
 
-def plan_view(config: SessionConfig, workers: int, probe_s: float | None) -> View:
-    """Return how the night would spend its budget, and how long it would take."""
+def plan_view(config: SessionConfig, workers: int, known: EarlierProbe | None) -> View:
+    """Return how the night would spend its budget, how long it would take and what it would cost.
+
+    Args:
+        config: The session.
+        workers: Probes that run at the same time.
+        known: What a probe took in an earlier session of this name.
+    """
     budget, referee = config.budget, config.referee
     search = budget.probes - referee.calibration_runs - budget.confirm_probes
-    table = plain_table(("phase", "probes at most", "time"))
+    table = plain_table(("phase", "probes at most", "time", "cost"))
     phases = (("calibrate", referee.calibration_runs), ("search", search), ("confirm", budget.confirm_probes))
     for name, probes in (*phases, ("all", budget.probes)):
-        seconds = None if probe_s is None else probe_s * -(-probes // workers)
-        table.add_row(name, str(probes), show(seconds, "duration"))
+        seconds = None if known is None else known.seconds * -(-probes // workers)
+        usd = None if known is None or known.usd is None else known.usd * probes
+        table.add_row(name, str(probes), show(seconds, "duration"), show(usd, "usd"))
     words = [f"{workers} workers, {config.probe.steps} steps per probe."]
-    if probe_s is None:
+    if known is None:
         words.append("No earlier session of this name tells how long a probe takes; `nightlab probe` does.")
     else:
-        words.append(f"A probe took {show(probe_s, 'duration')} in the latest session of this name.")
+        words.append(f"A probe took {show(known.seconds, 'duration')} in the latest session of this name.")
     if budget.hours is not None:
         words.append(f"The night ends after {budget.hours:g} h at the latest.")
+    words.append(_dollars_in_words(config, known))
     return [table, "", " ".join(words), ""]
+
+
+def _dollars_in_words(config: SessionConfig, known: EarlierProbe | None) -> str:
+    budget = config.budget
+    if budget.rates.device_hour is None:
+        return "Dollars are not counted: `budget.rates.device_hour` names no rate."
+    rate = f"An hour of a device costs {show(budget.rates.device_hour, 'usd')}"
+    if known is None or known.usd is None:
+        rate += "; what a probe will cost is not known before the first one, so nothing is kept back until then"
+    else:
+        rate += f", a probe about {show(known.usd, 'usd')}"
+    if budget.usd is None:
+        return f"{rate}. Dollars are counted and not limited (`budget.usd`)."
+    words = f"{rate}. The night ends at {show(budget.usd, 'usd')}, the confirmation's share kept back."
+    controls = CONTROL_PROBES if config.referee.controls else 0
+    least = controls + config.referee.calibration_runs + budget.confirm_probes + 1
+    if known is not None and known.usd is not None and least * known.usd > budget.usd:
+        words += f" That does not pay for calibration, one candidate and confirmation: {least} probes are about "
+        words += f"{show(least * known.usd, 'usd')}; raise `budget.usd`."
+    return words
 
 
 def scores_view(outcome: ProbeOutcome, weights: Weights | None = None) -> View:
@@ -180,6 +215,7 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
     facts = [
         f"{folder.path.name}: {state}, {show(night.active_s, 'duration')} so far",
         f"probes: {counts or 'none'}",
+        f"cost: {cost_in_words(night)}",
         f"raising {night.target}"
         + (f", noise sd {show(night.noise.target_sd, 'score')}" if night.noise is not None else ""),
     ]
@@ -240,5 +276,5 @@ def plain_table(columns: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(columns):
         is_number = index > 0 and name not in _WORDS
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=name != "range", overflow="fold")
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=name not in _MAY_WRAP, overflow="fold")
     return table

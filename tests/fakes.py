@@ -52,6 +52,9 @@ class OpenBudget:
         limit = self._probes - (self._confirm if reserve_confirmation else 0)
         return None if probes_used + probes_wanted <= limit else f"the budget of {self._probes} probes is spent"
 
+    def halt(self, reserve_confirmation: bool) -> str | None:
+        return None
+
 
 def make_request(recipe: Recipe, seed: int, split: Split, purpose: Purpose | None = None) -> ProbeRequest:
     return ProbeRequest(
@@ -101,7 +104,8 @@ class SimulatedLauncher:
         for plan in plans:
             if self.is_stopping:
                 return
-            on_start(plan)
+            if on_start(plan) is False:
+                return
             self.ran.append(plan.request.key)
             on_finish(plan, self.outcome(plan))
 

@@ -7,6 +7,7 @@ from probes.statistics.verdicts import Claim
 from tracking.events import ProbePlan
 from tracking.figures import show, show_count, show_interval
 from tracking.night import NightRecord
+from tracking.spending import budget_usd
 
 STOPPED = {
     "interrupted": "The night was interrupted after {probes}; nothing is claimed yet.",
@@ -68,6 +69,20 @@ def design_in_words(night: NightRecord) -> str:
         name = show_count(blocks, "block") if chosen.design == "blocks" else chosen.design
         words += [name] if name not in words else []
     return ", then ".join(words)
+
+
+def cost_in_words(night: NightRecord) -> str:
+    """Return what the night cost and on what: `$3.20 of $20.00: training $2.00, …`; an en dash where no rate tells."""
+    bill, limit = night.bill, budget_usd(night.started.config if night.started else {})
+    total = show(bill.usd, "usd") + (f" of {show(limit, 'usd')}" if limit is not None else "")
+    if bill.usd is None and not bill.model_usd:
+        return total
+    parts = {"training": bill.train_usd, "evaluation": bill.evaluate_usd, "other": bill.other_usd}
+    said = [f"{name} {show(usd, 'usd')}" for name, usd in parts.items()]
+    models = f"models {show(bill.model_usd, 'usd')}"
+    if bill.judge_usd or bill.agent_usd:
+        models += f" (judge {show(bill.judge_usd, 'usd')}, agent {show(bill.agent_usd, 'usd')})"
+    return f"{total}: {', '.join((*said, models))}"
 
 
 def _claimed(night: NightRecord, claim: Claim) -> str:

@@ -27,6 +27,7 @@ from tracking import events as ev
 from tracking.invalidation import Invalidation, standing
 from tracking.memory.known import EarlierNights
 from tracking.policy import Policy, TargetChoice
+from tracking.spending import Bill, Spending, device_hour_usd
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ _OUTLAST = (
     "first_at",
     "last_at",
     "active_s",
-    "model_spend_usd",
+    "spending",
 )
 """Fields that an invalidation leaves as they are: what was done and what it took."""
 
@@ -157,8 +158,6 @@ class NightRecord:
     readings: dict[str, list[CandidateReading]] = field(default_factory=dict[str, list[CandidateReading]])
     refusals: list[ev.ProposalRefused] = field(default_factory=list[ev.ProposalRefused])
     model_turns: list[ev.ModelTurn] = field(default_factory=list[ev.ModelTurn])
-    model_spend_usd: float = 0.0
-    """What language models' proposals cost, as far as it is known; money stays spent whatever is invalidated."""
     designs: list[ev.DesignChosen] = field(default_factory=list[ev.DesignChosen])
     blocks: list[Block] = field(default_factory=list[Block])
     revisits: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
@@ -190,6 +189,7 @@ class NightRecord:
     last_at: str = ""
     active_s: float = 0.0
     """Wall time from line to line, the pauses before a resume or a mark left out."""
+    spending: Spending = field(default_factory=Spending)
     history: list[ev.Event] = field(default_factory=list[ev.Event], repr=False)
     """The events that count, for an invalidation to fold again; starts of probes, which are large, left out."""
 
@@ -203,6 +203,7 @@ class NightRecord:
 
     def apply(self, event: ev.Event) -> None:
         """Take one more event."""
+        self.spending.take(event)
         if self.last_at and not isinstance(event, ev.SessionResumed | ev.MeasurementsInvalidated):
             self.active_s += max(0.0, seconds_between(self.last_at, event.at))
         self.first_at = self.first_at or event.at
@@ -249,7 +250,6 @@ class NightRecord:
                 self.refusals.append(event)
             case ev.ModelTurn():
                 self.model_turns.append(event)
-                self.model_spend_usd += event.cost_usd or 0.0
             case ev.DesignChosen():
                 self.designs.append(event)
             case ev.BlockPlanned():
@@ -330,6 +330,11 @@ class NightRecord:
             if first is not probe:
                 self.alike.setdefault(said, [first]).append(probe)
 
+    @property
+    def model_spend_usd(self) -> float:
+        """What language models' proposals cost, as far as it is known; money stays spent whatever is invalidated."""
+        return self.spending.agent_usd
+
     def tries(self, slot: Slot, replicate: int) -> int:
         """Return how often a replicate was tried and ended without scores."""
         return sum(probe.plan.replicate == replicate for probe in self.failed.get(slot, ()))
@@ -343,6 +348,11 @@ class NightRecord:
         section: Any = self.started.config.get("target", {}) if self.started else {}
         named = str(section.get("category", "overall"))
         return "overall" if named == "auto" else named
+
+    @property
+    def bill(self) -> Bill:
+        """What the night has cost so far, in dollars at its own rates."""
+        return self.spending.bill(device_hour_usd(self.started.config) if self.started else None)
 
     @property
     def design(self) -> ev.Design | None:

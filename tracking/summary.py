@@ -64,7 +64,9 @@ def judge_spend(night: NightRecord) -> JudgeUsage | None:
 def spend(night: NightRecord) -> dict[str, float | int | None]:
     """Return what the night cost: probes (smoke runs and invalidated ones among them), their seconds, its wall time.
 
-    `judge_usd` is None without a judge, and where what it took or its price is not known.
+    `judge_usd` is None without a judge, and where what it took or its price is not known. The other dollars are None
+    where no rate tells them; `model_usd` and `usd` charge what is not known at the mean of what is, and `unpriced`
+    counts it.
     """
     judged = judge_spend(night)
     splits = [time_split(probe) for probe in night.ended]
@@ -81,7 +83,20 @@ def spend(night: NightRecord) -> dict[str, float | int | None]:
         "other_s": seconds("other_s"),
         "probe_s": seconds("seconds"),
         "wall_s": round(night.active_s, 3),
+        "lost_s": round(night.spending.lost_s, 3),
         "judge_usd": judged.cost_usd if judged is not None else None,
+        **_dollars(night),
+    }
+
+
+def _dollars(night: NightRecord) -> dict[str, float | int | None]:
+    bill = night.bill
+    parts = {"usd": bill.usd, "model_usd": bill.model_usd, **bill._asdict()}
+    del parts["judge_usd"]
+    return {
+        **{name: None if value is None else round(value, 6) for name, value in parts.items()},
+        "model_turns": night.spending.turns,
+        "unpriced": night.spending.all.unpriced + night.spending.unpriced_turns,
     }
 
 

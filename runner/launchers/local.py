@@ -145,7 +145,9 @@ class LocalLauncher:
                 plan = waiting.popleft()
                 # What an earlier attempt trained is not this one's.
                 (Path(plan.request.folder) / LOG_NAME).unlink(missing_ok=True)
-                on_start(plan)
+                if on_start(plan) is False:
+                    waiting.clear()
+                    return
                 slot.plan, slot.since = plan, self._clock.monotonic()
                 slot.worker.send(plan.request)
 

@@ -20,8 +20,10 @@ from runner.report.blocks import (
 )
 from tracking.events import Arm, Phase, ProbePlan
 from tracking.figures import show, show_count
+from tracking.headline import cost_in_words
 from tracking.night import FinishedProbe, NightRecord
 from tracking.probe_table import time_split
+from tracking.spending import device_hour_usd
 from tracking.summary import spend
 
 PARTS: tuple[tuple[str, Phase, tuple[Arm, ...]], ...] = (
@@ -40,7 +42,7 @@ TIMES = ("train_s", "evaluate_s", "other_s", "seconds")
 
 
 def cost_section(night: NightRecord) -> Section | None:
-    """Return probes and seconds by phase and purpose; the rows sum to the last one."""
+    """Return probes, seconds and dollars by phase and purpose; the rows sum to the last one."""
     if not night.ended:
         return None
     parts = {
@@ -49,22 +51,46 @@ def cost_section(night: NightRecord) -> Section | None:
     }
     one_by_one = "race" if night.blocks else "search"
     rows = [
-        _cost_row(one_by_one if title == "search" else title, probes)
+        _cost_row(night, one_by_one if title == "search" else title, probes)
         for title, probes in parts.items()
         if probes or title in ALWAYS
     ]
     if night.invalidated:
-        rows.append(_cost_row("invalidated", night.invalidated))
-    rows.append(_cost_row("all", night.ended))
-    columns = (Column("Phase"), *number_columns("Probes", "Training", "Evaluation", "Other", "Together"))
-    note = f"Wall time {show(spend(night)['wall_s'], 'duration')}; probes that run side by side overlap."
+        rows.append(_cost_row(night, "invalidated", night.invalidated))
+    rows += _beside_probes(night)
+    rows.append((*_cost_row(night, "all", night.ended)[:-1], Cell(show(night.bill.usd, "usd"))))
+    columns = (Column("Phase"), *number_columns("Probes", "Training", "Evaluation", "Other", "Together", "Cost"))
+    note = f"Wall time {show(spend(night)['wall_s'], 'duration')}; probes that run side by side overlap. "
+    note += f"Cost {cost_in_words(night)}."
+    unpriced = spend(night)["unpriced"]
+    note += f" {show(unpriced, 'count')} without a known cost are counted at the mean." if unpriced else ""
     return Section("cost", "Cost", (Table("Time by phase", columns, tuple(rows), note, has_total=True),))
 
 
-def _cost_row(title: str, probes: Sequence[FinishedProbe]) -> tuple[Cell, ...]:
+def _cost_row(night: NightRecord, title: str, probes: Sequence[FinishedProbe]) -> tuple[Cell, ...]:
     splits = [time_split(probe) for probe in probes]
     sums = (sum(split[name] or 0.0 for split in splits) for name in TIMES)
-    return (Cell(title), Cell(show(len(probes), "count")), *(Cell(show(seconds, "duration")) for seconds in sums))
+    tally = night.spending.of(probe.plan.number for probe in probes)
+    usd = tally.bill(_rate(night), night.spending.all.judge_mean_usd).usd
+    counts = (Cell(title), Cell(show(len(probes), "count")))
+    return (*counts, *(Cell(show(seconds, "duration")) for seconds in sums), Cell(show(usd, "usd")))
+
+
+def _beside_probes(night: NightRecord) -> list[tuple[Cell, ...]]:
+    """Return what was paid for no finished probe: those that an interruption cut off, and the agent's questions."""
+    rows: list[tuple[Cell, ...]] = []
+    spending, rate, blank = night.spending, _rate(night), Cell("–")
+    if spending.lost_s:
+        usd = None if rate is None else rate * spending.lost_s / 3600
+        rows.append((Cell(f"cut off after {show(spending.lost_s, 'duration')}"), *[blank] * 5, Cell(show(usd, "usd"))))
+    if spending.turns:
+        asked = Cell(f"agent, {show_count(spending.turns, 'question')}")
+        rows.append((asked, *[blank] * 5, Cell(show(night.bill.agent_usd, "usd"))))
+    return rows
+
+
+def _rate(night: NightRecord) -> float | None:
+    return device_hour_usd(night.started.config) if night.started else None
 
 
 def trouble_section(night: NightRecord) -> Section | None:

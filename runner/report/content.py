@@ -21,7 +21,7 @@ from runner.report.proposers import proposers_section
 from runner.report.scores import scores_section
 from tracking.events import SessionStarted
 from tracking.figures import MISSING, show, show_count
-from tracking.headline import design_in_words, headline
+from tracking.headline import cost_in_words, design_in_words, headline
 from tracking.night import NightRecord
 from tracking.summary import spend
 
@@ -79,6 +79,7 @@ def _facts(night: NightRecord) -> list[tuple[str, str]]:
     probes += f"; {show_count(short['smoke'], 'smoke run')}" if short["smoke"] else ""
     reason = night.stopped.stop_reason if night.stopped else "not ended"
     facts = [("Target", night.target), ("Probes", probes), ("Wall time", show(cost["wall_s"], "duration"))]
+    facts.append(("Cost", cost_in_words(night)))
     if night.power is not None:
         facts.append(("Smallest visible gain", f"{show(night.power.target_resolvable, 'margin')} points"))
     if night.invalidated:

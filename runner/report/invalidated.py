@@ -28,7 +28,7 @@ def _meaning(night: NightRecord) -> str:
     )
     if night.is_set_back:
         return f"{text} Nothing has been measured since the latest mark; “nightlab resume” does that."
-    return f"{text} They do not count against the budget of probes; their time counts against the hours."
+    return f"{text} They do not count against the budget of probes; time and cost count against hours and dollars."
 
 
 def _row(mark: Invalidation) -> tuple[Cell, ...]:

@@ -21,7 +21,7 @@ from tracking.summary import summary
 
 OUTLASTS = {
     "open_plans", "invalidated", "invalidations", "marked", "first_at", "last_at", "active_s", "is_set_back", "stopped",
-    "warnings", "resumes", "history",
+    "warnings", "resumes", "history", "spending",
 }  # fmt: skip
 """What an invalidation leaves alone or says itself."""
 
