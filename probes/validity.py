@@ -11,14 +11,21 @@ from typing import Literal
 from probes.frozen import Frozen
 
 Check = Literal[
-    "canary", "harm", "repeat", "base", "identical answers", "constant scores", "unscored", "infrastructure", "judge"
+    "canary",
+    "harm",
+    "repeat",
+    "base",
+    "identical answers",
+    "constant scores",
+    "unscored",
+    "infrastructure",
+    "judge",
 ]
-"""`canary`: the adapter asked for must be the one that answers. `harm`: a training broken on purpose must be clearly worse. `repeat`: the same recipe and seed must measure the same.
-`base`: the untrained base as a control. `identical answers`: different adapters must not answer word for word alike.
-`constant scores`: a metric that never moves measures nothing. `unscored`: answers that left no score, with their cause.
-`infrastructure`: the same because of the server and not of the model. `judge`: what the judge was heard to lack."""
-
-
+"""`canary`: the adapter asked for must be the one that answers. `harm`: a training broken on purpose must be clearly
+worse. `repeat`: the same recipe and seed must measure the same. `base`: the untrained base as a control. `identical
+answers`: different adapters must not answer word for word alike. `constant scores`: a metric that never moves measures
+nothing. `unscored`: answers that left no score, with their cause. `infrastructure`: the same because of the server and
+not of the model. `judge`: what the judge was heard to lack."""
 INFRASTRUCTURE = "infrastructure: "
 """Begins the cause of an answer that is unscored because of how it was served."""
 
