@@ -9,8 +9,9 @@ from probes.candidate import MOST_WORDS
 
 MOST_EFFECT = 10.0
 """Points of the scale: no effect is larger."""
-_WORDS = r"^[A-Za-z0-9 .,;:()%+/_'-]{1,300}$"
-"""A pattern and no `maxLength`: held to that, xgrammar lets bare line ends into strings, which is no JSON."""
+_WORDS = r"^[A-Za-z0-9 .,;:()%+/_'-]{1,120}$"
+"""Not `maxLength`, with which xgrammar lets control characters into strings, which is no JSON; and not longer, as its
+compiler fails on a class repeated 200 times."""
 _WORD = r"^[A-Za-z0-9_.-]{1,40}$"
 
 SYSTEM = f"""You propose the next experiment of an overnight search for a better fine-tuning recipe. An experiment \

@@ -45,7 +45,11 @@ PROPOSERS: dict[str, Opens] = {
     "useless model": model("openai", "no idea"),
     "hybrid": model("hybrid", sensible),
 }
-EACH = pytest.mark.parametrize("name", PROPOSERS)
+SLOW = ("gp", "random", "anthropic")
+"""Each has a sibling in the default run."""
+EACH = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in PROPOSERS]
+)
 
 
 def night_of(name: str, path: Path, ledger: MemoryLedger | None = None, stop_after: int | None = None) -> NightContext:
