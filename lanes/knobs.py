@@ -11,6 +11,7 @@ import math
 import re
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple, TypeGuard
 
 from lanes.config import ChoiceKnob, NumericKnob
@@ -48,6 +49,7 @@ def round_digits(value: float, digits: int = MIN_DIGITS) -> float:
     return float(f"{value:.{digits - 1}e}")
 
 
+@lru_cache(maxsize=1024)
 def significant_digits(knob: Knob) -> int:
     """Return the digits in which the knob's values differ: two, more only where a step or the bounds are finer."""
     if isinstance(knob, ChoiceKnob):
@@ -107,6 +109,7 @@ def position(knob: Knob, value: KnobValue) -> float:
     return math.log(value) if knob.scale == "log" else float(value)
 
 
+@lru_cache(maxsize=1024)
 def reachable(knob: Knob, working: KnobValue) -> tuple[KnobValue, ...]:
     """Return the values one step from `working` that are worth a probe, rising; the working value is none of them.
 
