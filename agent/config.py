@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from lanes.pickers import PickerName
 from probes.frozen import Frozen
 
 
 class AgentConfig(Frozen):
     """`[agent]`."""
 
-    proposer: Literal["optuna", "random"] = "optuna"
+    proposer: PickerName = "optuna"
     """Who proposes changes inside a lane."""
+
+    @property
+    def picker(self) -> PickerName:
+        """How the lanes pick."""
+        return self.proposer

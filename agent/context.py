@@ -10,6 +10,9 @@ from typing import Protocol
 from agent.evidence import SearchEvidence
 from agent.plan import NightPlan
 from agent.ports import Budget, Launcher, RequestBuilder
+from agent.proposers.proposer import Proposer
+from agent.proposers.statistical import StatisticalProposer
+from agent.tried import TriedMoves
 from lanes.lane import Lane
 from probes.candidate import LaneName
 from tracking.clock import Clock
@@ -43,14 +46,16 @@ class NightContext:
     clock: Clock
     make_request: RequestBuilder
     checkpoint_path: Path
-    proposer: str = "optuna"
+    proposer: Proposer = field(default_factory=lambda: StatisticalProposer("optuna"))
     write_report: Callable[[], None] = field(default=_no_report)
     evidence: SearchEvidence = field(init=False)
     """The search's fits, so that a look at a long ledger costs what is new in it."""
+    tried: TriedMoves = field(init=False)
+    """The moves so far, likewise."""
 
     def __post_init__(self) -> None:
         """Start without any look."""
-        self.evidence = SearchEvidence(self.plan)
+        self.evidence, self.tried = SearchEvidence(self.plan), TriedMoves()
 
     def record(self, event: Event) -> None:
         """Append an event to the ledger, then to the record: nothing is known that is not written."""

@@ -1,66 +1,51 @@
-"""Asking the lanes for candidates: which lane is next, and the check that a proposal is exactly one allowed change."""
+"""From a proposal to a candidate: the check that it is exactly one allowed, new change of the working recipe."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-
-from agent.plan import NightPlan
-from lanes.lane import Lane, Tried
-from probes.candidate import Candidate, Change, LaneName
-from tracking.collapses import collapses
-from tracking.night import NightRecord
-
-TURNS: tuple[LaneName, ...] = ("hyperparameters", "data_mix", "hyperparameters", "curriculum")
-"""Lanes take turns; the lane with the most knobs comes twice."""
+from agent.proposers.proposer import Proposal, Proposer, Question
+from probes.candidate import Candidate, Change
+from tracking import events as ev
+from tracking.clock import Clock
 
 
-def propose(
-    night: NightRecord,
-    plan: NightPlan,
-    lanes: Mapping[LaneName, Lane],
-    proposer: str,
-    closed: Collection[tuple[str, str]] = (),
-) -> Candidate | tuple[Change, str] | None:
-    """Return the next candidate; a change with the reason it was refused; None when every lane is exhausted.
+def propose(question: Question, proposer: Proposer, clock: Clock) -> list[ev.Event]:
+    """Ask for the next change and return what is to be recorded of it, the candidate or its refusal last.
 
-    Knobs in `closed`, each with its lane, are left out.
+    Neither is there when nothing is left to propose.
     """
-    assert night.working_recipe is not None
-    working, asked = night.working_recipe, len(night.candidates) + len(night.refusals)
-    tried = tried_moves(night)
-    for name in lanes_in_turn(asked, lanes):
-        lane = lanes[name]
-        change = lane.ask(working, tried, plan.ask_seed(asked), [knob for at, knob in closed if at == name])
-        if change is None:
-            continue
-        refusal = lane.refusal(change, working, tried)
-        if refusal is not None:
-            return change, refusal
-        return Candidate(
-            id=f"c{len(night.candidates) + 1:02d}",
-            change=change,
-            parent=working.fingerprint,
-            recipe=lane.apply(change, working),
-            proposer=proposer,
-        )
-    return None
+    proposal, who, turn = proposer.ask(question)
+    events: list[ev.Event] = [turn] if turn is not None else []
+    if proposal is None:
+        return events
+    checked = checked_change(proposal, question)
+    if isinstance(checked, str):
+        return [*events, ev.ProposalRefused(at=clock.now(), proposer=who, proposal=_plain(proposal), reason=checked)]
+    candidate = Candidate(
+        id=f"c{len(question.night.candidates) + 1:02d}",
+        change=checked,
+        parent=question.working.fingerprint,
+        recipe=question.lanes[checked.lane].apply(checked, question.working),
+        proposer=who,
+        hypothesis=proposal.hypothesis,
+        forecast=proposal.forecast,
+    )
+    return [*events, ev.CandidateProposed(at=clock.now(), candidate=candidate)]
 
 
-def tried_moves(night: NightRecord) -> list[Tried]:
-    """Return every move of the night with what became of it, in order of proposal."""
-    moves, ruined = list[Tried](), collapses(night)
-    for name, candidate in night.candidates.items():
-        reading = night.reading(name)
-        decision, effect = (reading.decision, reading.effect) if reading else (None, None)
-        moves.append(Tried(change=candidate.change, decision=decision, effect=effect, collapsed=ruined.get(name)))
-    return moves
+def checked_change(proposal: Proposal, question: Question) -> Change | str:
+    """Return the proposal as a change of the working recipe, or the rule that it breaks in the lane's own words."""
+    lane = question.lanes.get(proposal.lane)
+    if lane is None:
+        return f"lane `{proposal.lane}` is not searched tonight; open are {', '.join(question.lanes)}"
+    here = lane.value(question.working, proposal.knob) if proposal.knob in lane.knobs else None
+    change = Change(lane=proposal.lane, knob=proposal.knob, before=here, after=proposal.value)
+    refusal = lane.refusal(change, question.working, question.tried)
+    if refusal is None and (proposal.lane, proposal.knob) in question.closed:
+        refusal = f"`{proposal.knob}` is closed for now: a block takes one change of each knob, and it has one"
+    if refusal is None:
+        refusal = lane.repeats(change, question.working, question.tried)
+    return change if refusal is None else refusal
 
 
-def lanes_in_turn(asked: int, lanes: Mapping[LaneName, Lane]) -> Iterator[LaneName]:
-    """Yield open lanes, the one whose turn it is first, each once."""
-    seen: set[LaneName] = set()
-    for offset in range(len(TURNS)):
-        name = TURNS[(asked + offset) % len(TURNS)]
-        if name in lanes and name not in seen:
-            seen.add(name)
-            yield name
+def _plain(proposal: Proposal) -> dict[str, object]:
+    return {"lane": proposal.lane, "knob": proposal.knob, "value": proposal.value}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.context import NightContext
+from agent.proposers.proposer import Question
 from agent.proposing import propose
 from agent.recipes import combine, starts_from, trained_recipe
 from agent.referee import Referee
@@ -131,24 +132,19 @@ def choose(context: NightContext, design: ev.Design, reason: str) -> None:
 def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
     """Ask the lanes until every place is taken or nothing is left; then take up what deserves a second look."""
     night = context.night
-    for name, reason in moved_under(context):
+    returning = moved_under(context) if len(live_candidates(night)) < places else ()
+    for name, reason in returning:
         if len(live_candidates(night)) < places:
             context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
     while len(live_candidates(night)) < places:
         closed = _taken_knobs(context) if one_per_knob else ()
-        proposal = propose(night, context.plan, context.lanes, context.proposer, closed)
-        if proposal is None:
+        question = Question(night, context.plan, context.lanes, closed, context.tried)
+        for event in propose(question, context.proposer, context.clock):
+            context.record(event)
+        if len(night.candidates) + len(night.refusals) == question.number:
             break
-        if isinstance(proposal, tuple):
-            change, why = proposal
-            context.record(
-                ev.ProposalRefused(
-                    at=context.clock.now(), proposer=context.proposer, proposal=change.model_dump(), reason=why
-                )
-            )
-        else:
-            context.record(ev.CandidateProposed(at=context.clock.now(), candidate=proposal))
-    for name in worth_another_look(context)[: max(0, places - len(live_candidates(night)))]:
+    free = places - len(live_candidates(night))
+    for name in worth_another_look(context)[:free] if free > 0 else ():
         reason = "nothing new is left, and it was parked while it looked better than the baseline"
         context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
 

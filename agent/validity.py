@@ -79,8 +79,8 @@ def _unclear(night: NightRecord) -> list[Flag]:
     if not night.unclear:
         return []
     text = (
-        f"the adapters of probes {_numbers(night.unclear)} differ from the base by too little for the server's numerics: "
-        "that they answered could not be shown"
+        f"the adapters of probes {_numbers(night.unclear)} differ from the base by too little for the server's "
+        "numerics: that they answered could not be shown"
     )
     return [Flag(check="canary", subject="adapters of little effect", message=text)]
 

@@ -1,8 +1,9 @@
 """The hyperparameter lane: recipe fields that take a number or one of a few values. The only home of optuna.
 
 First every knob is tried at the far edges of its window, the ones that usually matter first; then Optuna's TPE sampler
-asks. Its study is rebuilt from the history at every ask, which keeps the lane free of memory. TPE only ever proposes:
-its idea of the best move is not evidence (on nights with nothing to find it still names a winner).
+asks, or its Gaussian process. The study is rebuilt from the history at every ask, which keeps the lane free of memory.
+Optuna only ever proposes: its idea of the best move is not evidence (on nights with nothing to find TPE still names a
+winner).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ EDGE_MOVES = 2
 PENDING_LEVEL = -0.15
 """What a change still out is taken to be worth: the referee's prior mean, most changes hurt a little."""
 MOST_TRIALS, BEST_TRIALS = 256, 25
-"""Trials that TPE is told of, and how many of them are the best; Optuna never counts more among its best."""
+"""Moves that Optuna is told of, and how many of them are the best; TPE never counts more among its best."""
 NOT_SEARCHABLE = {
     "base_model": "it is the session's, set in `[model]`",
     "chat_template": "it is the session's, set in `[model]`",
@@ -94,6 +95,13 @@ def pick_informed(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     return _far_edge(next_knob) if len(next_knob.tried) < EDGE_MOVES else _pick_tpe(ranked, chance)
 
 
+def pick_by_gp(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
+    """Return a far edge of a knob tried less than twice, else what a Gaussian process over single changes asks for."""
+    ranked = sorted(knobs, key=lambda knob: MATTER_MOST.index(knob.name) if knob.name in MATTER_MOST else 99)
+    next_knob = min(ranked, key=lambda knob: len(knob.tried))
+    return _far_edge(next_knob) if len(next_knob.tried) < EDGE_MOVES else _pick_gp(ranked, chance)
+
+
 def _far_edge(knob: OpenKnob) -> Pick:
     """Return the far upper end first; then the other end, or the same again when the last move was accepted."""
     working = knob.working
@@ -136,7 +144,7 @@ def _trials(knobs: Sequence[OpenKnob], names: Sequence[str], chance: Random) -> 
     from optuna.trial import TrialState, create_trial
 
     trials: list[FrozenTrial] = []
-    for knob, known in _told([(knob, known) for knob in knobs for known in known_levels(knob)], chance):
+    for knob, known in _told([(one, known) for one in knobs for known in known_levels(one)], chance):
         params: dict[str, object] = {"knob": knob.name}
         spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution(names)}
         if is_numeric(knob.knob):
@@ -149,7 +157,7 @@ def _trials(knobs: Sequence[OpenKnob], names: Sequence[str], chance: Random) -> 
 
 
 def _told(known: list[tuple[OpenKnob, Known]], chance: Random) -> list[tuple[OpenKnob, Known]]:
-    """Return what TPE is told of: all, or when that is much the best moves and a fair sample of the others.
+    """Return what Optuna is told of: all, or when that is much the best moves and a fair sample of the others.
 
     TPE holds the density of its best trials, `BEST_TRIALS` at most, against that of all others: the first stays as it
     is, the second is estimated from fewer, and an ask in a long night takes no longer than in a short one.
@@ -160,6 +168,45 @@ def _told(known: list[tuple[OpenKnob, Known]], chance: Random) -> list[tuple[Ope
     ranked = sorted(range(len(known)), key=lambda i: inf if (level := levels[i]) is None else -level)
     others = chance.sample(sorted(ranked[BEST_TRIALS:]), MOST_TRIALS - BEST_TRIALS)
     return [known[i] for i in sorted((*ranked[:BEST_TRIALS], *others))]
+
+
+def _pick_gp(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
+    """Return the open move nearest to where Optuna's Gaussian process expects most.
+
+    A trial is a knob and a place in its window; every knob's working value is known to change nothing. A failed move
+    counts as the worst that was seen.
+    """
+    import optuna
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+    from optuna.trial import create_trial
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    names = [knob.name for knob in knobs]
+    spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution(names), "place": FloatDistribution(0.0, 1.0)}
+    known = _told([(knob, level) for knob in knobs for level in known_levels(knob)], chance)
+    worst = min([PENDING_LEVEL, *(level.level for _, level in known if level.level is not None)])
+    told = [(knob.name, _place(knob, knob.working), 0.0) for knob in knobs]
+    for knob, level in known:
+        value = PENDING_LEVEL if level.is_pending else level.level
+        told.append((knob.name, _place(knob, level.value), worst if value is None else value))
+    sampler = optuna.samplers.GPSampler(seed=chance.randrange(2**32), n_startup_trials=0)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.add_trials(
+        [create_trial(value=v, params={"knob": name, "place": at}, distributions=spaces) for name, at, v in told]
+    )
+    asked = study.ask(spaces)
+    chosen = knobs[names.index(asked.params["knob"])]
+    return chosen.name, min(chosen.values, key=lambda value: abs(_place(chosen, value) - asked.params["place"]))
+
+
+def _place(knob: OpenKnob, value: KnobValue) -> float:
+    """Return where a value stands in what the knob can reach from its working value, 0 … 1; words by their order."""
+    if isinstance(knob.knob, ChoiceKnob):
+        low, high = 0.0, float(len(knob.knob.values) - 1)
+    else:
+        ends = [position(knob.knob, v) for v in (*knob.values, knob.working)]
+        low, high = min(ends), max(ends)
+    return min(1.0, max(0.0, (position(knob.knob, value) - low) / (high - low)))
 
 
 def _checked(name: str, knob: Knob, baseline: Recipe) -> Knob:

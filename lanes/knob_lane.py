@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from lanes.fragility import fragile_refusal
 from lanes.knobs import Knob, describe, section, step_refusal, value_refusal
 from lanes.lane import Tried
-from lanes.moves import open_knobs, was_tried
+from lanes.moves import OpenKnob, open_knobs, repeat_refusal, was_tried
 from lanes.pickers import Picker
 from probes.candidate import Change, KnobValue, LaneName, show_value
 from probes.recipe import Recipe
@@ -95,16 +95,24 @@ class KnobLane(ABC):
         """Return the earlier proposal of the same move, which makes this one a replicate; None when it is new."""
         return was_tried(self._knobs[change.knob], change, tried)
 
+    def repeats(self, change: Change, working: Recipe, tried: Sequence[Tried]) -> str | None:
+        """Return why an allowed `change` is no new move: tried before, or too near to it to be told apart."""
+        knob = self._knobs[change.knob]
+        return repeat_refusal(knob, change, self.value(working, change.knob), self._own(tried, change.knob))
+
+    def moves(self, working: Recipe, tried: Sequence[Tried], closed: Collection[str] = ()) -> list[OpenKnob]:
+        """Return the knobs that have open moves, with those moves; the ones in `closed` are left out."""
+        values = {name: self.value(working, name) for name in self._knobs}
+        return [knob for knob in open_knobs(self._knobs, values, self._own(tried)) if knob.name not in closed]
+
     def _own(self, tried: Sequence[Tried], knob: str | None = None) -> list[Tried]:
         """Return the lane's own moves, or those of one knob."""
         return [t for t in tried if t.change.lane == self._name and (knob is None or t.change.knob == knob)]
 
     def ask(self, working: Recipe, tried: Sequence[Tried], seed: int, closed: Collection[str] = ()) -> Change | None:
         """Return the next change against `working`, never a move in `tried`; None when nothing is left."""
-        own = self._own(tried)
-        values = {name: self.value(working, name) for name in self._knobs}
-        knobs = [knob for knob in open_knobs(self._knobs, values, own) if knob.name not in closed]
+        knobs = self.moves(working, tried, closed)
         if not knobs:
             return None
-        name, after = self._picker(knobs, Random(f"{seed}/{self._name}/{len(own)}"))
-        return Change(lane=self._name, knob=name, before=values[name], after=after)
+        name, after = self._picker(knobs, Random(f"{seed}/{self._name}/{len(self._own(tried))}"))
+        return Change(lane=self._name, knob=name, before=self.value(working, name), after=after)

@@ -7,12 +7,15 @@ uninterrupted one would have.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from probes.candidate import Change, KnobValue, LaneName
 from probes.frozen import Frozen
 from probes.recipe import Recipe
 from probes.statistics.verdicts import Decision
+
+if TYPE_CHECKING:
+    from lanes.moves import OpenKnob
 
 
 class Tried(Frozen):
@@ -49,6 +52,14 @@ class Lane(Protocol):
 
         With the history in `tried`, also when it goes where an earlier move of its knob collapsed.
         """
+        ...
+
+    def repeats(self, change: Change, working: Recipe, tried: Sequence[Tried]) -> str | None:
+        """Return why an allowed `change` is no new move: tried before, or too near to it to be told apart."""
+        ...
+
+    def moves(self, working: Recipe, tried: Sequence[Tried], closed: Collection[str] = ()) -> list[OpenKnob]:
+        """Return the knobs that have open moves, with those moves; the ones in `closed` are left out."""
         ...
 
     def apply(self, change: Change, working: Recipe) -> Recipe:

@@ -22,7 +22,7 @@ from lanes.knobs import (
     window_width,
 )
 from lanes.lane import Tried
-from probes.candidate import Change, KnobValue
+from probes.candidate import Change, KnobValue, show_value
 from probes.recipe import DataMix, Recipe
 
 NEAR_DUPLICATE = 0.2
@@ -57,6 +57,32 @@ def was_tried(knob: Knob, change: Change, tried: Sequence[Tried]) -> Tried | Non
         move = earlier.change
         if (move.lane, move.knob) == (change.lane, change.knob) and same_value(knob, move.after, change.after):
             return earlier
+    return None
+
+
+def repeat_refusal(knob: Knob, change: Change, working: KnobValue, history: Sequence[Tried]) -> str | None:
+    """Return why `change` is no new move, None when it is: tried, left behind, or too near to what was.
+
+    Args:
+        knob: Its knob.
+        change: A change that the knob's bounds and step limits allow.
+        working: The knob's value in the working recipe.
+        history: What was tried on the knob.
+    """
+    name, after = change.knob, change.after
+    if was_tried(knob, change, history) is not None:
+        return f"`{name}` {show_value(after)} was tried tonight; only a replicate repeats a move, propose another value"
+    left = [t.change.before for t in history if t.decision == "accept"]
+    if any(same_value(knob, before, after) for before in left):
+        return f"`{name}` was {show_value(after)} before an accepted change; that recipe is measured, propose another"
+    width = window_width(knob, working)
+    if not is_number(after) or not width:
+        return None
+    if _is_near(knob, working, after, [t.change.after for t in history]):
+        return f"`{name}` {show_value(after)} is too near to a value tried tonight to be told apart from it; go further"
+    far = reachable(knob, working)
+    if not any(is_number(v) and abs(position(knob, v) - position(knob, after)) <= width / 100 for v in far):
+        return f"`{name}` {show_value(after)} is too near to the working {show_value(working)} for a probe; go further"
     return None
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from lanes.config import LanesConfig
 from lanes.curriculum import open_curriculum
 from lanes.data_mix import open_data_mix
-from lanes.hyperparameters import open_hyperparameters, pick_informed
+from lanes.hyperparameters import open_hyperparameters, pick_by_gp, pick_informed
 from lanes.lane import Lane
-from lanes.pickers import pick_random, pick_spread
+from lanes.pickers import PickerName, pick_random, pick_spread
 from probes.candidate import LaneName
 from probes.errors import ConfigError
 from probes.recipe import Recipe
@@ -20,7 +19,7 @@ def open_lanes(
     config: LanesConfig,
     baseline: Recipe,
     tags: Mapping[str, Mapping[str, int]],
-    proposer: Literal["optuna", "random"],
+    picker: PickerName,
 ) -> dict[LaneName, Lane]:
     """Return the open lanes by name; closed ones, and ones with nothing to vary, are left out.
 
@@ -28,12 +27,13 @@ def open_lanes(
         config: the session's `[lanes]`.
         baseline: the recipe the night starts from; defaults lie around it.
         tags: composition of the training data: tag name → value → rows.
-        proposer: `optuna` asks informed questions, `random` draws from the same windows.
+        picker: `optuna` and `gp` ask informed questions, `random` draws from the same windows.
 
     Raises:
         ConfigError: a knob cannot be searched as written, or no lane is open.
     """
-    informed, spread = (pick_random, pick_random) if proposer == "random" else (pick_informed, pick_spread)
+    informed = {"optuna": pick_informed, "gp": pick_by_gp, "random": pick_random}[picker]
+    spread = pick_random if picker == "random" else pick_spread
     lanes: list[Lane | None] = []
     if "hyperparameters" not in config.closed:
         lanes.append(open_hyperparameters(config, baseline, informed))

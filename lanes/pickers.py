@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Literal
 
 from lanes.config import NumericKnob
 from lanes.knobs import is_number, position
 from lanes.moves import OpenKnob
 from probes.candidate import KnobValue
 
+PickerName = Literal["optuna", "gp", "random"]
+"""How the hyperparameter lane picks: Optuna's TPE, Optuna's Gaussian process, or by chance, as all lanes do then."""
 Pick = tuple[str, KnobValue]
 Picker = Callable[[Sequence[OpenKnob], Random], Pick]
 """Takes the open knobs, at least one, and a seeded source of chance; returns a knob and one of its open values."""

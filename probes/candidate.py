@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
 
 from probes.frozen import Frozen, digest_of
 from probes.recipe import Recipe
 
 LaneName = Literal["hyperparameters", "data_mix", "curriculum"]
 KnobValue = float | int | str | bool
+MOST_WORDS = 300
+"""Characters of a hypothesis, and of what would refute it."""
 
 
 class Change(Frozen):
@@ -29,6 +33,28 @@ class Change(Frozen):
         return f"{self.knob} {show_value(self.before)} → {show_value(self.after)}"
 
 
+class Forecast(Frozen):
+    """What a proposer expects of its change, stated before the first probe; scored against what is measured."""
+
+    effect: float
+    """Expected change of the target, in points."""
+    low: float
+    """Lower end of the 90 % interval of the effect."""
+    high: float
+    confidence: float = Field(ge=0.0, le=1.0)
+    """P(effect > 0)."""
+    refuted_by: str = Field(default="", max_length=MOST_WORDS)
+    """What would refute the hypothesis; text only, never interpreted."""
+
+    @model_validator(mode="after")
+    def _holds_its_effect(self) -> Self:
+        if not self.low <= self.effect <= self.high:
+            raise ValueError(
+                f"the interval must hold the expected effect, got {self.effect:g} with {self.low:g} … {self.high:g}"
+            )
+        return self
+
+
 class Candidate(Frozen):
     """A recipe somebody proposed, its parent and why."""
 
@@ -43,6 +69,10 @@ class Candidate(Frozen):
     """Who proposed it: `optuna`, `random`, `space_filling`, a model's name."""
     rationale: str = ""
     """One sentence; text only, never interpreted."""
+    hypothesis: str = Field(default="", max_length=MOST_WORDS)
+    """Why the change should help, in one sentence; text only, never interpreted. Empty: its proposer states none."""
+    forecast: Forecast | None = None
+    """None: its proposer makes none."""
 
 
 def show_value(value: Any) -> str:

@@ -61,7 +61,7 @@ def check_session(config: SessionConfig, around: Surroundings) -> Check:
         earlier = read_earlier(config, inputs, RESULTS / config.name, make_request)
     target = OVERALL if config.target.category == AUTO else config.target.category
     plan = with_earlier(plan_night(config, inputs, config.name, target), earlier)
-    lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
+    lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.picker)
     preflight = check_power(plan, config)
     space = {name: dict(lane.knobs) for name, lane in lanes.items()}
     return Check(config, inputs, plan, preflight, space, (*inputs.warnings, *preflight.warnings), earlier)

@@ -56,7 +56,7 @@ def main(
     """Measure a session's baseline and single changes, and print what each companion tells of the scores."""
     config = load_session(session)
     bench = Bench(config, out, this_machine(os.environ))
-    lanes = open_lanes(config.lanes, config.recipe, bench.inputs.tags, config.agent.proposer)
+    lanes = open_lanes(config.lanes, config.recipe, bench.inputs.tags, config.agent.picker)
     target = plan_night(config, bench.inputs, config.name, config.target.category).target
     recipes = [want.recipe for want in single_changes(lanes, config.recipe, most_per_lane)]
     groups = bench.measure([config.recipe], baselines, "search", [FIRST_SEED])

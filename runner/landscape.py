@@ -130,7 +130,7 @@ def changes(
     """Measure a session's baseline and its single changes, and print the table of true effects."""
     config = load_session(session)
     bench = Bench(config, out, this_machine(os.environ))
-    lanes = open_lanes(config.lanes, config.recipe, bench.inputs.tags, config.agent.proposer)
+    lanes = open_lanes(config.lanes, config.recipe, bench.inputs.tags, config.agent.picker)
     plan = plan_night(config, bench.inputs, config.name, config.target.category)
     wanted = list(single_changes(lanes, config.recipe, most_per_lane))
     rows = bench.measure([config.recipe, *(want.recipe for want in wanted)], seeds, "search")

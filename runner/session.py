@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from agent.context import NightContext
 from agent.night import run_night
 from agent.plan import NightPlan
+from agent.proposers.statistical import StatisticalProposer
 from agent.schedule import missing_calibration, to_plans
 from lanes.lane import Lane
 from lanes.open import open_lanes
@@ -145,7 +146,7 @@ class _Prepared(NamedTuple):
 def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> _Prepared:
     """Check everything that can be checked; a new night stops here when it could not conclude."""
     inputs = gather_inputs(config, folder.suite, around)
-    lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.proposer)
+    lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.picker)
     target = OVERALL if config.target.category == AUTO else config.target.category
     plan = plan_night(config, inputs, folder.path.name, target)
     serving_plan = check_serving(config, around.environ)
@@ -190,7 +191,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
             clock=around.clock,
             make_request=prepared.make_request,
             checkpoint_path=folder.checkpoint,
-            proposer=config.agent.proposer,
+            proposer=StatisticalProposer(config.agent.picker),
             write_report=stretch.write_report,
         )
         with display, catching_signals(stop), stretch:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from probes.candidate import Candidate
 from probes.frozen import Frozen
+from probes.language_models.model import Usage
 from probes.outcome import ProbeOutcome
 from probes.recipe import Recipe
 from probes.request import Control, ProbeRequest
@@ -169,6 +170,32 @@ class ProposalRefused(_Event):
     reason: str
 
 
+class ModelTurn(_Event):
+    """A language model was asked for a change; no word of its prompt and no key is kept, only what came of it."""
+
+    kind: Literal["model_turn"] = "model_turn"
+    question: int
+    """Number of the question: proposals made before it."""
+    proposer: str
+    """Provider and model."""
+    outcome: Literal["accepted", "repaired", "refused", "failed", "skipped"]
+    """`accepted`: a legal proposal at once; `repaired`: at the second go, told which rule the first had broken;
+    `refused`: neither was legal; `failed`: no reply came; `skipped`: it was not asked. After the last three the
+    statistical proposer stepped in."""
+    proposal: dict[str, Any] | None = None
+    """What was accepted: a proposal paid for is not paid for again after an interruption."""
+    reason: str = ""
+    """The rule that a refused answer, or the first of a repaired one, broke; why none came, or none was asked for."""
+    usage: Usage | None = None
+    """Tokens of all replies; None when not every reply reported them, or none came."""
+    cost_usd: float | None = None
+    """None when usage or price is unknown."""
+    seconds: float = 0.0
+    """Wall time, waits between attempts included."""
+    attempts: int = 0
+    """Requests sent; 0 when none was, or no reply came."""
+
+
 class DesignChosen(_Event):
     """From here on the search spends its probes in this way."""
 
@@ -263,6 +290,7 @@ Event = Annotated[
     | NoiseEstimated
     | CandidateProposed
     | ProposalRefused
+    | ModelTurn
     | DesignChosen
     | BlockPlanned
     | CandidateRevisited

@@ -95,7 +95,17 @@ _NO_STEPS = frozenset(
         "warned",
     }
 )
-_OUTLAST = ("open_plans", "highest_number", "invalidated", "invalidations", "marked", "first_at", "last_at", "active_s")
+_OUTLAST = (
+    "open_plans",
+    "highest_number",
+    "invalidated",
+    "invalidations",
+    "marked",
+    "first_at",
+    "last_at",
+    "active_s",
+    "model_spend_usd",
+)
 """Fields that an invalidation leaves as they are: what was done and what it took."""
 
 
@@ -148,6 +158,9 @@ class NightRecord:
     """Candidate that wants more probes → its place in the order of proposal."""
     readings: dict[str, list[CandidateReading]] = field(default_factory=dict[str, list[CandidateReading]])
     refusals: list[ev.ProposalRefused] = field(default_factory=list[ev.ProposalRefused])
+    model_turns: list[ev.ModelTurn] = field(default_factory=list[ev.ModelTurn])
+    model_spend_usd: float = 0.0
+    """What language models' proposals cost, as far as it is known; money stays spent whatever is invalidated."""
     designs: list[ev.DesignChosen] = field(default_factory=list[ev.DesignChosen])
     blocks: list[Block] = field(default_factory=list[Block])
     in_blocks: Counter[str] = field(default_factory=Counter[str])
@@ -242,6 +255,9 @@ class NightRecord:
                 self._note_live(event.candidate.id)
             case ev.ProposalRefused():
                 self.refusals.append(event)
+            case ev.ModelTurn():
+                self.model_turns.append(event)
+                self.model_spend_usd += event.cost_usd or 0.0
             case ev.DesignChosen():
                 self.designs.append(event)
             case ev.BlockPlanned():

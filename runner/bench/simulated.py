@@ -17,10 +17,11 @@ import numpy as np
 from agent.context import Appends, NightContext
 from agent.plan import NightPlan
 from agent.ports import OnFinish, OnStart
+from agent.proposers.statistical import StatisticalProposer
 from lanes.knob_lane import KnobLane
 from lanes.knobs import Knob
 from lanes.lane import Lane
-from lanes.pickers import Picker
+from lanes.pickers import Picker, PickerName
 from probes.candidate import KnobValue, LaneName
 from probes.frozen import digest_of
 from probes.outcome import GenerationConfig, ItemScores, ProbeOutcome, ProbeStatus
@@ -144,7 +145,7 @@ def open_night(
     lanes: Mapping[LaneName, Lane],
     folder: Path,
     ledger: Appends,
-    proposer: str = "optuna",
+    proposer: PickerName = "optuna",
 ) -> NightContext:
     """Return a night about to start; its checkpoints go to `folder`."""
     clock = SteppingClock()
@@ -158,7 +159,7 @@ def open_night(
         clock=clock,
         make_request=request_of,
         checkpoint_path=folder / "checkpoints.sqlite",
-        proposer=proposer,
+        proposer=StatisticalProposer(proposer),
     )
     said = {"session": plan.session, "config": {}, "config_digest": "", "baseline": plan.baseline, "provenance": {}}
     context.record(SessionStarted.model_validate({"at": clock.now(), **said}))

@@ -1,6 +1,7 @@
 """What every lane owes its callers, whoever proposes: legal, deterministic, never twice, one knob, and an end."""
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from probes.candidate import Change
 from probes.recipe import Curriculum, Recipe
 
 LANES = ["hyperparameters", "data_mix", "curriculum"]
-PROPOSERS = ["optuna", "random"]
+PROPOSERS: list[Any] = ["optuna", pytest.param("gp", marks=pytest.mark.slow), "random"]
 TAGS = {
     "category": {"GROUND_truth": 60, "private voice": 40, "character": 30},
     "difficulty": {"easy": 70, "hard": 60},
