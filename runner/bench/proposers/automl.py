@@ -37,7 +37,7 @@ NOISE_POINTS = 0.5
 """Run-to-run sd on the landscape's scale of points, which fixes what a point is."""
 LEVEL = 5.0
 """Points of the baseline; 0 is the least, as with any suite."""
-FOLDS = 5
+FOLDS, ROUNDS = 5, 150
 
 
 def _log(low: float, high: float) -> NumericKnob:
@@ -62,7 +62,7 @@ KNOBS: Mapping[str, Knob] = {
     "WARMUP_RATIO": _linear(0.0, 0.3, 0.1),
     "WARMDOWN_RATIO": _linear(0.0, 0.8, 0.2),
     "FINAL_LR_FRAC": _linear(0.0, 1.0, 0.2),
-    "WINDOW_PATTERN": ChoiceKnob(values=("SSSL", "SSLL", "SLSL", "SSSS", "LLLL", "SLLL")),
+    "WINDOW_PATTERN": ChoiceKnob(values=("SSSL", "SSLL", "SLSL", "SSSS", "LSSL", "LLLL")),
 }
 BASELINE: Settings = {
     "DEPTH": 8, "ASPECT_RATIO": 64, "HEAD_DIM": 128, "DEVICE_BATCH_SIZE": 128, "TOTAL_BATCH_SIZE": 524288,
@@ -106,10 +106,10 @@ class Surrogate:
 
 def open_automl(data: Path) -> Landscape:
     """Return the landscape over the trials in `data`."""
-    surrogate, fit = fitted(data)
+    surrogate, noise_sd = fitted(data)
     start = surrogate.predict(BASELINE)
     assert start is not None
-    point = fit.noise_sd / NOISE_POINTS
+    point = noise_sd / NOISE_POINTS
     known: dict[tuple[KnobValue, ...], Levels | None] = {}
 
     def levels(settings: Settings) -> Levels | None:
@@ -136,23 +136,27 @@ def open_automl(data: Path) -> Landscape:
 
 
 @cache
-def fitted(data: Path) -> tuple[Surrogate, Fit]:
-    """Return the surrogate of all trials and how good its like are on trials left out."""
+def fitted(data: Path) -> tuple[Surrogate, float]:
+    """Return the surrogate of all trials and their run-to-run sd."""
+    trials = read_trials(data / TRIALS)
+    rows, failed, losses = _arrays(trials)
+    fails, loss = _models()
+    return Surrogate(fails.fit(rows, failed), loss.fit(rows[~failed], losses)), repeat_noise(trials)[0]
+
+
+def quality(data: Path) -> Fit:
+    """Return how good the surrogate's like are on trials left out, by five-fold cross-validation."""
     from scipy.stats import spearmanr
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.model_selection import KFold, cross_val_predict
 
     trials = read_trials(data / TRIALS)
-    rows = np.array([features(trial) for trial in trials])
-    failed = np.array([not trial["success"] for trial in trials])
-    losses = np.array([min(trial["val_bpb"], WORST) for trial in trials if trial["success"]])
+    rows, failed, losses = _arrays(trials)
     folds = KFold(FOLDS, shuffle=True, random_state=0)
-    fails = HistGradientBoostingClassifier(random_state=0, max_iter=200)
-    loss = HistGradientBoostingRegressor(random_state=0, max_iter=400, learning_rate=0.06)
+    fails, loss = _models()
     told = cross_val_predict(fails, rows, failed, cv=folds)
     guessed = cross_val_predict(loss, rows[~failed], losses, cv=folds)
     noise_sd, repeated = repeat_noise(trials)
-    fit = Fit(
+    return Fit(
         trials=len(trials),
         failed=int(failed.sum()),
         r_squared=float(1 - ((losses - guessed) ** 2).sum() / ((losses - losses.mean()) ** 2).sum()),
@@ -162,7 +166,21 @@ def fitted(data: Path) -> tuple[Surrogate, Fit]:
         noise_sd=noise_sd,
         repeated=repeated,
     )
-    return Surrogate(fails.fit(rows, failed), loss.fit(rows[~failed], losses)), fit
+
+
+def _models() -> tuple[Any, Any]:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    return (
+        HistGradientBoostingClassifier(random_state=0, max_iter=ROUNDS),
+        HistGradientBoostingRegressor(random_state=0, max_iter=ROUNDS),
+    )
+
+
+def _arrays(trials: Sequence[Mapping[str, Any]]) -> tuple[Any, Any, Any]:
+    rows = np.array([features(trial) for trial in trials])
+    failed = np.array([not trial["success"] for trial in trials])
+    return rows, failed, np.array([min(trial["val_bpb"], WORST) for trial in trials if trial["success"]])
 
 
 def read_trials(path: Path) -> list[dict[str, Any]]:
@@ -196,5 +214,3 @@ def features(settings: Mapping[str, Any]) -> list[float]:
             found += [float(letter == "L") for letter in str(value).ljust(4, "S")[:4]]
     found.append(found[0] * float(settings["ASPECT_RATIO"]))
     return found
-
-

@@ -62,7 +62,7 @@ START: Settings = {
     "ground_truth": 1, "dialogues": 1, "order": "shuffle",
 }  # fmt: skip
 FIELDS = ("learning_rate", "alpha", "rank", "beta")
-MIX = ("private_voice", "letters", "drafts", "ground_truth", "dialogues")
+MIX: tuple[str, ...] = ("private_voice", "letters", "drafts", "ground_truth", "dialogues")
 MARGIN = 1.5
 """As in `miniature.toml`."""
 
@@ -72,8 +72,11 @@ def open_miniature() -> Landscape:
     shifts = {(knob, value): _shifts(effects) for knob, value, effects in EFFECTS}
     lanes = _lanes_config()
     recipe = Recipe(base_model="m", learning_rate=0.002, rank=16, curriculum=Curriculum(sources=("records",)))
-    tags = {"category": dict.fromkeys(MIX, 20), "source": {"records": 30, "letters": 30}}
-    tags["difficulty"] = {"easy": 20, "hard": 20}
+    tags: dict[str, dict[str, int]] = {
+        "category": dict.fromkeys(MIX, 20),
+        "source": {"records": 30, "letters": 30},
+        "difficulty": {"easy": 20, "hard": 20},
+    }
 
     def levels(settings: Settings) -> Levels:
         found: dict[str, float] = {}
