@@ -6,7 +6,6 @@ Pure. A move is a lane, a knob and its new value; a move once tried is never pro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from lanes.fragility import safe_window
@@ -18,6 +17,7 @@ from lanes.knobs import (
     is_number,
     position,
     reachable,
+    remembered,
     same_value,
     window_width,
 )
@@ -161,7 +161,7 @@ def _changed_rules(before: DataMix, after: DataMix) -> list[str]:
     return changed or ["mix.rules"]
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def _open_values(
     knob: Knob, here: KnobValue, taken: tuple[KnobValue, ...], left: tuple[KnobValue | None, ...], safe: Window
 ) -> tuple[KnobValue, ...]:

@@ -6,6 +6,7 @@ anything finer than the trees see, and whatever lies far from all trials. The on
 """
 
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 # scikit-learn has no types.
 from __future__ import annotations
 
