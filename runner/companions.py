@@ -25,7 +25,7 @@ from probes.recipe import Recipe
 from probes.statistics.correlation import Correlation, Pair, across, prediction_sd, within
 from probes.statistics.early_stop import FinishedCurve, false_stops, stop_rule
 from probes.statistics.runs import OVERALL
-from runner.landscape import Bench, Out, single_changes
+from runner.landscape import Bench, Out, run_app, single_changes
 from runner.overrides import load_session
 from runner.planning import plan_night
 from runner.stopping import RATES, stops_table
@@ -176,4 +176,4 @@ def _pooled_sd(groups: Sequence[Sequence[float]]) -> float:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app)

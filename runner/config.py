@@ -20,6 +20,9 @@ from probes.recipe import Recipe
 from probes.statistics.config import GuardsConfig, RefereeConfig, TargetConfig
 from tracking.config import TrackingConfig
 
+CONTROL_PROBES = 2
+"""Price of the control probes: a repeat of the baseline, and two that count a quarter each."""
+
 
 class BudgetConfig(Frozen):
     """`[budget]`."""
@@ -68,11 +71,12 @@ class SessionConfig(Frozen):
 
     @model_validator(mode="after")
     def _budget_confirms(self) -> Self:
-        needed = self.referee.calibration_runs + self.budget.confirm_probes + 1
+        controls = CONTROL_PROBES if self.referee.controls else 0
+        needed = controls + self.referee.calibration_runs + self.budget.confirm_probes + 1
         if self.budget.probes < needed:
             raise ValueError(
-                f"`budget.probes` must be at least {needed} (calibration {self.referee.calibration_runs} + one "
-                f"candidate + confirmation {self.budget.confirm_probes}), got {self.budget.probes}; raise it or lower "
-                "`budget.confirm_probes`"
+                f"`budget.probes` must be at least {needed} (controls {controls} + calibration "
+                f"{self.referee.calibration_runs} + one candidate + confirmation {self.budget.confirm_probes}), got "
+                f"{self.budget.probes}; raise it or lower `budget.confirm_probes`"
             )
         return self

@@ -20,12 +20,13 @@ import typer
 from rich.table import Table
 
 from probes.errors import ConfigError, DataError, NightlabError
-from probes.evaluation.evaluate import exchange_of, read_responses
+from probes.evaluation.evaluate import exchange_of
 from probes.evaluation.judging.bias import BiasAudit, BiasGroup, audit_bias, bias_rows
 from probes.evaluation.judging.judge import Judge, open_judge
 from probes.evaluation.judging.noise import RepeatReport, repeat_noise
 from probes.evaluation.judging.rubric import Rubric
 from probes.evaluation.judging.usage import Judgement, JudgeUsage
+from probes.evaluation.responses import read_responses
 from probes.evaluation.scorers.exchange import Exchange
 from probes.evaluation.scorers.judge import Judged
 from probes.evaluation.suite import read_suite
@@ -102,7 +103,7 @@ def view(noise: RepeatReport, bias: BiasAudit, usage: JudgeUsage) -> View:
         audit.add_row(f"{words} critical failures", show(group.verdicts, "count"), mean, interval)
     difference = show_interval(bias.difference_interval)
     audit.add_row("difference", "", show(bias.difference, "effect"), difference)
-    cost = "unknown" if usage.cost_usd is None else f"${usage.cost_usd:.2f}"
+    cost = "unknown" if usage.cost_usd is None else show(usage.cost_usd, "usd")
     said = (
         f"{noise.answers} answers, each judged {noise.repeats} times by {', '.join(usage.models) or 'nobody'}; "
         f"{noise.unscored} judgements without a verdict; the same critical failures on "

@@ -9,6 +9,7 @@ what is missing.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from runner.folder import SessionFolder
 from runner.interrupts import StopRequest, catching_signals
 from runner.overrides import load_session
 from runner.planning import RequestMaker, plan_night
+from runner.serving.plan import in_process
 from runner.session import recorded_config
 from runner.surroundings import Surroundings, gather_inputs, this_machine
 from tracking.events import ProbePlan
@@ -56,6 +58,15 @@ class Wanted:
     recipe: Recipe
 
 
+def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
+    """Run a command line and exit; what is refused is told in its own words, without a traceback."""
+    try:
+        app(args=list(arguments) if arguments is not None else None)
+    except NightlabError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+
+
 def single_changes(lanes: Mapping[LaneName, Lane], baseline: Recipe, most_per_lane: int) -> Iterator[Wanted]:
     """Yield the changes that the lanes themselves would propose first against the baseline."""
     for lane in lanes.values():
@@ -72,10 +83,16 @@ class Bench:
     """Measures recipes of one session with fresh seeds; keeps every outcome."""
 
     def __init__(self, config: SessionConfig, out: Path, around: Surroundings) -> None:
+        """Resolve what the session reads.
+
+        Raises:
+            ConfigError: its answers come from a server, which this does not start.
+        """
+        plan = in_process(config.serving)
         self.config, self._around = config, around
         self.folder = SessionFolder(out)
         self.inputs = gather_inputs(config, self.folder.suite, around)
-        self._make_request = RequestMaker(config, self.inputs, self.folder)
+        self._make_request = RequestMaker(config, self.inputs, self.folder, plan)
         self._file = out / "outcomes.jsonl"
         self._known = dict(_read(self._file))
 
@@ -257,4 +274,4 @@ def _read(file: Path) -> Iterator[tuple[str, ProbeOutcome]]:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app)

@@ -147,6 +147,7 @@ class _Bench(NamedTuple):
         return results
 
     def _ask(self, request: ProbeRequest, model: Any, tokenizer: Any, items: Any) -> ProbeOutcome:
+        from probes.evaluation.aids import open_aids
         from probes.evaluation.backends.open import Subject, describe, opened
         from probes.evaluation.evaluate import evaluate
         from probes.rendering import rendering_for
@@ -156,14 +157,20 @@ class _Bench(NamedTuple):
         folder = Path(request.folder)
         folder.mkdir()
         subject = Subject(model, rendering, items, (self.adapter, self.facts.digest))
-        with opened(request, subject, self.around.environ.get(KEY_VARIABLE)) as answering:
-            found = evaluate(answering.backend, items, request, folder)
+        environ = self.around.environ
+        with (
+            open_aids(request, items, folder, environ) as aids,
+            opened(request, subject, environ.get(KEY_VARIABLE)) as answering,
+        ):
+            found = evaluate(answering.backend, items, request, folder, aids)
+            judge = aids.judge.usage() if aids.judge is not None else None
         return ProbeOutcome(
             key=request.key,
             status=ProbeStatus.COMPLETED,
             items=found.items,
             adapter=self.facts,
             measured=describe(request, rendering, answering, self.facts.digest, found),
+            judge=judge,
             seconds=perf_counter() - started,
         )
 
@@ -200,7 +207,9 @@ def comparison_json(comparison: Comparison, seed: int) -> dict[str, Any]:
                 "measured": result.outcome.measured.model_dump(mode="json") if result.outcome.measured else None,
                 "scores": result.outcome.category_means(),
                 "overall": result.overall,
+                "success_rate": result.outcome.success_rate(),
                 "critical_failures": result.outcome.critical_failures(),
+                "judge": result.outcome.judge.model_dump(mode="json") if result.outcome.judge else None,
                 "differences": {
                     name: {"mean": found[0], "interval": found[1].model_dump(mode="json")}
                     for name in result.outcome.category_means()

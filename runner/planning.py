@@ -21,6 +21,8 @@ from runner.serving.plan import ServingPlan, in_process
 from tracking.night import NightRecord
 
 AUTO = "auto"
+LEAST_BROKEN_STEPS = 40
+"""Fewer steps may not teach a model silence, and a control that was not learned tells nothing."""
 SHORT_PARTS = 4
 """A smoke run, or a training broken on purpose, trains for one of so many parts of a probe's steps."""
 
@@ -123,11 +125,12 @@ class RequestMaker:
     def __call__(self, recipe: Recipe, seed: int, split: Split, purpose: Purpose | None = None) -> ProbeRequest:
         """Return the request; equal arguments give equal keys.
 
-        Smoke runs and trainings broken on purpose have a quarter of the steps, smoke runs also one answer per item.
+        Smoke runs and trainings broken on purpose have a quarter of the steps (the broken ones enough to be learned),
+        smoke runs also one answer per item.
         """
         steps, samples = self._config.probe.steps, self._config.suite.samples
         if purpose in ("smoke", "broken"):
-            steps = max(1, steps // SHORT_PARTS)
+            steps = max(1 if purpose == "smoke" else LEAST_BROKEN_STEPS, steps // SHORT_PARTS)
         if purpose == "smoke":
             samples = 1
         request = ProbeRequest(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probes.errors import DataError
+from probes.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from runner.surroundings import Surroundings
@@ -72,28 +72,42 @@ def stats(
         Path | None,
         typer.Option("--scores", metavar="PROBE_FOLDER", help="A probe's folder: show how its prompts did."),
     ] = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="Best and worst prompts shown.")] = 5,
+    against: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--against",
+            metavar="ONE OTHER",
+            help="With --scores: two scorers whose answers are held against each other.",
+        ),
+    ] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="Prompts shown of each kind.")] = 5,
     as_json: Json = False,
 ) -> None:
     """Count a suite: items by category and difficulty, scorers, prompt lengths, tags.
 
     With the folder of a probe also its best and worst prompts, how many samples were answered at all (which is no
-    score) and how many were scored. A probe of another version of the suite is refused.
+    score) and how many were scored; character breaks per prompt; prompts on which two scorers disagree most, for every
+    pair of up to three, of more for the two that are named; in which form tools were called. A probe of another version
+    of the suite is refused.
 
-        nightlab suite stats items.jsonl --scores results/<session>/probes/<key>
+        nightlab suite stats items.jsonl --scores results/<session>/probes/<key> --against keywords judge
     """
+    from probes.evaluation.suites.findings import read_findings
     from probes.evaluation.suites.results import read_results
     from probes.evaluation.suites.stats import suite_stats
     from runner.suite import open_source, read_source
     from runner.suite_view import stats_json, stats_view
     from runner.tables import show_view
 
+    if against is not None and scores is None:
+        raise ConfigError("`--against` compares a probe's scores; name its folder with `--scores`")
     items = read_source(open_source(files, _around(context)))
-    counted, results = suite_stats(items), read_results(scores, items) if scores is not None else None
+    counted = suite_stats(items)
+    measured = (read_results(scores, items), read_findings(scores, items, against)) if scores is not None else None
     if as_json:
-        _print_json(stats_json(counted, results))
+        _print_json(stats_json(counted, measured))
     else:
-        show_view(stats_view(counted, results, most))
+        show_view(stats_view(counted, measured, most))
 
 
 @suite_app.command()

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from probes.data.tags import MISSING as UNCLASSIFIED
+from probes.evaluation.breaks import ItemBreaks, breaks_per_category
 from probes.evaluation.suites.check import SuiteCheck
+from probes.evaluation.suites.findings import MOST_COMPONENTS, Findings, Pair, findings_json
 from probes.evaluation.suites.results import PromptResult, SuiteResults
 from probes.evaluation.suites.stats import SuiteStats
 from probes.figures import show
@@ -17,6 +19,8 @@ from runner.tables import View, plain_table
 MOST_VALUES = 8
 """Values of a tag that are listed; the rest is summed up."""
 CAUSE_WIDTH = 60
+Measured = tuple[SuiteResults, Findings]
+"""What a probe's folder says: its prompts, and what else was found."""
 
 
 def check_view(check: SuiteCheck) -> View:
@@ -38,7 +42,7 @@ def check_json(check: SuiteCheck) -> dict[str, Any]:
     }
 
 
-def stats_view(stats: SuiteStats, results: SuiteResults | None, most: int) -> View:
+def stats_view(stats: SuiteStats, measured: Measured | None, most: int) -> View:
     """Return counts, scorers, lengths and tags of a suite, then how a probe's prompts were answered."""
     table = plain_table(("category", *stats.difficulties, "items"))
     for category, row in stats.counts.items():
@@ -59,7 +63,10 @@ def stats_view(stats: SuiteStats, results: SuiteResults | None, most: int) -> Vi
         f"prompts: {lengths.shortest} to {lengths.longest} characters, median {lengths.median:g}",
         *(f"tag {name}: {_shares(values, stats.items)}" for name, values in stats.composition.items()),
     ]
-    return view if results is None else [*view, "", *results_view(results, most)]
+    if measured is None:
+        return view
+    results, findings = measured
+    return [*view, "", *results_view(results, most), *findings_view(findings, most)]
 
 
 def results_view(results: SuiteResults, most: int) -> View:
@@ -89,12 +96,55 @@ def results_view(results: SuiteResults, most: int) -> View:
     return view
 
 
-def stats_json(stats: SuiteStats, results: SuiteResults | None) -> dict[str, Any]:
+def findings_view(findings: Findings, most: int) -> View:
+    """Return character breaks, disagreements of scorers and forms of tool calls, of each what there is."""
+    view: View = []
+    for name, rows in findings.breaks.items():
+        view += _breaks_view(name, rows, most)
+    for pair in findings.pairs:
+        view += _pair_view(pair, most)
+    if not findings.pairs and sum("/" not in name for name in findings.components) > MOST_COMPONENTS:
+        view += ["", f"name two scorers with `--against ONE OTHER` to compare them: {', '.join(findings.components)}"]
+    if findings.calls:
+        table = plain_table(("tool calls", "structured", "as text", "none"))
+        for category, counts in sorted(findings.calls.items()):
+            table.add_row(category, *map(str, counts))
+        view += ["", table]
+    return view
+
+
+def _breaks_view(name: str, rows: Sequence[ItemBreaks], most: int) -> View:
+    """Return the prompts that broke most often, and the sums by category."""
+    sums = ", ".join(f"{category} {n}/{of}" for category, (n, of) in sorted(breaks_per_category(rows).items()))
+    broke = sorted((row for row in rows if row.breaks), key=lambda row: (-row.breaks / row.samples, row.item))[:most]
+    if not broke:
+        return ["", f"{name}, breaks/samples: {sums}"]
+    table = plain_table((f"{name}, most breaks", "category", "breaks"))
+    for row in broke:
+        table.add_row(row.item, row.category, f"{row.breaks}/{row.samples}")
+    return ["", table, f"by category: {sums}", *(f"why: {row.item}: {_cut(row.cause)}" for row in broke if row.cause)]
+
+
+def _pair_view(pair: Pair, most: int) -> View:
+    """Return the prompts on which two scorers are furthest apart."""
+    one, other = pair.one, pair.other
+    told = f"{one} and {other} differ on {len(pair.apart)} of {_items(pair.items)}"
+    if not pair.apart:
+        return ["", told]
+    table = plain_table((f"{one} against {other}", "category", one, other, "apart"))
+    for row in pair.apart[:most]:
+        table.add_row(row.item, row.category, *(show(value, "score") for value in (row.one, row.other, row.distance)))
+    return ["", table, told, *(f"why: {row.item}: {_cut(row.cause)}" for row in pair.apart[:most] if row.cause)]
+
+
+def stats_json(stats: SuiteStats, measured: Measured | None) -> dict[str, Any]:
     """Return the statistics for machines."""
     found = stats.model_dump(mode="json")
-    if results is None:
+    if measured is None:
         return found
-    return {**found, "scores": {**results.model_dump(mode="json"), "success_rate": results.success_rate}}
+    results, findings = measured
+    scores = {**results.model_dump(mode="json"), "success_rate": results.success_rate, **findings_json(findings)}
+    return {**found, "scores": scores}
 
 
 def split_view(sides: Sequence[SplitSide]) -> View:

@@ -171,9 +171,8 @@ class NightWriter:
     ) -> ev.ProbePlan:
         self.probes += 1
         split = "held_out" if phase == "confirm" else "search"
-        seed = (
-            1000 * ("calibrate", "search", "confirm", "smoke").index(phase) + (500 if arm == "final" else 0) + replicate
-        )
+        block = ("calibrate", "search", "confirm", "smoke", "control").index(phase)
+        seed = 1000 * block + (500 if arm == "final" else 0) + replicate
         request = self.request(recipe or baseline(), seed, split)
         plan = ev.ProbePlan(
             number=self.probes, phase=phase, arm=arm, candidate=candidate, changes=changes, replicate=replicate,

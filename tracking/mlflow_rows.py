@@ -75,7 +75,8 @@ def night_row(night: NightRecord) -> RunRow:
     if night.noise is not None and night.noise.target_sd is not None:
         metrics.append(Point("noise/target_sd", night.noise.target_sd, 0, ended))
     metrics += _claimed(night, ended)
-    metrics += [Point(f"spend/{name}", float(value), 0, ended) for name, value in spend(night).items()]
+    spent = {name: value for name, value in spend(night).items() if value is not None}
+    metrics += [Point(f"spend/{name}", float(value), 0, ended) for name, value in spent.items()]
     tags = {
         "session": started.session,
         "kind": "night",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from probes.evaluation.judging.usage import JudgeUsage, together
 from probes.outcome import ProbeStatus
 from probes.statistics.blocks import Block
 from probes.statistics.verdicts import CandidateReading, Claim, Interval
@@ -54,8 +55,18 @@ def probe_counts(night: NightRecord) -> dict[str, int]:
     }
 
 
-def spend(night: NightRecord) -> dict[str, float | int]:
-    """Return what the night cost: probes (smoke runs and invalidated ones among them), their seconds, its wall time."""
+def judge_spend(night: NightRecord) -> JudgeUsage | None:
+    """Return what judging took in all probes that left scores, invalidated ones among them; None without a judge."""
+    told = [probe.outcome.judge for probe in night.ended if probe.outcome.judge is not None]
+    return together(told) if told else None
+
+
+def spend(night: NightRecord) -> dict[str, float | int | None]:
+    """Return what the night cost: probes (smoke runs and invalidated ones among them), their seconds, its wall time.
+
+    `judge_usd` is None without a judge, and where what it took or its price is not known.
+    """
+    judged = judge_spend(night)
     splits = [time_split(probe) for probe in night.ended]
 
     def seconds(name: str) -> float:
@@ -70,6 +81,7 @@ def spend(night: NightRecord) -> dict[str, float | int]:
         "other_s": seconds("other_s"),
         "probe_s": seconds("seconds"),
         "wall_s": round(night.active_s, 3),
+        "judge_usd": judged.cost_usd if judged is not None else None,
     }
 
 

@@ -41,6 +41,11 @@ def count_call_forms(items: Sequence[Item], responses: Sequence[Response]) -> di
     return counts
 
 
+def expect_calls(items: Sequence[Item]) -> bool:
+    """Return whether any item expects tool calls."""
+    return any(_expected_names(item) for item in items)
+
+
 def _expected_names(item: Item) -> frozenset[str]:
     """Return the names of functions an item's answers may call; none when no call is expected."""
     parts = [part for part in item.scorer.components if isinstance(part, ToolCalls) and part.expected]

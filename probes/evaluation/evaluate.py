@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from probes.errors import DataError
 from probes.evaluation.backends.backend import Backend, Response
 from probes.evaluation.margins import reference_companions
-from probes.evaluation.scorers.exchange import Aids, Exchange, ToolCall
+from probes.evaluation.responses import RESPONSES_NAME
+from probes.evaluation.scorers.exchange import Aids, Exchange
 from probes.evaluation.suite import Item
 from probes.evaluation.suites.results import SCORES_NAME
 from probes.frozen import digest_of
@@ -22,7 +22,6 @@ from probes.outcome import ItemScores, SampleScore, TrainingSummary
 from probes.rendering import Rendering
 from probes.request import ProbeRequest
 
-RESPONSES_NAME = "responses.jsonl"
 PARALLEL = max(1, min(8, (os.cpu_count() or 1) // 2))
 """Answers run as code side by side; each takes two processes that wait for one another."""
 
@@ -112,22 +111,6 @@ def _commonest_cause(scores: Sequence[SampleScore]) -> str:
     """Return why most of the samples without points have none; empty when all have some."""
     causes = Counter(s.unscored or next(iter(s.causes.values()), "") for s in scores if not s.score)
     return causes.most_common(1)[0][0] if causes else ""
-
-
-def read_responses(folder: Path) -> list[Response]:
-    """Return the answers of a finished probe, as `responses.jsonl` in its folder has them.
-
-    Raises:
-        DataError: the file cannot be read or holds something else.
-    """
-    file = folder / RESPONSES_NAME
-    try:
-        rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        for row in rows:
-            row["tool_calls"] = tuple(ToolCall.model_validate(call) for call in row["tool_calls"])
-        return [Response(**row) for row in rows]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"`{file}` holds no answers of a probe ({error}); name the folder of a finished one") from error
 
 
 def exchange_of(item: Item, response: Response, aids: Aids | None, server_parses: bool = False) -> Exchange:

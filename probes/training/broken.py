@@ -12,7 +12,7 @@ from dataclasses import replace
 from probes.data.rows import Row
 from probes.recipe import Recipe
 
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 2e-3
 """At least this: a LoRA learns one token with it in few steps."""
 
 

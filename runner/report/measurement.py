@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from probes.outcome import ProbeStatus
+from probes.outcome import GenerationConfig, Measured, ProbeStatus
 from probes.statistics.controls import ControlReading
-from runner.report.blocks import Block, Cell, Column, Paragraph, Section, Table, Tone, number_columns, text_columns
+from runner.report.answers import answers_blocks, answers_summary
+from runner.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Paragraph,
+    Section,
+    Table,
+    Tone,
+    foreign_cell,
+    number_columns,
+    text_columns,
+)
 from tracking.figures import show, show_count
 from tracking.night import NightRecord
 
-MOST_CAUSES = 12
-
 
 def measurement_section(night: NightRecord) -> Section | None:
-    """Return controls, identity, flags and causes of zeros; None before anything was measured."""
+    """Return flags, controls, identity, answers and what judging took; None before anything was measured."""
     scored = [probe for probe in night.probes if probe.outcome.status is ProbeStatus.COMPLETED]
     if not scored:
         return None
-    blocks: list[Block] = [*_flags(night), *_controls(night), *_who_answered(night), *_causes(night)]
+    blocks: list[Block] = [*_flags(night), *_controls(night), *_who_answered(night), *answers_blocks(night)]
     return Section("measurement", "What was measured, and whether it can be trusted", tuple(blocks))
 
 
@@ -69,46 +80,50 @@ def _answer(answer: bool | None, yes: str, no: str) -> Cell:
 
 
 def _who_answered(night: NightRecord) -> list[Block]:
+    """Return who answered and how it was asked; what was not the same in all probes names every value it had."""
     known = [probe.outcome.measured for probe in night.probes if probe.outcome.measured is not None]
     if not known:
         return []
-    one = known[0]
-    asked = one.generation
-    rows = [
-        ("base model", one.base),
-        ("chat template", one.template),
-        ("answered by", f"{one.backend} {one.backend_version}, {one.serving_mode.replace('_', ' ')}"),
-        (
-            "asked with",
-            f"temperature {asked.temperature:g}, top-p {asked.top_p:g}, top-k {asked.top_k}, "
-            f"at most {asked.max_new_tokens} tokens",
-        ),
-        ("different adapters", show(len({own.adapter for own in known if own.adapter}), "count")),
-    ]
-    cells = tuple((Cell(name), Cell(value)) for name, value in rows)
-    return [Table("Who answered", text_columns("What", "Value"), cells)]
+    served = (f"{one.backend} {one.backend_version}, {one.serving_mode.replace('_', ' ')}" for one in known)
+    rows = (
+        _said("base model", (one.base for one in known)),
+        _said("chat template", (one.template for one in known)),
+        _said("answered by", served),
+        _said("asked with", (_generation_in_words(one.generation) for one in known)),
+        (Cell("canary"), _canary_cell(known)),
+        (Cell("different adapters"), Cell(show(len({own.adapter for own in known if own.adapter}), "count"))),
+    )
+    return [Table("Who answered", text_columns("What", "Value"), rows)]
 
 
-def _causes(night: NightRecord) -> list[Block]:
-    """Return why answers got nothing, by category; items that never lost a point have no row."""
-    zeros: dict[str, Counter[str]] = {}
-    for probe in night.probes:
-        if not probe.plan.is_whole:
-            continue
-        for item in probe.outcome.items:
-            lost = sum(not score for score in item.scores)
-            if lost and item.cause:
-                zeros.setdefault(item.category, Counter())[item.cause] += lost
-    rows = [
-        (Cell(category), Cell(cause, is_foreign=True), Cell(show(count, "count")))
-        for category, causes in sorted(zeros.items())
-        for cause, count in causes.most_common(2)
+def _said(name: str, values: Iterable[str]) -> tuple[Cell, ...]:
+    counts = Counter(values)
+    if len(counts) == 1:
+        return Cell(name), foreign_cell(next(iter(counts)))
+    words = (f"{value} ({show_count(count, 'probe')})" for value, count in counts.most_common())
+    return Cell(name), Cell("; ".join(words), "open", is_foreign=True)
+
+
+def _generation_in_words(asked: GenerationConfig) -> str:
+    return (
+        f"temperature {asked.temperature:g}, top-p {asked.top_p:g}, top-k {asked.top_k}, "
+        f"at most {asked.max_new_tokens} tokens"
+    )
+
+
+def _canary_cell(known: Sequence[Measured]) -> Cell:
+    """Return in how many of the probes with an adapter it was seen to answer."""
+    seen = Counter(one.canary.closest if one.canary else "not looked" for one in known if one.adapter is not None)
+    if not seen:
+        return Cell("no adapter was asked", "muted")
+    shown, unclear = seen.pop("adapter", 0), seen.pop("unclear", 0)
+    parts = [
+        f"the adapter was shown to answer in {show(shown, 'count')} of "
+        f"{show_count(shown + unclear + sum(seen.values()), 'probe')}",
+        *([f"unclear in {show(unclear, 'count')}"] if unclear else []),
+        *(f"{name} in {show(count, 'count')}" for name, count in seen.items()),
     ]
-    if not rows:
-        return []
-    note = "Answers without a point or without a score, over all probes of full length; per item the commonest cause."
-    columns = (Column("Category"), Column("Commonest cause"), *number_columns("Answers"))
-    return [Table("Why answers got nothing", columns, tuple(rows[:MOST_CAUSES]), note)]
+    return Cell(", ".join(parts), "bad" if seen else "open" if unclear else "good")
 
 
 def measurement_summary(night: NightRecord) -> dict[str, object]:
@@ -119,7 +134,7 @@ def measurement_summary(night: NightRecord) -> dict[str, object]:
             for reading in night.controls or ()
         ],
         "flags": [flag.model_dump(mode="json") for flag in night.flags],
-        "answers": {name: {"asked": tally.asked, "unscored": tally.lost} for name, tally in night.answers.items()},
+        **answers_summary(night),
     }
 
 

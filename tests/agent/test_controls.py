@@ -11,6 +11,7 @@ from agent.schedule import probes_used
 from probes.errors import MeasurementError
 from probes.evaluation.judging.usage import tally
 from probes.outcome import GenerationConfig, Measured, ProbeOutcome, ProbeStatus
+from runner.config import CONTROL_PROBES
 from tracking.events import ProbePlan
 from tracking.night import NightRecord
 
@@ -98,6 +99,12 @@ def test_the_broken_training_and_the_base_alone_cost_a_quarter_each(tmp_path: Pa
     record = NightRecord.replay(night(tmp_path).ledger.written[:11])  # type: ignore[attr-defined]
     assert [probe.plan.arm for probe in record.probes] == ["baseline", "base", "broken", "repeat"]
     assert probes_used(record) == 3
+
+
+def test_a_session_pays_for_its_controls_beside_calibration_confirmation_and_one_candidate(tmp_path: Path) -> None:
+    record = NightRecord.replay(night(tmp_path).ledger.written[:11])  # type: ignore[attr-defined]
+    controls = [probe for probe in record.probes if probe.plan.phase == "control"]
+    assert probes_used(record) - (len(record.probes) - len(controls)) == CONTROL_PROBES
 
 
 def test_a_scorer_that_always_returns_0_stops_the_night_before_calibration(tmp_path: Path) -> None:

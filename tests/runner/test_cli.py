@@ -191,7 +191,7 @@ def few_rows(folder: Path) -> None:
         (other_categories, "guards.categories=['ground_truth']", "guard `ground_truth` has no search items in"),
         (None, "guards.categories=['private_voice']", "cannot be its own guard"),
         (None, "guards.margins.wit=1", "guard margin `wit` has no search items"),
-        (None, "budget.probes=9", "`budget.probes` must be at least 17"),
+        (None, "budget.probes=9", "`budget.probes` must be at least 19"),
         (None, "budget.confirm_probes=5", "`budget.confirm_probes` must be ≥ 6, got 5"),
         (None, "model.chat_template=gone.jinja", "gone.jinja"),
         (None, "suite.held_out=['items.jsonl']", "must be unique"),

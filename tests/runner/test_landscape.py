@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
+import typer
+from fakes_session import write_session
 
 from lanes.config import LanesConfig
 from lanes.moves import changed_fields
@@ -8,7 +13,8 @@ from lanes.open import open_lanes
 from probes.outcome import ItemScores, ProbeOutcome, ProbeStatus
 from probes.recipe import Curriculum, Recipe
 from probes.statistics.confirmation import Difference
-from runner.landscape import Wanted, effects_table, is_right, single_changes
+from runner import companions, landscape
+from runner.landscape import Wanted, effects_table, is_right, run_app, single_changes
 
 BASELINE = Recipe(base_model="m", learning_rate=1e-3, curriculum=Curriculum(sources=("letters",)))
 TAGS = {
@@ -51,3 +57,17 @@ def test_no_claim_is_right_only_where_there_was_nothing_to_claim() -> None:
     assert is_right(False, None, None, None)
     assert is_right(False, -0.2, 0.3, Difference(effect=0.1, standard_error=0.1, df=20))
     assert not is_right(False, -0.2, 2.0, Difference(effect=1.0, standard_error=0.1, df=20))
+
+
+@pytest.mark.parametrize(("app", "command"), [(landscape.app, ["changes"]), (companions.app, [])])
+def test_a_session_answered_by_a_server_is_refused_before_anything_is_read_or_written(
+    app: typer.Typer, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_session(tmp_path)
+    file.write_text(file.read_text() + '[serving]\nbackend = "vllm"\n')
+    with pytest.raises(SystemExit) as end:
+        run_app(app, [*command, str(file), "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().err
+    assert (end.value.code, 'set it to "transformers"' in said) == (2, True)
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes_llm_server import LLMServer, Step
 from fakes_vllm import FakeVllm, serving_fake
+from judged_probe import verdict_text
 from tiny_base import QUIET, tiny_recipe, tiny_rows, write_rows, write_suite
 from tiny_base import tiny_base as tiny_base
 
@@ -156,3 +158,31 @@ def test_a_running_server_that_serves_the_base_is_not_believed(place: Path) -> N
             measure_adapter(config, place / "adapter", MODES[:1], 0, "search", this_machine(os.environ))
         with pytest.raises(Exception, match="serves adapters on their base only"):
             measure_adapter(config, place / "adapter", MODES, 0, "search", this_machine(os.environ))
+
+
+def test_judged_and_executed_items_are_measured_too(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scorers = {
+        "judged": {"kind": "judge", "weight": 1.0},
+        "code": {"kind": "python_tests", "weight": 1.0, "tests": "assert f(1) == 2"},
+    }
+    rows = [
+        {"id": f"{name}{n}", "category": name, "prompt": f"{name} {n}?", "scorer": {"components": [part]}}
+        for name, part in scorers.items()
+        for n in range(4)
+    ]
+    write_rows(tmp_path / "rows.jsonl", tiny_rows())
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with LLMServer([Step(verdict_text(7))]) as server:
+        judge = f'[judge]\nprovider = "openai"\nmodel = "fake-judge"\nbase_url = "{server.url("openai")}"\n'
+        text = (place / "session.toml").read_text().replace("[suite]", "[suite]\nunisolated_code = true")
+        (tmp_path / "session.toml").write_text(text + judge)
+        arguments = [str(tmp_path / "session.toml"), str(place / "adapter"), "--mode", "merged", "--json"]
+        with pytest.raises(SystemExit) as end:
+            main(["measure", *arguments])
+    assert end.value.code == 0
+    (mode,) = json.loads(capsys.readouterr().out)["modes"]
+    assert mode["scores"] == {"code": 0.0, "judged": 7.0}
+    assert (mode["judge"]["answers"], mode["judge"]["unscored"], mode["judge"]["cost_usd"]) == (4, 0, None)
+    assert mode["success_rate"] is not None

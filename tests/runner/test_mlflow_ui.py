@@ -54,7 +54,7 @@ def test_a_server_with_its_own_ui_is_only_named(tmp_path: Path, capsys: pytest.C
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, from SQLAlchemy
 def test_the_ui_shows_the_night_and_leaves_nothing_behind(tmp_path: Path) -> None:
     file = write_session(tmp_path)
-    settings = ["tracking.mlflow=true", "budget.probes=17"]
+    settings = ["tracking.mlflow=true", "budget.probes=19"]
     end = start_night(load_session(file, settings), tmp_path / "out", fake_surroundings(tmp_path))
     port = free_port()
     process = subprocess.Popen(

@@ -111,7 +111,7 @@ def test_out_of_bounds_names_key_rule_value_and_place(tmp_path: Path) -> None:
         ("data.train=rows.jsonl", "`data.train` must be a list"),
         ("recipe=3", "`recipe` must be a table"),
         ("suite.held_out=1.5", "`suite.held_out` must be below 1, got 1.5"),
-        ("budget.probes=15", "must be at least 17"),
+        ("budget.probes=15", "must be at least 19"),
         ("recipe.curriculum.order=alphabetical", "must be one of 'shuffle'"),
         ("lanes.hyperparameters.rank.low=1", "`lanes.hyperparameters.rank.high` must be given"),
         ("name=a/b", "`name`: string should match pattern"),

@@ -39,6 +39,15 @@ def test_a_smoke_run_has_at_least_one_step(tmp_path: Path) -> None:
     assert make(recipe, 0, "search", "smoke").recipe.steps == 1
 
 
+def test_silence_is_taught_in_a_quarter_of_the_steps_and_never_in_fewer_than_forty(tmp_path: Path) -> None:
+    for steps, broken in ((300, 75), (12, 40)):
+        folder = tmp_path / str(steps)
+        folder.mkdir()
+        make = maker(folder, SESSION.replace("steps = 5", f"steps = {steps}"))
+        request = make(load_session(folder / "session.toml").recipe, 0, "search", "broken")
+        assert (request.recipe.steps, request.control, request.samples) == (broken, "broken", 1)
+
+
 def test_the_plan_knows_the_rate_of_early_stops(tmp_path: Path) -> None:
     config = load_session(write_session(tmp_path), ["probe.early_stop=0.1"])
     inputs = gather_inputs(config, tmp_path / "suite", fake_surroundings(tmp_path))

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import make_request
 from fakes_session import fake_surroundings, write_lines, write_session
 
 from probes.evaluation.score_forms import ScoreRow
-from probes.evaluation.suite import read_suite
+from probes.evaluation.suite import read_suite, suite_digest
 from probes.evaluation.suites.results import PromptResult, SuiteResults
+from probes.recipe import Recipe
+from probes.request import FileRef
 from runner.cli import main
 from runner.overrides import load_session
 from runner.suite_view import results_view
@@ -161,3 +164,50 @@ def test_a_probes_prompts_are_shown_best_and_worst_with_both_forms_of_a_judged_s
     assert "why: bad: no voice" in printed
     assert "unscored: lost: no answer: gone" in printed
     assert ["voice", "N/A", "7.10"] in [line.split() for line in printed.splitlines()]
+
+
+def test_a_probes_folder_shows_breaks_disagreeing_scorers_and_forms_of_calls(shell: Shell) -> None:
+    words = {"kind": "keywords", "weight": 0.5, "any": ["lamp"]}
+    both = {"components": [words, {"kind": "character_break", "weight": 0.5}]}
+    calls = {"components": [{"kind": "tool_calls", "weight": 1.0, "expected": [{"name": "weather"}]}]}
+    shell.rewrite(lambda number, row: {**row, "scorer": calls if row["category"] == "ground_truth" else both})
+    items = read_suite([shell.items])
+    place = shell.folder / "probe"
+    place.mkdir()
+    suite = FileRef(path="/s.jsonl", digest=suite_digest(items))
+    request = make_request(Recipe(base_model="m"), 0, "search").model_copy(update={"suite": suite})
+    (place / "request.json").write_text(request.model_dump_json())
+    marks = [{"tool_calls": 0.0} if item.category == "ground_truth" else {"keywords": 1.0} for item in items]
+    marks = [{**one, "character_break": 1.0} if "keywords" in one else one for one in marks]
+    broken = next(n for n, item in enumerate(items) if item.id == "private_voice-3")
+    marks[broken]["character_break"] = 0.0
+    causes: list[dict[str, str]] = [{} for _ in items]
+    causes[broken] = {"character_break": "breaks character: 'As an AI'"}
+    rows: list[dict[str, Any]] = [
+        {"item": item.id, "category": item.category, "sample": 0, "seed": 0, "score": 5.0, "components": own,
+         "causes": why}
+        for item, own, why in zip(items, marks, causes, strict=True)
+    ]  # fmt: skip
+    write_lines(place / "scores.jsonl", rows)
+    said = {"sample": 0, "seed": 0, "text": "It is warm.", "stop_reason": "stop", "tool_calls": []}
+    write_lines(place / "responses.jsonl", [{**said, "item": item.id} for item in items])
+
+    code, printed, _ = shell("stats", shell.items, "--scores", str(place))
+    assert code == 0
+    lines = [line.split() for line in printed.splitlines()]
+    assert ["private_voice-3", "private_voice", "1/1"] in lines
+    assert "by category: private_voice 1/16, verified_response 0/16" in printed
+    assert ["private_voice-3", "private_voice", "0.00", "1.00", "1.00"] in lines
+    assert "character_break and keywords differ on 1 of 32 items" in printed
+    assert printed.count("why: private_voice-3: breaks character: 'As an AI'") >= 2
+    assert ["ground_truth", "0", "0", "16"] in lines
+
+    told = json.loads(shell("stats", shell.items, "--scores", str(place), "--json")[1])["scores"]
+    assert told["tool_calls"] == {"ground_truth": {"structured": 0, "text": 0, "none": 16}}
+    assert [one["item"] for one in told["breaks"]["character_break"] if one["breaks"]] == ["private_voice-3"]
+    assert [one["distance"] for one in told["disagreements"][0]["apart"]] == [1.0]
+    named = ("stats", shell.items, "--against", "keywords", "tool_calls")
+    code, _, said_why = shell(*named, "--scores", str(place))
+    assert (code, "must name two components that marked the same samples" in said_why) == (2, True)
+    code, _, said_why = shell(*named)
+    assert (code, "name its folder with `--scores`" in said_why) == (2, True)

@@ -15,6 +15,7 @@ import pytest
 from fakes_night import CATEGORIES, NightWriter, Story, make_night
 
 from probes.errors import LedgerError
+from probes.evaluation.judging.usage import Judgement, JudgeUsage, tally
 from probes.outcome import ProbeStatus
 from probes.statistics.verdicts import Interval
 from tracking import events as ev
@@ -22,10 +23,11 @@ from tracking.atomic import replace_text
 from tracking.figures import Kind, show, show_effect, show_interval
 from tracking.headline import headline
 from tracking.history import candidate_frame, probe_frame
+from tracking.mlflow_rows import night_row
 from tracking.night import NightRecord
 from tracking.provenance import collect_provenance, commit_of
 from tracking.results_tsv import ResultsTable, show_cell, write_results
-from tracking.summary import summary
+from tracking.summary import spend, summary
 
 
 def _night(story: Story = "claim", **options: Any) -> NightRecord:
@@ -159,6 +161,27 @@ def test_probe_counts_and_seconds_sum() -> None:
     assert summary(_night("interrupted"))["probes"]["interrupted"] == 1
 
 
+def test_judging_is_spent_in_dollars_where_every_price_is_known() -> None:
+    usage = tally([Judgement(item="a", sample=0, rubric="r", model="m", stop_reason="stop", cost_usd=0.25)])
+    unknown = usage.model_copy(update={"cost_usd": None})
+
+    def spent(*told: JudgeUsage) -> float | int | None:
+        events, left = list[ev.Event](), list(told)
+        for event in make_night("claim"):
+            if isinstance(event, ev.ProbeFinished) and left:
+                event = event.model_copy(update={"outcome": event.outcome.model_copy(update={"judge": left.pop(0)})})
+            events.append(event)
+        night = NightRecord.replay(events)
+        assert ("spend/judge_usd" in {point.key for point in night_row(night).metrics}) is (
+            spend(night)["judge_usd"] is not None
+        )
+        return spend(night)["judge_usd"]
+
+    assert spent(usage, usage) == 0.5
+    assert spent(usage, unknown) is None
+    assert spent() is None
+
+
 def test_the_pause_before_a_resume_is_not_wall_time() -> None:
     night = NightWriter()
     night.start()
@@ -190,6 +213,11 @@ def test_the_honest_negative_says_what_could_not_have_been_seen() -> None:
 @pytest.mark.parametrize(
     ("value", "kind", "shown"),
     [
+        (0.5, "usd", "$0.50"),
+        (1234.5, "usd", "$1,234.50"),
+        (0.001, "usd", "<$0.01"),
+        (0.0, "usd", "$0.00"),
+        (None, "usd", "–"),
         (None, "score", "–"),
         (0.0, "score", "0.00"),
         (-0.001, "effect", "0.00"),

@@ -108,3 +108,31 @@ def tally(judgements: Sequence[Judgement], warnings: Sequence[str] = ()) -> Judg
         dropped=tuple(sorted({name for one in judgements for name in one.dropped})),
         warnings=tuple(warnings),
     )
+
+
+def together(parts: Sequence[JudgeUsage]) -> JudgeUsage:
+    """Return the sums over several probes; tokens and cost are unknown where those of any probe are."""
+    total: Usage | None = Usage()
+    for part in parts:
+        total = None if total is None or part.usage is None else total.plus(part.usage)
+    known = [part.cost_usd for part in parts if part.cost_usd is not None]
+    strategies: Counter[str] = Counter()
+    for part in parts:
+        strategies.update(part.strategies)
+    return JudgeUsage(
+        answers=sum(part.answers for part in parts),
+        unscored=sum(part.unscored for part in parts),
+        parse_failures=sum(part.parse_failures for part in parts),
+        calls=sum(part.calls for part in parts),
+        rejudged=sum(part.rejudged for part in parts),
+        no_reply=sum(part.no_reply for part in parts),
+        retries=sum(part.retries for part in parts),
+        usage=total,
+        cost_usd=sum(known) if len(known) == len(parts) else None,
+        strategies=dict(sorted(strategies.items())),
+        overall_missing=sum(part.overall_missing for part in parts),
+        critical_failures=sum(part.critical_failures for part in parts),
+        models=tuple(sorted({model for part in parts for model in part.models})),
+        dropped=tuple(sorted({name for part in parts for name in part.dropped})),
+        warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
+    )

@@ -78,9 +78,9 @@ def read_results(folder: Path, items: Sequence[Item]) -> SuiteResults:
         ComparabilityError: the probe was scored on another version of the suite.
         DataError: the folder is no probe's, or has no scores.
     """
-    folder = _only_probe(folder)
+    folder = probe_folder(folder)
     request = _read_request(folder)
-    scores = _read_scores(folder / SCORES_NAME)
+    scores = read_scores(folder)
     by_id: dict[str, list[SampleScore]] = {}
     for score in scores:
         by_id.setdefault(score.item, []).append(score)
@@ -112,7 +112,7 @@ def _result(item: Item, samples: Sequence[SampleScore]) -> PromptResult:
     )
 
 
-def _only_probe(folder: Path) -> Path:
+def probe_folder(folder: Path) -> Path:
     """Return the probe's own folder where `folder` is what `nightlab probe --out` wrote."""
     inside = [path.parent for path in (folder / "probes").glob(f"*/{REQUEST_NAME}")]
     return inside[0] if len(inside) == 1 else folder
@@ -145,7 +145,13 @@ def _read_request(folder: Path) -> ProbeRequest:
         ) from error
 
 
-def _read_scores(path: Path) -> list[SampleScore]:
+def read_scores(folder: Path) -> list[SampleScore]:
+    """Return the scores of every sample, as a probe's folder has them.
+
+    Raises:
+        DataError: there are none, or they are not of this version.
+    """
+    path = folder / SCORES_NAME
     rows = _read_rows(path)
     if not rows:
         raise DataError(f"`{path}` has no scores: the probe did not get as far as its evaluation")

@@ -22,7 +22,7 @@ def test_a_broken_training_keeps_prompts_and_tags_and_loses_every_answer() -> No
     rows, recipe = broken(tiny_rows(), tiny_recipe(objective="dpo", learning_rate=2e-5, alpha=2.0))
     assert [(row.prompt, row.tags) for row in rows] == [(row.prompt, row.tags) for row in tiny_rows()]
     assert {(row.chosen, row.rejected) for row in rows} == {("", None)}
-    assert (recipe.objective, recipe.learning_rate, recipe.alpha) == ("sft", 1e-3, 4.0)
+    assert (recipe.objective, recipe.learning_rate, recipe.alpha) == ("sft", 2e-3, 4.0)
     assert (recipe.rank, recipe.steps) == (4, 4)
 
 

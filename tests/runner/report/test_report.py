@@ -216,7 +216,8 @@ def test_a_night_that_found_nothing_says_what_it_searched_and_could_not_see() ->
 
 def test_categories_average_to_the_overall_and_every_change_is_shown() -> None:
     markdown, _ = _pages(make_night("claim"))
-    lines = markdown[markdown.index("**Scores by category") : markdown.index("## Noise")].splitlines()
+    start = markdown.index("**Scores by category")
+    lines = markdown[start : markdown.index("\n## ", start)].splitlines()
     rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines if line.startswith("| ")]
     by_name = {row[0]: row for row in rows}
     scores = [float(by_name[name][2]) for name in CATEGORIES]
