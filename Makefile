@@ -10,7 +10,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation conformance clean
+.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation bench-loop bench-proposers conformance clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -90,6 +90,12 @@ bench-decide: env ## how long the referee takes to decide, at 100, 1,000 and 10,
 
 bench-evaluation: env ## tokens per second of both backends, and the time of 36 items x 3 answers (BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.evaluation $(BENCH)
+
+bench-loop: env ## what the agent itself costs per probe, and how long workers wait for it (ten minutes; BENCH=options)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.loop $(BENCH)
+
+bench-proposers: env ## proposers against Optuna's and keep-if-better; with DATA=folder also on public trials (hours; BENCH=options)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.proposers --jobs $$(nproc) $(if $(DATA),--data "$(DATA)") $(BENCH)
 
 conformance: env ## scorers, parsers and sandbox on other people's cases in DATA=folder (BENCH='--only SUITE' for one)
 	@test -n "$(DATA)" || { echo "conformance needs the folder of cases: make conformance DATA=folder"; exit 2; }

@@ -13,6 +13,7 @@ from agent.policy import LaneFacts
 from agent.ports import Budget, Launcher, RequestBuilder
 from agent.proposers.proposer import Proposer
 from agent.proposers.statistical import StatisticalProposer
+from agent.tried import TriedMoves
 from lanes.lane import Lane
 from probes.candidate import LaneName
 from tracking.clock import Clock
@@ -52,10 +53,12 @@ class NightContext:
     write_report: Callable[[], None] = field(default=_no_report)
     evidence: SearchEvidence = field(init=False)
     """The search's fits, so that a look at a long ledger costs what is new in it."""
+    tried: TriedMoves = field(init=False)
+    """The moves so far, likewise."""
 
     def __post_init__(self) -> None:
         """Start without any look."""
-        self.evidence = SearchEvidence(self.plan)
+        self.evidence, self.tried = SearchEvidence(self.plan), TriedMoves()
 
     @property
     def searched(self) -> Mapping[LaneName, Lane]:

@@ -119,7 +119,7 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
     def finished(plan: ev.ProbePlan, outcome: Any) -> None:
         context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
 
-    measured = {probe.outcome.key: probe.outcome for probe in context.night.probes if probe.is_completed}
+    measured = context.night.completed
     rule = night_stop_rule(context.night, context.plan)
     plans = to_plans(context.night, wanted, context.make_request, rule)
     for plan in plans:

@@ -19,8 +19,11 @@ from probes.statistics.referee import GuardEvidence, failed_reading, read_candid
 from probes.statistics.rows import believed, choose_rows
 from probes.statistics.runs import Run
 from probes.statistics.verdicts import CandidateReading
+from tracking.events import Phase
 from tracking.night import FinishedProbe, NightRecord, Slot
 
+PHASES: tuple[Phase, ...] = ("smoke", "search")
+"""In which a candidate is probed by itself."""
 LEAST_ROWS = 4
 """Probes with a change before it is read from chosen rows."""
 BROKEN = 0.5
@@ -131,10 +134,9 @@ def reading_rules(night: NightRecord, rules: RefereeConfig, candidate: str) -> t
     """Return the levels of the present design, and how many rounds or blocks a candidate has been in."""
     times = 1 + len(night.revisits.get(candidate, ()))
     if night.blocks:
-        looks = sum(candidate in block.factors for block in night.blocks if block.kind == "plackett_burman")
         limit = rules.max_blocks * times
         levels = {"accept_level": rules.block_accept_level, "worthwhile": rules.block_worthwhile}
-        return rules.model_copy(update={**levels, "max_replicates": limit}), looks
+        return rules.model_copy(update={**levels, "max_replicates": limit}), night.in_blocks[candidate]
     looks = len(night.scored.get(Slot("search", "candidate", candidate), ()))
     return rules.model_copy(update={"max_replicates": rules.max_replicates * times}), looks
 
@@ -165,8 +167,8 @@ def final_failure(night: NightRecord, candidate: str, max_attempts: int) -> Fail
     A probe that diverged, ran out of memory or out of time would do so again; a crash may be the machine's. A failed
     row of a block is its change's fault when no row with that change has ever ended well.
     """
-    own = [slot for slot in night.failed if slot.candidate == candidate]
-    failed = [probe for slot in own for probe in night.failed[slot]]
+    own = [slot for phase in PHASES if (slot := Slot(phase, "candidate", candidate)) in night.failed]
+    failed = [probe for slot in own for probe in sorted(night.failed[slot], key=_number)]
     if not night.seen[candidate]:
         rows = _failed_rows(night, candidate)
         failed += rows if len(rows) >= LEAST_FAILED_ROWS else []
@@ -184,7 +186,11 @@ def final_failure(night: NightRecord, candidate: str, max_attempts: int) -> Fail
 def _failed_rows(night: NightRecord, candidate: str) -> list[FinishedProbe]:
     rows = [probes for slot, probes in night.failed.items() if slot.arm == "block"]
     failed = [probe for probes in rows for probe in probes if candidate in probe.plan.changes]
-    return [probe for probe in failed if probe.outcome.status in RECIPES_FAULT]
+    return sorted((probe for probe in failed if probe.outcome.status in RECIPES_FAULT), key=_number)
+
+
+def _number(probe: FinishedProbe) -> int:
+    return probe.plan.number
 
 
 def _smoke_scores(night: NightRecord, slot: Slot) -> list[float]:

@@ -21,7 +21,7 @@ from probes.outcome import ProbeStatus
 from probes.recipe import Recipe
 from probes.request import Purpose, Split
 from probes.statistics.early_stop import StopRule
-from tracking.events import ProbePlan
+from tracking.events import ProbePlan, is_short
 from tracking.night import NightRecord, Slot
 
 SMOKE_BASELINES = 2
@@ -133,7 +133,7 @@ def racing(night: NightRecord, places: int) -> list[str]:
         return not is_undecided(night, name), -(UNREAD_PROMISE if chance is None else chance)
 
     chosen = sorted(live_candidates(night), key=promise)[:places]
-    return [name for name in night.candidates if name in chosen]
+    return [name for name in live_candidates(night) if name in chosen]
 
 
 def is_undecided(night: NightRecord, candidate: str) -> bool:
@@ -153,8 +153,7 @@ def where_it_broke_off(night: NightRecord) -> Next:
 
 def due_baseline(night: NightRecord, plan: NightPlan) -> int | None:
     """Return the number of the interleaved baseline replicate that is due, None when none is."""
-    raced = sum(len(done) for slot, done in night.scored.items() if slot[:2] == ("search", "candidate"))
-    due = plan.referee.calibration_runs + raced // plan.referee.baseline_every
+    due = plan.referee.calibration_runs + night.raced // plan.referee.baseline_every
     for replicate in range(plan.referee.calibration_runs, due):
         if is_open(night, plan, Slot("calibrate", "baseline"), replicate):
             return replicate
@@ -197,8 +196,7 @@ def to_plans(
         make_request: Builds requests.
         rule: Ends hopeless trainings, where that is allowed.
     """
-    used = [p.plan.number for p in night.ended] + [plan.number for plan in night.open_plans.values()]
-    number = max(used, default=0)
+    number = night.highest_number
     plans: list[ProbePlan] = []
     for want in wanted:
         request = make_request(want.recipe, want.seed, want.split, _purpose(want.slot))
@@ -224,19 +222,17 @@ def to_plans(
 
 def live_candidates(night: NightRecord) -> list[str]:
     """Return the ids of candidates that still want probes, in order of proposal."""
-    return [name for name in night.candidates if night.is_live(name)]
+    return sorted(night.live, key=lambda name: night.live[name])
 
 
 def probes_used(night: NightRecord) -> int:
     """Return what the night has spent, in probes: short ones count a quarter, failed probes whole."""
-    short = sum(len(done) for slot, done in night.scored.items() if _is_short(slot))
-    short += sum(len(lost) for slot, lost in night.failed.items() if _is_short(slot))
-    return len(night.probes) - short + ceil(short * SHORT_COST)
+    return len(night.probes) - night.short + ceil(night.short * SHORT_COST)
 
 
 def price(wanted: list[Wanted]) -> int:
     """Return what the wanted probes will cost, in probes."""
-    short = sum(_is_short(want.slot) for want in wanted)
+    short = sum(is_short(want.slot.phase, want.slot.arm) for want in wanted)
     return len(wanted) - short + ceil(short * SHORT_COST)
 
 
@@ -244,10 +240,6 @@ def _purpose(slot: Slot) -> Purpose | None:
     if slot.phase == "smoke":
         return "smoke"
     return slot.arm if slot.arm == "base" or slot.arm == "broken" or slot.arm == "repeat" else None
-
-
-def _is_short(slot: Slot) -> bool:
-    return slot.phase == "smoke" or slot.arm in ("base", "broken")
 
 
 def failed_baselines(night: NightRecord) -> list[str]:

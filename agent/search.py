@@ -133,17 +133,19 @@ def choose(context: NightContext, design: ev.Design, reason: str) -> None:
 def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
     """Ask the lanes until every place is taken or nothing is left; then take up what deserves a second look."""
     night = context.night
-    for name, reason in moved_under(context):
+    returning = moved_under(context) if len(live_candidates(night)) < places else ()
+    for name, reason in returning:
         if len(live_candidates(night)) < places:
             context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
     while len(live_candidates(night)) < places:
         closed = _taken_knobs(context) if one_per_knob else ()
-        question = Question(night, context.plan, context.searched, closed, shunned(context))
+        question = Question(night, context.plan, context.searched, closed, shunned(context), context.tried)
         for event in propose(question, context.proposer, context.clock):
             context.record(event)
         if len(night.candidates) + len(night.refusals) == question.number:
             break
-    for name in worth_another_look(context)[: max(0, places - len(live_candidates(night)))]:
+    free = places - len(live_candidates(night))
+    for name in worth_another_look(context)[:free] if free > 0 else ():
         reason = "nothing new is left, and it was parked while it looked better than the baseline"
         context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
 
 from agent.context import NightContext
 from agent.controls import control_flags, hold_controls
@@ -67,26 +66,21 @@ def _flag(context: NightContext, flags: Iterable[Flag]) -> None:
 def _answered_by_others(night: NightRecord) -> list[Flag]:
     """Return a flag for each probe that another model answered, which has no scores; two in a row stop the night."""
     flags: list[Flag] = []
-    for before, probe in pairwise([None, *night.probes]):
-        if probe is not None and probe.outcome.is_mismeasured:
-            in_a_row = before is not None and before.outcome.is_mismeasured
-            message = probe.outcome.message.removeprefix("MeasurementError: ")
-            flags.append(Flag(check="canary", subject=f"probe {probe.plan.number}", message=message, stops=in_a_row))
+    numbers = {probe.plan.number for probe in night.mismeasured}
+    for probe in _by_number(night.mismeasured):
+        in_a_row = probe.plan.number - 1 in numbers
+        message = probe.outcome.message.removeprefix("MeasurementError: ")
+        flags.append(Flag(check="canary", subject=f"probe {probe.plan.number}", message=message, stops=in_a_row))
     return flags
 
 
 def _unclear(night: NightRecord) -> list[Flag]:
     """Return a flag when the effect of some adapters was too small for the canary to see."""
-    unclear = [
-        probe
-        for probe in night.probes
-        if (measured := probe.outcome.measured) and measured.canary and measured.canary.closest == "unclear"
-    ]
-    if not unclear:
+    if not night.unclear:
         return []
     text = (
-        f"the adapters of probes {_numbers(unclear)} differ from the base by too little for the server's numerics: "
-        "that they answered could not be shown"
+        f"the adapters of probes {_numbers(night.unclear)} differ from the base by too little for the server's "
+        "numerics: that they answered could not be shown"
     )
     return [Flag(check="canary", subject="adapters of little effect", message=text)]
 
@@ -98,7 +92,8 @@ def _unscored(night: NightRecord) -> list[Flag]:
         share = tally.lost / tally.asked
         if share < NOTABLE_SHARE:
             continue
-        why = "; ".join(f"{count} × {cause}" for cause, count in tally.causes.most_common(2))
+        commonest = sorted(tally.causes.items(), key=lambda pair: (-pair[1], pair[0]))[:2]
+        why = "; ".join(f"{count} × {cause}" for cause, count in commonest)
         text = f"{show(share, 'share')} of the answers to {category} have no score and count for nothing: {why}"
         is_served = any(cause.startswith(INFRASTRUCTURE) for cause in tally.causes)
         check = "infrastructure" if is_served else "unscored"
@@ -109,7 +104,10 @@ def _unscored(night: NightRecord) -> list[Flag]:
 def _judged(night: NightRecord) -> list[Flag]:
     """Return a flag for each thing the judge was heard to lack, told once a night."""
     heard = (
-        warning for probe in night.probes[-RECENT:] if probe.outcome.judge for warning in probe.outcome.judge.warnings
+        warning
+        for probe in _by_number(night.probes[-RECENT:])
+        if probe.outcome.judge
+        for warning in probe.outcome.judge.warnings
     )
     return [Flag(check="judge", subject=warning[:60], message=warning) for warning in dict.fromkeys(heard)]
 
@@ -117,7 +115,7 @@ def _judged(night: NightRecord) -> list[Flag]:
 def _alike(night: NightRecord) -> list[Flag]:
     """Return a flag for every set of probes whose different adapters answered word for word alike."""
     flags: list[Flag] = []
-    for probes in night.alike.values():
+    for probes in sorted(map(_by_number, night.alike.values()), key=lambda probes: probes[0].plan.number):
         measured = [probe.outcome.measured for probe in probes if probe.outcome.measured]
         adapters = {one.adapter for one in measured}
         if len(adapters) < 2 or measured[0].distinct_answers < SPEAKING:
@@ -134,7 +132,13 @@ def _alike(night: NightRecord) -> list[Flag]:
 
 
 def _numbers(probes: Sequence[FinishedProbe]) -> str:
-    return ", ".join(f"#{probe.plan.number}" for probe in probes[:6]) + (" …" if len(probes) > 6 else "")
+    first = (f"#{probe.plan.number}" for probe in _by_number(probes)[:6])
+    return ", ".join(first) + (" …" if len(probes) > 6 else "")
+
+
+def _by_number(probes: Sequence[FinishedProbe]) -> list[FinishedProbe]:
+    """Return probes in the order in which they were asked for: that in which they end may be another one each time."""
+    return sorted(probes, key=lambda probe: probe.plan.number)
 
 
 CHECKS: tuple[Callable[[NightRecord], list[Flag]], ...] = (_answered_by_others, _unclear, _unscored, _alike, _judged)

@@ -10,19 +10,27 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterable
-from typing import NamedTuple, TypeGuard
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import NamedTuple, ParamSpec, TypeGuard, TypeVar, cast
 
 from lanes.config import ChoiceKnob, NumericKnob
 from probes.candidate import KnobValue, LaneName, show_value
 
 Knob = NumericKnob | ChoiceKnob
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 TOLERANCE = 1e-9
 """Relative slack of bounds and step limits: 0.1 + 0.01 must be allowed where 0.01 is the limit."""
 MIN_DIGITS, MAX_DIGITS = 2, 6
 """Significant digits of proposed values: fewest, and most where limits are fine."""
 SMALLEST_STEP = 0.2
 """A lane's own proposals move by at least this share of the window: smaller effects drown in noise."""
+
+
+def remembered(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Keep the latest results of a pure function of knobs, which are frozen and so can be hashed."""
+    return cast("Callable[_P, _R]", lru_cache(maxsize=4096)(function))
 
 
 class Window(NamedTuple):
@@ -48,6 +56,7 @@ def round_digits(value: float, digits: int = MIN_DIGITS) -> float:
     return float(f"{value:.{digits - 1}e}")
 
 
+@remembered
 def significant_digits(knob: Knob) -> int:
     """Return the digits in which the knob's values differ: two, more only where a step or the bounds are finer."""
     if isinstance(knob, ChoiceKnob):
@@ -107,6 +116,7 @@ def position(knob: Knob, value: KnobValue) -> float:
     return math.log(value) if knob.scale == "log" else float(value)
 
 
+@remembered
 def reachable(knob: Knob, working: KnobValue) -> tuple[KnobValue, ...]:
     """Return the values one step from `working` that are worth a probe, rising; the working value is none of them.
 

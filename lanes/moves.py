@@ -9,7 +9,18 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lanes.fragility import safe_window
-from lanes.knobs import Knob, identities, is_inside, is_number, position, reachable, same_value, window_width
+from lanes.knobs import (
+    Knob,
+    Window,
+    identities,
+    is_inside,
+    is_number,
+    position,
+    reachable,
+    remembered,
+    same_value,
+    window_width,
+)
 from lanes.lane import Tried
 from probes.candidate import Change, KnobValue, show_value
 from probes.recipe import DataMix, Recipe
@@ -87,15 +98,14 @@ def open_knobs(knobs: Mapping[str, Knob], working: Mapping[str, KnobValue], trie
         tried: the lane's own history, oldest first.
     """
     found: list[OpenKnob] = []
+    by_knob: dict[str, list[Tried]] = {}
+    for move in tried:
+        by_knob.setdefault(move.change.knob, []).append(move)
     for name, knob in knobs.items():
-        history = tuple(t for t in tried if t.change.knob == name)
-        here = working[name]
-        taken = [t.change.after for t in history]
-        left = [t.change.before for t in history if t.decision == "accept"]
-        safe = safe_window(history, here)
-        within = [v for v in reachable(knob, here) if not is_number(v) or is_inside(v, safe)]
-        untried = _without(knob, within, [*taken, *left])
-        values = tuple(v for v in untried if not _is_near(knob, here, v, taken))
+        history, here = tuple(by_knob.get(name, ())), working[name]
+        taken = tuple(t.change.after for t in history)
+        left = tuple(t.change.before for t in history if t.decision == "accept")
+        values = _open_values(knob, here, taken, left, safe_window(history, here))
         if values:
             found.append(OpenKnob(name, knob, here, values, history))
     return found
@@ -149,6 +159,16 @@ def _changed_rules(before: DataMix, after: DataMix) -> list[str]:
     if before.global_repeat != after.global_repeat:
         changed.append("mix.global_repeat")
     return changed or ["mix.rules"]
+
+
+@remembered
+def _open_values(
+    knob: Knob, here: KnobValue, taken: tuple[KnobValue, ...], left: tuple[KnobValue | None, ...], safe: Window
+) -> tuple[KnobValue, ...]:
+    """Return a knob's open values; kept, as most knobs of a lane are the same from one ask to the next."""
+    within = [v for v in reachable(knob, here) if not is_number(v) or is_inside(v, safe)]
+    untried = _without(knob, within, [*taken, *left])
+    return tuple(v for v in untried if not _is_near(knob, here, v, taken))
 
 
 def _without(knob: Knob, values: Sequence[KnobValue], old: Sequence[KnobValue | None]) -> list[KnobValue]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from probes.figures import show
 from probes.outcome import ProbeStatus
 from probes.statistics.verdicts import CandidateReading
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import FinishedProbe, NightRecord, Slot
 
 LOSS = -1.5
 """A loss of the target by more than this is a collapse: three times the usual noise of a run and half of what a model
@@ -20,27 +20,25 @@ RUINED = (ProbeStatus.DIVERGED, ProbeStatus.OUT_OF_MEMORY, ProbeStatus.TIMED_OUT
 
 
 def collapses(night: NightRecord) -> dict[str, str]:
-    """Return candidate → what its step ruined, in a few words, in order of proposal; one pass over the night.
+    """Return candidate → what its step ruined, in a few words, in order of proposal."""
+    ruined = {name: collapse_of(night, name) for name in night.candidates}
+    return {name: what for name, what in ruined.items() if what is not None}
+
+
+def collapse_of(night: NightRecord, candidate: str) -> str | None:
+    """Return what a candidate's step ruined, None when it ruined nothing.
 
     A collapse is a probe that its recipe ended, a smoke run that the referee rejected, a sure loss of the target, or a
     guard whose whole interval lies beyond its margin.
     """
-    ended: dict[str, FinishedProbe] = {}
-    smoked: set[str] = set()
-    for probe in night.probes:
-        candidate = probe.plan.candidate or ""
-        if probe.outcome.status in RUINED:
-            ended.setdefault(candidate, probe)
-        if probe.plan.phase == "smoke":
-            smoked.add(candidate)
-    found: dict[str, str] = {}
-    for name in night.candidates:
-        reading = night.reading(name)
-        if name in ended:
-            found[name] = _ended(ended[name])
-        elif reading is not None and (ruined := _ruined(reading, night.target, name in smoked)) is not None:
-            found[name] = ruined
-    return found
+    smoke, search = Slot("smoke", "candidate", candidate), Slot("search", "candidate", candidate)
+    for slot in (smoke, search):
+        for probe in sorted(night.failed.get(slot, ()), key=lambda probe: probe.plan.number):
+            if probe.outcome.status in RUINED:
+                return _ended(probe)
+    reading = night.reading(candidate)
+    was_smoked = smoke in night.scored or smoke in night.failed
+    return None if reading is None else _ruined(reading, night.target, was_smoked)
 
 
 def _ruined(reading: CandidateReading, target: str, was_smoked: bool) -> str | None:

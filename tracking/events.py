@@ -33,6 +33,11 @@ Design = Literal["race", "blocks", "rows", "rehearsal"]
 """How the search spends its probes; after `rehearsal` nothing new is tried."""
 
 
+def is_short(phase: Phase, arm: Arm) -> bool:
+    """Whether a probe costs a part of a whole one: smoke runs, a training broken on purpose, the base alone."""
+    return phase == "smoke" or arm in ("base", "broken")
+
+
 class ProbePlan(Frozen):
     """Which question a probe answers."""
 
@@ -53,6 +58,11 @@ class ProbePlan(Frozen):
     attempt: int = 1
     """2, 3, … when an earlier try ended without a result."""
     request: ProbeRequest
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it costs a part of a whole probe."""
+        return is_short(self.phase, self.arm)
 
     @property
     def is_whole(self) -> bool:

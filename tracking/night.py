@@ -101,6 +101,7 @@ _NO_STEPS = frozenset(
 )
 _OUTLAST = (
     "open_plans",
+    "highest_number",
     "invalidated",
     "invalidations",
     "marked",
@@ -133,6 +134,8 @@ class NightRecord:
     probes: list[FinishedProbe] = field(default_factory=list[FinishedProbe])
     open_plans: dict[str, ev.ProbePlan] = field(default_factory=dict[str, ev.ProbePlan])
     """Key → plan of probes that started and have not finished."""
+    highest_number: int = 0
+    """Of all probes that started or ended, the invalidated ones among them."""
     invalidated: list[FinishedProbe] = field(default_factory=list[FinishedProbe])
     """Probes that were measured and no longer count; they are not in `probes`."""
     invalidations: list[Invalidation] = field(default_factory=list[Invalidation])
@@ -149,17 +152,25 @@ class NightRecord:
     """Digest of all of a probe's answers → the first probe that gave them."""
     alike: dict[str, list[FinishedProbe]] = field(default_factory=dict[str, list["FinishedProbe"]])
     """The same digest → all probes that gave them, where there are several."""
+    mismeasured: list[FinishedProbe] = field(default_factory=list["FinishedProbe"])
+    """Probes that another model answered."""
+    unclear: list[FinishedProbe] = field(default_factory=list["FinishedProbe"])
+    """Probes whose adapter did too little for the server's canary to see."""
     noise: Noise | None = None
     target_choice: TargetChoice | None = None
     """What the baseline's scores chose; None before that, and where the session names its target."""
     policy: Policy | None = None
     """What was decided before the search; None before that."""
     candidates: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
+    live: dict[str, int] = field(default_factory=dict[str, int])
+    """Candidate that wants more probes → its place in the order of proposal."""
     readings: dict[str, list[CandidateReading]] = field(default_factory=dict[str, list[CandidateReading]])
     refusals: list[ev.ProposalRefused] = field(default_factory=list[ev.ProposalRefused])
     model_turns: list[ev.ModelTurn] = field(default_factory=list[ev.ModelTurn])
     designs: list[ev.DesignChosen] = field(default_factory=list[ev.DesignChosen])
     blocks: list[Block] = field(default_factory=list[Block])
+    in_blocks: Counter[str] = field(default_factory=Counter[str])
+    """Candidate → Plackett-Burman blocks that it is a factor of."""
     revisits: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """Candidate → for each time it was taken up again the readings it had."""
     taken_up: list[ev.CandidateRevisited] = field(default_factory=list[ev.CandidateRevisited])
@@ -183,6 +194,12 @@ class NightRecord:
     """Question → probes that left none."""
     seen: Counter[str] = field(default_factory=Counter[str])
     """Candidate → scored probes of the search with its change."""
+    raced: int = 0
+    """Scored probes of single candidates in the search."""
+    short: int = 0
+    """Probes that cost a part of a whole one: smoke runs, and two of the controls."""
+    completed: dict[str, ProbeOutcome] = field(default_factory=dict[str, ProbeOutcome])
+    """Key → what it measured, of probes that ran to their end."""
     last_step: str = ""
     """Kind of the latest event that moved the night on; starts, stops, warnings and announcements do not."""
     first_at: str = ""
@@ -231,6 +248,7 @@ class NightRecord:
                 self.power = event.power
             case ev.ProbeStarted():
                 self.open_plans[event.key] = event.plan
+                self.highest_number = max(self.highest_number, event.plan.number)
             case ev.ProbeFinished():
                 self.open_plans.pop(event.outcome.key, None)
                 self._take_probe(FinishedProbe(event.plan, event.outcome, event.at))
@@ -246,6 +264,7 @@ class NightRecord:
                 self.policy = event.policy
             case ev.CandidateProposed():
                 self.candidates[event.candidate.id] = event.candidate
+                self._note_live(event.candidate.id)
             case ev.ProposalRefused():
                 self.refusals.append(event)
             case ev.ModelTurn():
@@ -254,12 +273,16 @@ class NightRecord:
                 self.designs.append(event)
             case ev.BlockPlanned():
                 self.blocks.append(event.block)
+                if event.block.kind == "plackett_burman":
+                    self.in_blocks.update(event.block.factors)
             case ev.CandidateRevisited():
                 self.taken_up.append(event)
                 self.revisits.setdefault(event.candidate, []).append(len(self.readings.get(event.candidate, ())))
+                self._note_live(event.candidate)
             case ev.CandidateDecided():
                 self.readings.setdefault(event.candidate, []).append(event.reading)
                 self.moves_at_reading[event.candidate] = len(self.moves)
+                self._note_live(event.candidate)
             case ev.WorkingRecipeMoved():
                 self.moves.append((len(self.probes), event.accepted))
                 self.accepted = event.accepted
@@ -288,14 +311,31 @@ class NightRecord:
 
     def _take_probe(self, probe: FinishedProbe) -> None:
         self.probes.append(probe)
+        self.highest_number = max(self.highest_number, probe.plan.number)
         self._note_answers(probe)
+        if probe.is_completed:
+            self.completed[probe.outcome.key] = probe.outcome
         slot = slot_of(probe.plan)
         if not probe.is_scored:
             self.failed.setdefault(slot, []).append(probe)
+            self.short += probe.plan.is_short
             return
-        self.scored.setdefault(slot, {})[probe.plan.replicate] = probe
+        done = self.scored.setdefault(slot, {})
+        if probe.plan.replicate not in done:
+            self.short += probe.plan.is_short
+            self.raced += slot[:2] == ("search", "candidate")
+        done[probe.plan.replicate] = probe
         if probe.plan.phase == "search" and probe.plan.arm != "final":
             self.seen.update(probe.plan.changes)
+
+    def _note_live(self, candidate: str) -> None:
+        if not self.is_live(candidate):
+            self.live.pop(candidate, None)
+        elif candidate not in self.live:
+            # A candidate taken up again stands where it was proposed; there are few of them.
+            last = len(self.candidates) - 1
+            is_new = next(reversed(self.candidates)) == candidate
+            self.live[candidate] = last if is_new else list(self.candidates).index(candidate)
 
     @property
     def ended(self) -> list[FinishedProbe]:
@@ -316,6 +356,10 @@ class NightRecord:
         return claims[-1] if claims and self.claim is None else None
 
     def _note_answers(self, probe: FinishedProbe) -> None:
+        if probe.outcome.is_mismeasured:
+            self.mismeasured.append(probe)
+        if (measured := probe.outcome.measured) and measured.canary and measured.canary.closest == "unclear":
+            self.unclear.append(probe)
         if probe.plan.arm == "broken":
             return
         for item in probe.outcome.items:

@@ -12,12 +12,12 @@ from typing import NamedTuple, Protocol
 from pydantic import Field
 
 from agent.plan import NightPlan
+from agent.tried import TriedMoves
 from lanes.lane import Lane, Tried
 from lanes.moves import OpenKnob
 from probes.candidate import MOST_WORDS, Change, Forecast, KnobValue, LaneName
 from probes.frozen import Frozen
 from probes.recipe import Recipe
-from tracking.collapses import collapses
 from tracking.events import ModelTurn
 from tracking.night import NightRecord
 
@@ -45,15 +45,22 @@ class Question:
         lanes: Mapping[LaneName, Lane],
         closed: Collection[tuple[str, str]] = (),
         shunned: Sequence[Change] = (),
+        known: TriedMoves | None = None,
     ) -> None:
         """Ask for the next change.
 
-        Knobs in `closed`, each with its lane, are left out, and moves that go where an earlier night's in `shunned` did
-        harm: they are asked when nothing else is left.
+        Args:
+            night: The record.
+            plan: The night's plan.
+            lanes: The open lanes.
+            closed: Knobs, each with its lane, that are left out.
+            shunned: Moves that did harm in an earlier night: those that go there are asked when nothing else is left.
+            known: What earlier questions of this night took in; None: everything is read anew, with the same result.
         """
         assert night.working_recipe is not None
         self.night, self.plan, self.lanes, self.closed = night, plan, lanes, closed
         self.shunned = shunned
+        self._known = known or TriedMoves()
         self.working: Recipe = night.working_recipe
         self.number = len(night.candidates) + len(night.refusals)
         """Of this question: proposals made before it."""
@@ -66,7 +73,7 @@ class Question:
     @cached_property
     def tried(self) -> list[Tried]:
         """Every move of the night with what became of it."""
-        return tried_moves(self.night)
+        return self._known.look(self.night)
 
     @cached_property
     def moves(self) -> Mapping[tuple[LaneName, str], OpenKnob]:
@@ -104,13 +111,3 @@ class Proposer(Protocol):
     def ask(self, question: Question) -> Answer:
         """Return the next proposal."""
         ...
-
-
-def tried_moves(night: NightRecord) -> list[Tried]:
-    """Return every move of the night with what became of it, in order of proposal."""
-    moves, ruined = list[Tried](), collapses(night)
-    for name, candidate in night.candidates.items():
-        reading = night.reading(name)
-        decision, effect = (reading.decision, reading.effect) if reading else (None, None)
-        moves.append(Tried(change=candidate.change, decision=decision, effect=effect, collapsed=ruined.get(name)))
-    return moves

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.proposers.proposer import tried_moves
+from agent.tried import tried_moves
 from lanes.fragility import KnobHistory, knob_histories
 from runner.report.blocks import Paragraph, Section, one_line
 from tracking.collapses import LOSS

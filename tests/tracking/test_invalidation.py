@@ -20,8 +20,8 @@ from tracking.results_tsv import ResultsTable, write_results
 from tracking.summary import summary
 
 OUTLASTS = {
-    "open_plans", "invalidated", "invalidations", "marked", "first_at", "last_at", "active_s", "is_set_back", "stopped",
-    "warnings", "resumes", "history", "spending",
+    "open_plans", "highest_number", "invalidated", "invalidations", "marked", "first_at", "last_at", "active_s",
+    "is_set_back", "stopped", "warnings", "resumes", "history", "spending",
 }  # fmt: skip
 """What an invalidation leaves alone or says itself."""
 

@@ -1,0 +1,60 @@
+"""Every move of a night with what became of it: what the lanes are told at each ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lanes.lane import Tried
+from tracking import events as ev
+from tracking.collapses import collapse_of
+from tracking.night import NightRecord
+
+
+def tried_moves(night: NightRecord) -> list[Tried]:
+    """Return every move of the night with what became of it, in order of proposal."""
+    return TriedMoves().look(night)
+
+
+class TriedMoves:
+    """The moves, kept in step with the record: a look costs what is new since the last one.
+
+    What it holds is a function of the record alone, so that a night taken up again asks as it would have gone on.
+    """
+
+    def __init__(self) -> None:
+        """Start without any look."""
+        self._moves: list[Tried] = []
+        self._place: dict[str, int] = {}
+        self._read = 0
+        """Events of the record's history up to the last look."""
+        self._last: ev.Event | None = None
+
+    def look(self, night: NightRecord) -> list[Tried]:
+        """Take in what happened since the last look and return all moves, in order of proposal."""
+        if self._read > len(night.history) or (self._read and night.history[self._read - 1] is not self._last):
+            self._moves, self._place, self._read = [], {}, 0
+        for name in dict.fromkeys(_touched(night, self._read)):
+            candidate, reading = night.candidates[name], night.reading(name)
+            decision, effect = (reading.decision, reading.effect) if reading else (None, None)
+            ruined = collapse_of(night, name)
+            move = Tried(change=candidate.change, decision=decision, effect=effect, collapsed=ruined)
+            if name in self._place:
+                self._moves[self._place[name]] = move
+            else:
+                self._place[name] = len(self._moves)
+                self._moves.append(move)
+        self._read = len(night.history)
+        self._last = night.history[-1] if night.history else None
+        return self._moves
+
+
+def _touched(night: NightRecord, start: int) -> Iterator[str]:
+    """Yield the candidates that events from `start` on say something about, in the order of these events."""
+    for i in range(start, len(night.history)):
+        event = night.history[i]
+        if isinstance(event, ev.CandidateProposed):
+            yield event.candidate.id
+        elif isinstance(event, ev.CandidateDecided):
+            yield event.candidate
+        elif isinstance(event, ev.ProbeFinished) and event.plan.candidate is not None:
+            yield event.plan.candidate

@@ -1,0 +1,1 @@
+"""`make bench-proposers`: the true value of the recipe that each proposer ends with, on known landscapes."""

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from lanes.knobs import is_number
+from runner.bench.proposers.__main__ import NAMES, main, row_of
+from runner.bench.proposers.automl import BASELINE, KNOBS, TRIALS, open_automl, quality, repeat_noise
+from runner.bench.proposers.landscape import PENALTY
+from runner.bench.proposers.miniature import CATEGORIES, EFFECTS, open_miniature
+from runner.bench.proposers.ours import our_night
+from runner.bench.proposers.peers import PEERS
+
+
+def test_a_single_change_of_the_miniature_has_its_measured_effect() -> None:
+    landscape = open_miniature()
+    for knob, value, effects in EFFECTS:
+        levels = landscape.levels({**landscape.baseline, knob: value})
+        assert levels is not None
+        moved = [levels[name] - landscape.reference[name] for name in CATEGORIES]
+        assert moved == pytest.approx(effects, abs=0.05)
+
+
+def test_a_recipe_of_the_night_says_the_settings_it_has() -> None:
+    landscape = open_miniature()
+    assert landscape.settings_of(landscape.recipe) == landscape.baseline
+    recipe, asked = landscape.recipe, 0
+    for lane in landscape.open_lanes().values():
+        change = lane.ask(landscape.recipe, [], seed=1)
+        assert change is not None
+        recipe, asked = lane.apply(change, recipe), asked + 1
+    settings = landscape.settings_of(recipe)
+    assert sum(settings[name] != landscape.baseline[name] for name in settings) == asked == 3
+
+
+def test_what_a_guard_lost_beyond_its_margin_is_taken_off() -> None:
+    landscape = open_miniature()
+    harmed = {**landscape.reference, "ground_truth": landscape.reference["ground_truth"] - 2.0}
+    assert landscape.score(harmed) == pytest.approx(-PENALTY * 0.5)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "Optuna GP" else name for name in PEERS]
+)
+def test_a_peer_stays_in_the_box_and_is_the_same_for_the_same_seed(name: str) -> None:
+    landscape = open_miniature()
+    first, second = (list(islice(PEERS[name](landscape, 3), 25)) for _ in range(2))
+    assert first == second
+    assert first[0] == landscape.baseline
+    assert landscape.value(first[-1]) > 0
+    for settings in first:
+        landscape.value(settings)
+
+
+def test_our_night_ends_with_a_better_recipe() -> None:
+    landscape = open_miniature()
+    assert landscape.value(our_night(landscape, 1, 40)) > 1.0
+
+
+def test_the_median_lies_in_its_interval() -> None:
+    row = row_of("nightlab", "miniature", 50, [1.0, 2.0, 3.0, 4.0, 10.0])
+    assert row.low <= row.value == 3.0 <= row.high
+    assert row.mean == 4.0
+
+
+def test_the_command_writes_a_row_for_each_budget(tmp_path: Path) -> None:
+    main(None, 2, ["random", "nightlab"], None, [25, 30], 1, tmp_path)
+    rows = json.loads((tmp_path / "proposers.json").read_text())
+    assert [(row["proposer"], row["probes"]) for row in rows] == [
+        ("random", 25), ("random", 30), ("nightlab", 25), ("nightlab", 30),
+    ]  # fmt: skip
+    assert {row["landscape"] for row in rows} == {"miniature"}
+    assert set(NAMES) > {row["proposer"] for row in rows}
+
+
+def test_noise_is_what_repeated_trials_differ_by() -> None:
+    trial = {**BASELINE, "success": True}
+    trials = [{**trial, "val_bpb": loss} for loss in (0.9, 1.0)] + [{**trial, "DEPTH": 9, "val_bpb": 0.5}]
+    assert repeat_noise(trials) == (pytest.approx(0.1 / 2**0.5), 1)
+
+
+def test_the_surrogate_learns_what_makes_trials_fail_and_what_lowers_the_loss(tmp_path: Path) -> None:
+    chance, trials = Random(0), []
+    for number in range(400):
+        settings = {
+            name: chance.uniform(knob.low, knob.high) if hasattr(knob, "low") else chance.choice(knob.values)
+            for name, knob in KNOBS.items()
+        } if number % 20 else dict(BASELINE)  # fmt: skip
+        rate, depth = settings["MATRIX_LR"], settings["DEPTH"]
+        assert is_number(rate)
+        assert is_number(depth)
+        loss = 1.0 + 2 * (rate - 0.1) ** 2 + chance.gauss(0, 0.001)
+        trials.append({**settings, "success": depth < 20, "val_bpb": loss if depth < 20 else 100.0})
+    (tmp_path / "replay").mkdir()
+    with gzip.open(tmp_path / TRIALS, "wt") as file:
+        json.dump({"made up": {"0": trials}}, file)
+    landscape = open_automl(tmp_path)
+    assert landscape.levels({**BASELINE, "DEPTH": 23}) is None
+    assert landscape.value({**BASELINE, "MATRIX_LR": 0.1}) > 0.2 > landscape.value(BASELINE) == 0.0
+    fit = quality(tmp_path)
+    assert (fit.trials, fit.repeated) == (400, 1)
+    assert fit.failures_told > 0.95
+    assert fit.rank_correlation > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("NIGHTLAB_DATA" not in os.environ, reason="NIGHTLAB_DATA names no folder of public trials")
+def test_the_surrogate_fits_the_public_trials() -> None:
+    fit = quality(Path(os.environ["NIGHTLAB_DATA"]))
+    assert fit.trials > 10_000
+    assert fit.rank_correlation > 0.8
+    assert fit.failures_told > 0.85
