@@ -47,6 +47,8 @@ class EarlierNights(Frozen):
     """Nights with tonight's baseline recipe, data and conditions: checked against, never carried over."""
     priors: tuple[LanePrior, ...] = ()
     claim: ClaimLevel
+    unconfirmed_in_a_row: int = 0
+    """Latest finished nights of the project, one after the other, that confirmed nothing."""
     series: int = 0
     """Which series of seeds tonight draws from: one that no earlier night with this session seed has used."""
 
