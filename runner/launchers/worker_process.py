@@ -27,7 +27,7 @@ PROBE_LOG = "worker.log"
 """What a probe's libraries print, in the probe's folder."""
 LOG_TAIL_LINES = 30
 LOG_TAIL_BYTES = 16_384
-MOST_OUTPUT = 64 * 2**20
+MOST_OUTPUT = 32 * 2**20
 """Characters a worker may write during one probe, to us or to its logs; more is a flood, and its end."""
 _GIB = 2**30
 
@@ -173,16 +173,16 @@ class WorkerProcess:
     def _read(self) -> None:
         stdout = self._process.stdout
         assert stdout is not None
-        while line := stdout.readline(MOST_OUTPUT):
-            self._said += len(line)
-            if self._said > MOST_OUTPUT:
-                return  # whoever writes on is held up by the full pipe until it is killed
-            reply = _as_object(line)
-            if reply is None:
-                with self._log.open("a", encoding="utf-8") as log:
+        with self._log.open("a", encoding="utf-8") as log:
+            while line := stdout.readline(MOST_OUTPUT):
+                self._said += len(line)
+                if self._said > MOST_OUTPUT:
+                    return  # whoever writes on is held up by the full pipe until it is killed
+                reply = _as_object(line)
+                if reply is None:
                     log.write(line)
-            else:
-                self._inbox.put(Said(self, reply))
+                else:
+                    self._inbox.put(Said(self, reply))
         self._inbox.put(Said(self, None))
 
     def _release(self) -> None:

@@ -14,7 +14,6 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -85,7 +84,6 @@ def faults(places: Mapping[Kind, Place], seed: int) -> dict[str, tuple[int, Kind
         "kill -9, last line torn": kills.tear_last_line,
     }
     race, blocks, real = "kill -9, race", "kill -9, blocks", "kill -9, real training"
-    every = partial(worker_faults.killed_workers, every_s=1.0)
     known: dict[str, tuple[int, Kind, bool, Run]] = {
         race: (20, "race", False, killed("race", race)),
         blocks: (20, "blocks", False, killed("blocks", blocks, 1)),
@@ -94,11 +92,13 @@ def faults(places: Mapping[Kind, Place], seed: int) -> dict[str, tuple[int, Kind
             for number, (name, spoil) in enumerate(spoils.items())
         },
         **{name: (2, "race", False, faulty(name)) for name in worker_faults.STATUS},
-        "one of two workers killed every 1 s": (1, "race", False, lambda t, j: every(places["race"], t, j)),
+        "one of two workers killed every 3 probes": (
+            2, "race", False, lambda t, j: worker_faults.killed_workers(places["race"], t, j, 3)
+        ),
         **{name: (1, "race", False, around(name)) for name in environment.FAULTS},
-        real: (20, "real", True, killed("real", real, 20)),
+        real: (20, "real", False, killed("real", real, 20)),
         "one of two workers killed every 20 s (real training)": (
-            1, "real", True, lambda t, j: worker_faults.killed_workers(places["real"], t, j, 20.0)
+            1, "real", True, lambda t, j: worker_faults.workers_killed_by_the_clock(places["real"], t, j, 20.0)
         ),
         "a worker stops dead (real training)": (
             1, "real", True, lambda t, j: worker_faults.stopped_worker(places["real"], t, j)

@@ -18,7 +18,7 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from runner.bench.faults.kills import not_kept
-from runner.bench.faults.nights import PATIENCE_S, Night, Place, wait_for
+from runner.bench.faults.nights import PATIENCE_S, Night, Place, count, wait_for
 from runner.bench.faults.row import Row, Try, measure, unequal
 from tracking import events as ev
 from tracking.mlflow_store import server_command
@@ -69,16 +69,16 @@ def filling_disk(place: Place, number: int) -> tuple[str, Problems]:
     )
     # Seen from outside the night's own mount of the disk.
     there = Path(f"/proc/{process.pid}/root") / night.out.relative_to("/")
-    wait_for(process, lambda: _count(there / "ledger.jsonl", b"probe_finished") >= 3)
+    wait_for(process, lambda: count(there / "ledger.jsonl", b"probe_finished") >= 3)
     ballast = there.parent / "ballast"
     ballast.write_bytes(bytes(max(0, shutil.disk_usage(there).free - 5 * MIB)))
     paused = wait_for(process, lambda: "paused" in night.said)
-    lines = _count(there / "ledger.jsonl", b"probe_started")
+    lines = count(there / "ledger.jsonl", b"probe_started")
     time.sleep(2.0)
-    problems = [] if _count(there / "ledger.jsonl", b"probe_started") <= lines + 1 else ["it went on without room"]
+    problems = [] if count(there / "ledger.jsonl", b"probe_started") <= lines + 1 else ["it went on without room"]
     ballast.unlink()
     # The disk goes with the process; its ledger is kept before.
-    ended = wait_for(process, lambda: _count(there / "ledger.jsonl", b'"finished"') > 0)
+    ended = wait_for(process, lambda: count(there / "ledger.jsonl", b'"finished"') > 0)
     if ended:
         night.out.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):
@@ -93,7 +93,7 @@ def clock_jumps(place: Place, number: int) -> tuple[str, Problems]:
     night, began = place.night(f"clock-{number}"), time.monotonic()
     for lines, shift in ((12, 0.0), (40, -3600.0), (0, 86_400.0)):
         process = night.run("budget.hours=0.5", environment={"WALL_SHIFT_S": str(shift)})
-        if lines and wait_for(process, lambda lines=lines: _count(night.ledger, b"\n") >= lines):
+        if lines and wait_for(process, lambda lines=lines: count(night.ledger, b"\n") >= lines):
             os.kill(process.pid, signal.SIGTERM)
         process.wait(PATIENCE_S)
     record, took = night.record(), time.monotonic() - began
@@ -108,7 +108,7 @@ def asked_to_stop(place: Place, number: int) -> tuple[str, Problems]:
     """Send SIGTERM at some moment, as a shutdown does."""
     night = place.night(f"sigterm-{number}")
     process = night.run()
-    if wait_for(process, lambda: _count(night.ledger, b"\n") >= 8 + 9 * number):
+    if wait_for(process, lambda: count(night.ledger, b"\n") >= 8 + 9 * number):
         os.kill(process.pid, signal.SIGTERM)
     return "", _interrupted(night, process.wait(PATIENCE_S)) + _resumed(night)
 
@@ -118,9 +118,9 @@ def closed_terminal(place: Place, number: int) -> tuple[str, Problems]:
     night = place.night(f"closed-terminal-{number}")
     ours, theirs = pty.openpty()
     script = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-    process = night.run(prefix=("sh", "-c", f'exec "$@" <{os.ttyname(theirs)} >&0 2>&0', "sh", *_python(script)))
+    process = night.run(prefix=("sh", "-c", f'exec "$@" <>{os.ttyname(theirs)} >&0 2>&0', "sh", *_python(script)))
+    wait_for(process, lambda: _drained(ours) and count(night.ledger, b"\n") >= 8 + 9 * number)
     os.close(theirs)
-    wait_for(process, lambda: _drained(ours) and _count(night.ledger, b"\n") >= 8 + 9 * number)
     os.close(ours)
     return "", _interrupted(night, process.wait(PATIENCE_S)) + _resumed(night)
 
@@ -152,9 +152,9 @@ def mlflow_back(place: Place, number: int) -> tuple[str, Problems]:
     night, port = place.night(f"mlflow-back-{number}"), _free_port()
     with _mlflow(night.out.parent, port) as server:
         process = night.run(*_tracked(port), environment={"PROBE_S": "0.8"})
-        wait_for(process, lambda: _count(night.ledger, b"probe_finished") >= 4)
+        wait_for(process, lambda: count(night.ledger, b"probe_finished") >= 4)
         server.kill()
-        wait_for(process, lambda: _count(night.ledger, b"probe_finished") >= 12)
+        wait_for(process, lambda: count(night.ledger, b"probe_finished") >= 12)
         server.start()
         code = process.wait(PATIENCE_S)
         problems = [] if code == 0 else [f"exit code {code}: {night.said[-400:]}"]
@@ -166,7 +166,7 @@ def mlflow_gone(place: Place, number: int) -> tuple[str, Problems]:
     night, port = place.night(f"mlflow-gone-{number}"), _free_port()
     with _mlflow(night.out.parent, port) as server:
         process = night.run(*_tracked(port))
-        wait_for(process, lambda: _count(night.ledger, b"probe_finished") >= 4)
+        wait_for(process, lambda: count(night.ledger, b"probe_finished") >= 4)
         server.kill()
         code = process.wait(PATIENCE_S)
         problems = [] if code == 0 else [f"exit code {code}: {night.said[-400:]}"]
@@ -232,7 +232,7 @@ def _without_start(story: list[str]) -> list[str]:
 
 def _limit_files(process: subprocess.Popen[bytes], night: Night, lines: int) -> None:
     """Once the ledger has so many lines, let no file of the night grow beyond its present size."""
-    wait_for(process, lambda: _count(night.ledger, b"\n") >= lines)
+    wait_for(process, lambda: count(night.ledger, b"\n") >= lines)
     limit = night.ledger.stat().st_size + 2000
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
@@ -256,13 +256,6 @@ def _drained(terminal: int) -> bool:
         while os.read(terminal, 65_536):
             pass
     return True
-
-
-def _count(file: Path, what: bytes) -> int:
-    try:
-        return file.read_bytes().count(what)
-    except OSError:
-        return 0
 
 
 def _free_port() -> int:

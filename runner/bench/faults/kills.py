@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from probes.errors import NightlabError
-from runner.bench.faults.nights import PATIENCE_S, Night, Place, completed_keys, kill_all, wait_for
+from runner.bench.faults.nights import PATIENCE_S, Night, Place, completed_keys, count, kill_all, wait_for
 from runner.bench.faults.row import Row, measure, unequal
 from tracking import events as ev
 from tracking.ledger import read_events
@@ -49,7 +49,7 @@ def kill_and_resume(
 ) -> tuple[str, list[str]]:
     """Kill a night `lag_s` after its ledger has `line` lines, resume it, and return the phase and what did not hold."""
     process = night.run()
-    wait_for(process, lambda: _lines(night.ledger) >= line)
+    wait_for(process, lambda: count(night.ledger, b"\n") >= line)
     time.sleep(lag_s)
     kill_all(process)
     if spoil is not None:
@@ -126,13 +126,6 @@ def tear_last_line(night: Night) -> None:
     if night.ledger.is_file():
         with night.ledger.open("ab") as ledger:
             ledger.write(b'{"at":"2026-01-01T00:00:00.000+00:00","kind":"probe_fin')
-
-
-def _lines(ledger: Path) -> int:
-    try:
-        return ledger.read_bytes().count(b"\n")
-    except OSError:
-        return 0
 
 
 def _whole_lines(ledger: Path) -> bytes:

@@ -36,9 +36,10 @@ VOLATILE = frozenset(
         "peak_memory_gib",
         "log_tail",
         "advice",
+        "commit",
     }
 )
-"""What two identical nights may differ in: times, memory, and the advice that rests on times."""
+"""What two identical nights may differ in: times, memory, advice that rests on times, and the commit they ran at."""
 UNTOLD = frozenset({"probe_started", "session_resumed"})
 ABOUT_THE_MACHINE = frozenset({"position", "alarm", "MLflow"})
 """Subjects of warnings about what went wrong around the night."""
@@ -81,8 +82,9 @@ mlflow = false
 """
 REAL = (
     "tracking.mlflow=false", "probe.steps=8", "budget.probes=12", "budget.confirm_probes=6", "suite.samples=1",
-    "referee.calibration_runs=3", "referee.allow_blind_guards=true", "referee.controls=false", "launcher.workers=2",
-    "suite.generation.max_new_tokens=8", "probe.deadline_s=60", "referee.accept_level=0.5",
+    "referee.calibration_runs=3", "referee.allow_blind_guards=true", "referee.controls=false", "launcher.workers=1",
+    "suite.generation.max_new_tokens=8", "probe.deadline_s=60", "referee.accept_level=0.5", "referee.reject_level=0.05",
+    'lanes.closed=["data_mix", "curriculum"]',
 )  # fmt: skip
 BLOCKS = ("referee.design=blocks", "budget.probes=44")
 
@@ -222,6 +224,14 @@ def wait_for(process: subprocess.Popen[bytes], enough: Callable[[], bool], limit
             return False
         time.sleep(0.003)
     raise TimeoutError("the night did not get that far")
+
+
+def count(file: Path, what: bytes) -> int:
+    """Return how often something stands in a file, 0 while there is none."""
+    try:
+        return file.read_bytes().count(what)
+    except OSError:
+        return 0
 
 
 def kill_all(process: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import BaseModel, ConfigDict
 
+from probes.errors import NightlabError
+
 
 class Row(BaseModel):
     """One fault."""
@@ -71,7 +73,7 @@ def _guarded(attempt: Try) -> Try:
     def run(number: int) -> tuple[str, list[str]]:
         try:
             return attempt(number)
-        except (OSError, RuntimeError, TimeoutError, ValueError) as error:
+        except (NightlabError, OSError, RuntimeError, ValueError) as error:
             return "", [f"{type(error).__name__}: {error}"]
 
     return run
