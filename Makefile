@@ -10,7 +10,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation conformance clean
+.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation faults conformance clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -90,6 +90,9 @@ bench-decide: env ## how long the referee takes to decide, at 100, 1,000 and 10,
 
 bench-evaluation: env ## tokens per second of both backends, and the time of 36 items x 3 answers (BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.evaluation $(BENCH)
+
+faults: env ## kill, starve, flood and confuse small nights, and hold their ledgers against undisturbed ones (quarter of an hour; BENCH='--only FAULT')
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.faults $(BENCH)
 
 conformance: env ## scorers, parsers and sandbox on other people's cases in DATA=folder (BENCH='--only SUITE' for one)
 	@test -n "$(DATA)" || { echo "conformance needs the folder of cases: make conformance DATA=folder"; exit 2; }

@@ -91,7 +91,7 @@ class WorkerProcess:
         logs = [(self._log, self._mark)]
         if self._probe_log is not None:
             logs.append((self._probe_log, self._probe_mark))
-        return self._said > MOST_OUTPUT or any(_size(log) - mark > MOST_OUTPUT for log, mark in logs)
+        return self._said >= MOST_OUTPUT or any(_size(log) - mark > MOST_OUTPUT for log, mark in logs)
 
     def send(self, request: ProbeRequest) -> None:
         """Hand over a request; a worker that is already gone shows itself by the end of its output."""
@@ -176,7 +176,7 @@ class WorkerProcess:
         with self._log.open("a", encoding="utf-8") as log:
             while line := stdout.readline(MOST_OUTPUT):
                 self._said += len(line)
-                if self._said > MOST_OUTPUT:
+                if self._said >= MOST_OUTPUT:
                     return  # whoever writes on is held up by the full pipe until it is killed
                 reply = _as_object(line)
                 if reply is None:

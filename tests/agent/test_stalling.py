@@ -45,7 +45,7 @@ def test_no_limit_and_no_stall_say_nothing(tmp_path: Path) -> None:
     assert alarms(quiet) == alarms(busy) == []
 
 
-@pytest.mark.parametrize("stop_after", [12, 21, 30])
+@pytest.mark.parametrize("stop_after", [14, 30])
 def test_an_interruption_neither_repeats_nor_loses_an_alarm(tmp_path: Path, stop_after: int) -> None:
     whole, ledger = MemoryLedger(), MemoryLedger()
     run_night(limited(make_night(folder(tmp_path, "whole"), SimulatedLauncher(nothing_helps), whole), probes=6))
@@ -54,7 +54,7 @@ def test_an_interruption_neither_repeats_nor_loses_an_alarm(tmp_path: Path, stop
     assert without_times(ledger) == without_times(whole)
 
 
-@pytest.mark.parametrize(("before", "is_told"), [(2, False), (3, True), (7, True)])
+@pytest.mark.parametrize(("before", "is_told"), [(2, False), (3, True)])
 def test_many_nights_without_a_promotion_are_told_at_the_end(tmp_path: Path, before: int, is_told: bool) -> None:
     ledger = MemoryLedger()
     context = limited(make_night(tmp_path, SimulatedLauncher(nothing_helps), ledger), nights=4)
