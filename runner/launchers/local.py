@@ -82,6 +82,7 @@ class LocalLauncher:
         self._command = tuple(command)
         self._environment = dict(os.environ if environment is None else environment)
         self._inbox: queue.SimpleQueue[Said] = queue.SimpleQueue()
+        self._failures = 0
         self._memory_at = 0.0
         self._slots: list[_Slot] = []
         log_folder.mkdir(parents=True, exist_ok=True)
@@ -190,7 +191,7 @@ class LocalLauncher:
             return
         slot.worker.note_memory()
         slot.plan = None
-        slot.failures = 0
+        slot.failures = self._failures = 0
         on_finish(plan, outcome)
 
     def _bury(self, slot: _Slot, on_finish: OnFinish) -> None:
@@ -251,10 +252,10 @@ class LocalLauncher:
             LaunchError: no place has a worker that does its probes.
         """
         slot.failures += 1
-        ends = sum(other.failures for other in self._slots)
-        if all(other.failures for other in self._slots) and ends >= MAX_START_FAILURES:
+        self._failures += 1
+        if self._failures >= MAX_START_FAILURES and all(other.failures for other in self._slots):
             raise LaunchError(
-                f"a worker {how}; that makes {ends} in a row that ended without doing a probe. Its log "
+                f"a worker {how}; that makes {self._failures} in a row that ended without doing a probe. Its log "
                 f"`{self._log(slot.number)}` ends:\n{slot.worker.log_tail() or '(empty)'}"
             )
         if slot.failures == 1:
