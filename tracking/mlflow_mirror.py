@@ -290,6 +290,14 @@ def find_run(uri: str, experiment: str, night: NightRecord) -> tuple[str, str] |
     return None
 
 
+def mirrored_runs(uri: str, experiment: str) -> list[tuple[str, dict[str, str]]]:
+    """Return status and tags of every run of an experiment in the store, none when there is no such experiment."""
+    client = _client(uri)
+    known = client.get_experiment_by_name(experiment)
+    runs = _RunWriter(client).search(known.experiment_id, "") if known is not None else []
+    return [(str(run.info.status), dict(run.data.tags)) for run in runs]
+
+
 def read_runs(uri: str, experiment: str) -> list[dict[str, str]]:
     """Return the active runs of anybody's experiment, oldest first, as flat text for `nightlab audit`.
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -21,6 +20,7 @@ from runner.bench.faults.kills import not_kept
 from runner.bench.faults.nights import PATIENCE_S, Night, Place, count, wait_for
 from runner.bench.faults.row import Row, Try, measure, unequal
 from tracking import events as ev
+from tracking.mlflow_mirror import DONE_TAG, PROBE_TAG, mirrored_runs
 from tracking.mlflow_store import server_command
 
 GOES_ON = "the night goes on by itself, and its ledger equals the uninterrupted night's"
@@ -312,18 +312,13 @@ def _mlflow(folder: Path, port: int) -> Generator[_Server]:
 
 def _missing_in_mlflow(night: Night, port: int) -> Problems:
     """Return what the store lacks of a night."""
-    from mlflow import MlflowClient
-
-    client: Any = MlflowClient(f"http://127.0.0.1:{port}")
-    known = client.get_experiment_by_name("nightlab")
-    runs = list(client.search_runs([known.experiment_id], max_results=1000))
-    tags = [run.data.tags for run in runs]
-    probes = {tag["nightlab.probe"]: tag for tag in tags if "nightlab.probe" in tag}
+    runs = mirrored_runs(f"http://127.0.0.1:{port}", "nightlab")
+    probes = {tags[PROBE_TAG]: tags for _, tags in runs if PROBE_TAG in tags}
     wanted = [event for event in night.events() if isinstance(event, ev.ProbeFinished)]
-    lacking = [e for e in wanted if "nightlab.complete" not in probes.get(f"{e.plan.number}.{e.plan.attempt}", {})]
+    lacking = [e for e in wanted if DONE_TAG not in probes.get(f"{e.plan.number}.{e.plan.attempt}", {})]
     problems = [f"{len(lacking)} of {len(wanted)} probes are missing in MLflow"] if lacking else []
-    parents = [run for run in runs if "nightlab.probe" not in run.data.tags]
-    if [run.info.status for run in parents] != ["FINISHED"] or not parents[0].data.tags.get("verdict"):
+    parents = [(status, tags) for status, tags in runs if PROBE_TAG not in tags]
+    if [status for status, _ in parents] != ["FINISHED"] or not parents[0][1].get("verdict"):
         problems.append("the night itself is not finished in MLflow, or is there twice")
     if len(probes) + len(parents) != len(runs):
         problems.append("a probe is there twice")
