@@ -33,6 +33,7 @@ from agent.schedule import (
 )
 from agent.search import affordable_confirmation, end_exploring, plan_search, race_places, refusal
 from agent.settling import decided, drop_for_rehearsal, move, settle
+from agent.stalling import watch_progress, watch_promotions
 from agent.state import Next, NightState, Step
 from agent.validity import check_instrument, watch_measurements
 from probes.errors import NightlabError
@@ -148,6 +149,7 @@ def decide(state: NightState, runtime: Runtime[NightContext]) -> Update:
             referee = Referee(night, context.plan, context.evidence)
     _let_go(context, referee)
     _withdraw(context)
+    watch_progress(context)
     return {"step": "search", "next": "propose"}
 
 
@@ -184,6 +186,7 @@ def confirm(state: NightState, runtime: Runtime[NightContext]) -> Update:
 def report(state: NightState, runtime: Runtime[NightContext]) -> Update:
     """Close the ledger and write the report."""
     context = runtime.context
+    watch_promotions(context)
     if context.night.stopped is None or context.night.stopped.stop_reason != "finished":
         context.record(ev.SessionStopped(at=context.clock.now(), stop_reason="finished"))
     context.write_report()

@@ -52,6 +52,10 @@ class NightPlan:
     """Series of seeds: a night draws fresh ones where an earlier night had the same session seed."""
     early_stop: float | None = None
     """False-stop rate at which hopeless trainings are given up; None: every probe runs to its end."""
+    probes_without_progress: int | None = None
+    """Probes of the search in a row without an accepted change after which the night warns; None: never."""
+    nights_without_promotion: int | None = None
+    """Nights of the project in a row without a confirmed claim from which on the night warns; None: never."""
     side_by_side: int = 4
     """Candidates raced at the same time; not the number of workers, so that a night is the same on any machine."""
 

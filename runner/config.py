@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from agent.config import AgentConfig
 from lanes.config import LanesConfig
@@ -21,6 +21,7 @@ from probes.language_models.prices import price_of
 from probes.recipe import Recipe
 from probes.statistics.config import GuardsConfig, RefereeConfig, TargetConfig
 from tracking.config import TrackingConfig
+from tracking.events import EVENT_KINDS
 
 CONTROL_PROBES = 2
 """Price of the control probes: a repeat of the baseline, and two that count a quarter each."""
@@ -64,6 +65,38 @@ class LauncherConfig(Frozen):
     """Where probes run."""
     workers: int | None = Field(default=None, ge=1, le=1024)
     """Warm worker processes; None: one per GPU, or one per core without one (at most 8)."""
+    disk_reserve_gib: float = Field(default=0.25, ge=0.0)
+    """Kept free on the disk of the session folder: a night that would not leave it does not start, and one that runs
+    into it pauses before its next probe."""
+    disk_wait_s: float = Field(default=1800.0, ge=0.0)
+    """How long a night whose disk is full waits for somebody to make room before it stops, resumable."""
+
+
+class AlarmConfig(Frozen):
+    """`[alarm]`: who is called when the night needs somebody, and what counts as no progress."""
+
+    command: tuple[str, ...] = ()
+    """Program and arguments, started without a shell for each event of `on_event` with the event as JSON on standard
+    input (`folder` and `line`, the event in words, added); what it prints goes to `logs/alarm.log`. Empty: nobody."""
+    on_event: tuple[str, ...] = ("warned", "measurement_flagged", "claim_made", "session_stopped")
+    """Kinds of ledger events the command is started for."""
+    timeout_s: float = Field(default=30.0, gt=0.0, le=3600.0)
+    """A command that takes longer is killed with its children; the night never waits for it."""
+    probes_without_progress: int | None = Field(default=60, ge=1)
+    """Warn after each so many probes of the search in a row without an accepted change; None: never."""
+    nights_without_promotion: int | None = Field(default=4, ge=1)
+    """Warn when so many finished nights of the project in a row, tonight's included, confirmed nothing; None: never."""
+
+    @field_validator("on_event")
+    @classmethod
+    def _are_kinds(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(kinds) - EVENT_KINDS)
+        if unknown:
+            raise ValueError(
+                f"`on_event` must name event kinds of the ledger, got {', '.join(unknown)}; known are "
+                f"{', '.join(sorted(EVENT_KINDS))}"
+            )
+        return kinds
 
 
 class SessionConfig(Frozen):
@@ -89,6 +122,7 @@ class SessionConfig(Frozen):
     referee: RefereeConfig = RefereeConfig()
     agent: AgentConfig = AgentConfig()
     launcher: LauncherConfig = LauncherConfig()
+    alarm: AlarmConfig = AlarmConfig()
     tracking: TrackingConfig = TrackingConfig()
 
     @model_validator(mode="after")

@@ -6,9 +6,10 @@ nothing can make the program unstoppable.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -49,8 +50,10 @@ class StopRequest:
 @contextmanager
 def catching_signals(stop: StopRequest) -> Generator[None]:
     """Let SIGINT, SIGTERM and a SIGHUP that is not ignored ask `stop`; only on the main thread."""
+    terminals = [stream for stream in (0, 1, 2) if os.isatty(stream)]
 
     def handle(_signum: int, _frame: FrameType | None) -> None:
+        _leave_closed(terminals)
         stop.ask()
 
     numbers = [signal.SIGINT, signal.SIGTERM]
@@ -62,6 +65,15 @@ def catching_signals(stop: StopRequest) -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _leave_closed(terminals: Sequence[int]) -> None:
+    """Point what was a terminal and is none any more at nothing: every word to it would be an error."""
+    for stream in terminals:
+        if not os.isatty(stream):
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, stream)
+            os.close(nothing)
 
 
 def _say_on_stderr(text: str) -> None:

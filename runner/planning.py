@@ -56,6 +56,8 @@ def plan_night(config: SessionConfig, inputs: SessionInputs, session: str, targe
         samples=config.suite.samples,
         weights=inputs.weights,
         early_stop=config.probe.early_stop,
+        probes_without_progress=config.alarm.probes_without_progress,
+        nights_without_promotion=config.alarm.nights_without_promotion,
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -28,9 +28,11 @@ from runner.adapters import AdapterSweeper
 from runner.budget import NightBudget
 from runner.check import earlier_probe
 from runner.config import SessionConfig
+from runner.disk import DiskGuard, bytes_needed, require_room
 from runner.display import NightDisplay
 from runner.earlier import leave_memory, read_earlier, with_earlier
 from runner.folder import SessionFolder, default_folder
+from runner.followers import alarming, complete_mirror, mirroring, observe
 from runner.inputs import SessionInputs
 from runner.interrupts import StopRequest, catching_signals
 from runner.overrides import resolved_toml
@@ -45,7 +47,6 @@ from tracking import events as ev
 from tracking.atomic import replace_text
 from tracking.ledger import Ledger
 from tracking.memory.known import EarlierNights
-from tracking.mlflow_store import store_uri
 from tracking.night import NightRecord
 from tracking.results_tsv import ResultsTable
 
@@ -55,18 +56,6 @@ class NightEnd(NamedTuple):
 
     folder: SessionFolder
     night: NightRecord
-
-
-class Observer(Protocol):
-    """Something that follows the ledger and can catch up with earlier stretches."""
-
-    def take(self, event: ev.Event) -> None:
-        """Take an event of an earlier stretch."""
-        ...
-
-    def __call__(self, event: ev.Event) -> None:
-        """Take a new event."""
-        ...
 
 
 def start_night(config: SessionConfig, out: Path | None, around: Surroundings) -> NightEnd:
@@ -103,6 +92,7 @@ def resume_night(path: Path, around: Surroundings) -> NightEnd:
         if night.started is None:
             raise ConfigError(f"`{folder.path}` holds a session that never started; run its session file again")
         if night.stopped is not None and night.stopped.stop_reason == "finished":
+            complete_mirror(recorded_config(night, folder), night, folder, around)
             return NightEnd(folder, night)
         if night.is_set_back:
             set_aside(folder, night)
@@ -148,6 +138,10 @@ class _Prepared(NamedTuple):
 def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> _Prepared:
     """Check everything that can be checked; a new night stops here when it could not conclude."""
     inputs = gather_inputs(config, folder.suite, around)
+    ended = len(folder.load().probes) if folder.has_events else 0
+    require_room(
+        bytes_needed(config, inputs, max(0, config.budget.probes - ended)), config, folder.path, around.free_bytes
+    )
     lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.picker)
     target = OVERALL if config.target.category == AUTO else config.target.category
     plan = plan_night(config, inputs, folder.path.name, target)
@@ -173,17 +167,20 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
         # Early, so that the workers' imports overlap with everything below.
         launcher = stack.enter_context(around.open_launcher(config, folder.logs, stop))
         prepared = _prepare(config, folder, around)
-        ledger = stack.enter_context(Ledger(folder.ledger))
+        log = ProgressLog(folder.progress)
+        guard = _disk_guard(config, folder, around, stop, log)
+        ledger = stack.enter_context(Ledger(folder.ledger, pauses=guard.pauses))
         night = NightRecord.replay(ledger.events())
         require_same_inputs(night, prepared.inputs.digests, folder)
         require_same_conditions(night, prepared.make_request(config.recipe, config.seed, "search"), folder)
         budget = NightBudget(config.budget, around.clock, launcher.workers, night.active_s, _probe_usd(config, folder))
         display = NightDisplay(config, around.console, around.clock, budget.left_s)
-        log = ProgressLog(folder.progress)
         sweeper = AdapterSweeper(folder.probes, config.probe.keep_adapters)
-        _observe(ledger, (log, ResultsTable(folder.results), sweeper, budget, display))
+        # The guard last: it may hold the night up, and everybody else has seen by then what it is held up at.
+        observe(ledger, (log, ResultsTable(folder.results), sweeper, budget, display, guard))
         stretch = Stretch(ledger, night, around.clock, folder)
-        stack.enter_context(_mirroring(config, folder, around, ledger, stretch))
+        stack.enter_context(alarming(config, folder, around, ledger, stretch))
+        stack.enter_context(mirroring(config, folder, around, ledger, stretch))
         context = NightContext(
             plan=prepared.plan,
             ledger=ledger,
@@ -225,40 +222,13 @@ def _informed(plan: NightPlan, night: NightRecord) -> NightPlan:
     return with_earlier(plan, night.earlier, night.drift is not None and night.drift.noise_dropped)
 
 
-def _observe(ledger: Ledger, observers: Sequence[Observer]) -> None:
-    """Let `observers` catch up with the ledger and follow it from now on."""
-    earlier = ledger.events()
-    for observer in observers:
-        for event in earlier:
-            observer.take(event)
-        ledger.observe(observer)
-
-
-@contextmanager
-def _mirroring(
-    config: SessionConfig, folder: SessionFolder, around: Surroundings, ledger: Ledger, stretch: Stretch
-) -> Generator[None]:
-    """Copy the night to MLflow while the context is open; what could not be copied becomes a warning."""
-    if not config.tracking.mlflow:
-        yield
-        return
-    from tracking.mlflow_mirror import start_mirror
-
-    results = folder.path.parent
-    mirror = start_mirror(
-        store_uri(config.tracking, results, around.environ), config.tracking.experiment, results, folder.path
+def _disk_guard(
+    config: SessionConfig, folder: SessionFolder, around: Surroundings, stop: StopRequest, log: ProgressLog
+) -> DiskGuard:
+    reserve = round(config.launcher.disk_reserve_gib * 2**30)
+    return DiskGuard(
+        folder.path, reserve, config.launcher.disk_wait_s, around.clock, stop, around.say, log.note, around.free_bytes
     )
-    for event in ledger.events():
-        mirror(event)
-    ledger.observe(mirror)
-    try:
-        yield
-    finally:
-        problems = mirror.close()
-        for problem in problems:
-            stretch.warn("MLflow", problem)
-        if problems:
-            stretch.write_report()
 
 
 def _agent_night(context: NightContext, config: SessionConfig) -> str:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.text import Text
 
 from runner.config import SessionConfig
+from runner.disk import free_bytes
 from runner.inputs import SessionInputs, resolve_inputs
 from runner.interrupts import StopRequest
 from runner.launchers.devices import plan_workers, usable_cores, visible_gpus
@@ -31,6 +32,8 @@ class Surroundings:
     cache_root: Path
     """Where the miniature is kept."""
     worker_command: Sequence[str] = WORKER_COMMAND
+    free_bytes: Callable[[Path], int] = free_bytes
+    """What may still be written where a folder is."""
 
     def say(self, text: str) -> None:
         """Tell the user something; a terminal that has gone away is no failure."""

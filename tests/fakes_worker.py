@@ -21,6 +21,7 @@ from probes.request import ProbeRequest
 OK, EXITS, HANGS, ANSWERS_GARBAGE, CHATTERS, SLOW, KILLED, WRONG_KEY, TELLS_ENVIRONMENT, HAS_A_CHILD, LOGS_AND_EXITS = (
     range(11)
 )
+FLOODS, FLOODS_ITS_LOG, FLOODS_ONE_LINE, NOT_A_NUMBER = range(11, 15)
 
 
 def answer(request: ProbeRequest) -> ProbeOutcome:
@@ -57,6 +58,19 @@ def answer(request: ProbeRequest) -> ProbeOutcome:
             with open(os.path.join(request.folder, "worker.log"), "a", encoding="utf-8") as log:
                 log.write("said in the probe's log\n")
             os._exit(4)
+        case 11:
+            while True:
+                sys.stdout.write("much\n" * 10_000)
+        case 12:
+            with open(os.path.join(request.folder, "worker.log"), "a", encoding="utf-8") as log:
+                while True:
+                    log.write("much\n" * 10_000)
+        case 13:
+            while True:
+                sys.stdout.write("{" * 100_000)
+        case 14:
+            print('{"key": "%s", "status": "completed", "seconds": NaN}' % request.key, flush=True)  # noqa: UP031
+            time.sleep(600)
     return ProbeOutcome(key=request.key, status=ProbeStatus.COMPLETED, message=str(os.getpid()))
 
 
@@ -94,6 +108,12 @@ def main() -> None:
     if os.environ.get("FAKE_START") == "fails":
         sys.stderr.write("no such device\n")
         sys.exit(5)
+    one = os.environ.get("FAKE_ONE_DIES")
+    if one:
+        with open(one, "a", encoding="utf-8") as starts:
+            starts.write("x")
+        if os.path.getsize(one) > 1:
+            sys.exit(6)
     print(json.dumps({"ready": True, "pid": os.getpid()}), flush=True)
     for line in sys.stdin:
         print(answer(ProbeRequest.model_validate(json.loads(line)["request"])).model_dump_json(), flush=True)

@@ -6,7 +6,7 @@ and decisions, never objects; `at` is the only field that two identical nights m
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -320,3 +320,6 @@ Event = Annotated[
     | SessionStopped,
     Field(discriminator="kind"),
 ]
+
+EVENT_KINDS: frozenset[str] = frozenset(kind.model_fields["kind"].default for kind in get_args(get_args(Event)[0]))
+"""Every `kind` a line of the ledger may have."""

@@ -24,20 +24,35 @@ from tracking.events import Event
 Observer = Callable[[Event], None]
 
 _EVENT: TypeAdapter[Any] = TypeAdapter(Event)
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says of a full disk, a full quota and a full file."""
+STOP = object()
+
+Pauses = Callable[[], Iterator[None]]
+
+
+def no_pauses() -> Iterator[None]:
+    """Wait for nothing."""
+    return iter(())
 
 
 class Ledger:
     """A ledger opened for writing; one writer at a time, any number of readers (`read_events`)."""
 
-    def __init__(self, path: Path, observers: Sequence[Observer] = ()) -> None:
+    def __init__(self, path: Path, observers: Sequence[Observer] = (), pauses: Pauses = no_pauses) -> None:
         """Open or create `path`, take its lock and cut off a torn last line.
+
+        Args:
+            path: The ledger.
+            observers: See every event that is appended.
+            pauses: Waits before each further try to write a line for which the disk is full.
 
         Raises:
             LedgerError: another process writes it, or it cannot be opened.
         """
         self.path = path
         self._observers = list(observers)
+        self._pauses = pauses
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -65,19 +80,30 @@ class Ledger:
             LedgerError: the disk is full or failing; the ledger then still ends with its last whole line.
         """
         line = event.model_dump_json().encode() + b"\n"
-        size = os.fstat(self._file).st_size
-        try:
-            _write_all(self._file, line)
-            os.fsync(self._file)
-        except OSError as error:
-            os.ftruncate(self._file, size)
-            why = "the disk is full" if error.errno in _NO_SPACE else str(error.strerror)
+        pauses: Iterator[None] | None = None
+        while (error := self._try(line)) is not None:
+            pauses = pauses or self._pauses()
+            is_full = error.errno in NO_SPACE
+            if is_full and next(pauses, STOP) is not STOP:
+                continue
+            why = "the disk is full" if is_full else str(error.strerror)
             raise LedgerError(
                 f"ledger `{self.path}` cannot take another line: {why}. Nothing is lost: free some space, then run "
                 f"`nightlab resume {self.path.parent}`"
             ) from error
         for observer in self._observers:
             observer(event)
+
+    def _try(self, line: bytes) -> OSError | None:
+        """Write a line as a whole or not at all."""
+        size = os.fstat(self._file).st_size
+        try:
+            _write_all(self._file, line)
+            os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, size)
+            return error
+        return None
 
     def events(self) -> list[Event]:
         """Return all events so far, oldest first."""

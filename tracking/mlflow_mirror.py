@@ -27,7 +27,7 @@ from probes.outcome import ProbeStatus
 from tracking import events as ev
 from tracking import mlflow_rows as rows
 from tracking.invalidation import Invalidation
-from tracking.mlflow_store import PATIENCE, QUIET, artifact_root, without_password
+from tracking.mlflow_store import LACKS, PATIENCE, QUIET, artifact_root, without_password
 from tracking.night import FinishedProbe, NightRecord
 from tracking.probe_table import INVALIDATED
 
@@ -74,7 +74,7 @@ class MlflowMirror:
             self._note(f"MLflow did not answer within {timeout_s:.0f} s at the end")
         left = len(self._pending) + self._inbox.qsize()
         if left:
-            self._note(f"{left} entries are not in MLflow; the ledger has them, `nightlab resume` mirrors them again")
+            self._note(f"{left} entries are {LACKS}; the ledger has them, `nightlab resume` mirrors them again")
         elif self.problems and not self._thread.is_alive():
             self._note("everything was written to MLflow afterwards")
         return self.problems
@@ -288,6 +288,14 @@ def find_run(uri: str, experiment: str, night: NightRecord) -> tuple[str, str] |
         if PROBE_TAG not in run.data.tags:
             return known.experiment_id, run.info.run_id
     return None
+
+
+def mirrored_runs(uri: str, experiment: str) -> list[tuple[str, dict[str, str]]]:
+    """Return status and tags of every run of an experiment in the store, none when there is no such experiment."""
+    client = _client(uri)
+    known = client.get_experiment_by_name(experiment)
+    runs = _RunWriter(client).search(known.experiment_id, "") if known is not None else []
+    return [(str(run.info.status), dict(run.data.tags)) for run in runs]
 
 
 def read_runs(uri: str, experiment: str) -> list[dict[str, str]]:

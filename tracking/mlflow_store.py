@@ -22,6 +22,9 @@ QUIET = {
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
 """Defaults for the client: the mirror has its own retries, and a night's end must not hang on a dead server."""
 
+LACKS = "not in MLflow"
+"""What the mirror's last word holds when something of a night is missing in the store."""
+
 
 class ServerCommand(NamedTuple):
     """How `nightlab ui` starts MLflow's server."""

@@ -205,7 +205,7 @@ class NightRecord:
     first_at: str = ""
     last_at: str = ""
     active_s: float = 0.0
-    """Wall time from line to line, the pauses before a resume or a mark left out."""
+    """Time from line to line, what passed between a stop, a resume or a mark and the line before left out."""
     spending: Spending = field(default_factory=Spending)
     history: list[ev.Event] = field(default_factory=list[ev.Event], repr=False)
     """The events that count, for an invalidation to fold again; starts of probes, which are large, left out."""
@@ -221,7 +221,8 @@ class NightRecord:
     def apply(self, event: ev.Event) -> None:
         """Take one more event."""
         self.spending.take(event)
-        if self.last_at and not isinstance(event, ev.SessionResumed | ev.MeasurementsInvalidated):
+        is_pause = self.stopped is not None or isinstance(event, ev.SessionResumed | ev.MeasurementsInvalidated)
+        if self.last_at and not is_pause:
             self.active_s += max(0.0, seconds_between(self.last_at, event.at))
         self.first_at = self.first_at or event.at
         self.last_at = event.at

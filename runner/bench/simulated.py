@@ -101,6 +101,10 @@ class ProbeBudget:
         limit = self.probes - (self.confirm_probes if reserve_confirmation else 0)
         return None if probes_used + probes_wanted <= limit else f"the budget of {self.probes} probes is spent"
 
+    def halt(self, reserve_confirmation: bool) -> str | None:
+        """Return None: what was granted may start."""
+        del reserve_confirmation
+
 
 @dataclass
 class SimulatedLauncher:

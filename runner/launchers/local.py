@@ -27,7 +27,7 @@ from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.training.log import LOG_NAME, read_summary
 from runner.interrupts import StopRequest
 from runner.launchers.devices import worker_environment
-from runner.launchers.worker_process import Said, WorkerProcess
+from runner.launchers.worker_process import MOST_OUTPUT, Said, WorkerProcess
 from tracking.clock import Clock
 from tracking.events import ProbePlan
 
@@ -38,6 +38,9 @@ TICK_S = 0.2
 MEMORY_EVERY_S = 2.0
 START_DEADLINE_S = 300.0
 MAX_START_FAILURES = 3
+"""Ends of workers that did no probe, in a row, after which the night stops when none of them does any."""
+LONGEST_REST_S = 60.0
+"""Of a place whose workers end again and again while others work."""
 CLOSE_PATIENCE_S = 3.0
 
 
@@ -50,6 +53,10 @@ class _Slot:
     worker: WorkerProcess
     since: float
     """When the worker was started or was handed its probe."""
+    failures: int = 0
+    """Workers in a row that ended here without doing a probe."""
+    rests_until: float | None = None
+    """When the next worker is started; None: there is one."""
     plan: ProbePlan | None = None
     peak_memory_gib: float = 0.0
 
@@ -112,7 +119,8 @@ class LocalLauncher:
                 waiting.clear()
             self._hand_out(waiting, on_start)
             self._listen(on_finish)
-            self._enforce_deadlines(on_finish)
+            self._enforce_limits(on_finish)
+            self._end_rests()
             self._note_memory()
 
     def close(self) -> None:
@@ -163,8 +171,8 @@ class LocalLauncher:
 
     def _hear(self, said: Said, on_finish: OnFinish) -> None:
         slot = next((slot for slot in self._slots if slot.worker is said.worker), None)
-        if slot is None:
-            return  # the last words of a worker that was replaced
+        if slot is None or slot.rests_until is not None:
+            return  # the last words of a worker that was replaced, or will be
         if said.reply is None:
             self._bury(slot, on_finish)
         elif said.reply.get("ready") is True:
@@ -185,7 +193,7 @@ class LocalLauncher:
             return
         slot.worker.note_memory()
         slot.plan = None
-        self._failures = 0
+        slot.failures = self._failures = 0
         on_finish(plan, outcome)
 
     def _bury(self, slot: _Slot, on_finish: OnFinish) -> None:
@@ -194,14 +202,14 @@ class LocalLauncher:
         if slot.plan is not None:
             self._fail(slot, slot.plan, ProbeStatus.CRASHED, f"the worker {how}", on_finish)
             return
-        self._count_failure(slot, how)
-        self._replace(slot)
+        self._start_again(slot, how)
 
     def _fail(self, slot: _Slot, plan: ProbePlan, status: ProbeStatus, message: str, on_finish: OnFinish) -> None:
         """Kill the slot's worker, start a new one and hand over the failed probe as a result."""
         seconds = self._clock.monotonic() - slot.since
         slot.worker.kill()
         tail = slot.worker.log_tail()
+        slot.worker.cut_logs()
         slot.plan = None
         self._replace(slot)
         outcome = ProbeOutcome(
@@ -215,25 +223,54 @@ class LocalLauncher:
         _leave_outcome(plan, outcome)
         on_finish(plan, outcome)
 
-    def _enforce_deadlines(self, on_finish: OnFinish) -> None:
+    def _enforce_limits(self, on_finish: OnFinish) -> None:
         now = self._clock.monotonic()
         for slot in self._slots:
+            if slot.rests_until is not None:
+                continue
+            if slot.worker.is_flooding:
+                self._stop_flood(slot, on_finish)
+                continue
             plan, age = slot.plan, now - slot.since
             if plan is not None and age > plan.request.deadline_s:
                 limit = f"no result within the deadline of {plan.request.deadline_s:g} s (`probe.deadline_s`)"
                 self._fail(slot, plan, ProbeStatus.TIMED_OUT, limit, on_finish)
             elif plan is None and not slot.worker.is_ready and age > START_DEADLINE_S:
-                slot.worker.kill()
-                self._count_failure(slot, f"was not ready within {START_DEADLINE_S:g} s")
-                self._replace(slot)
+                self._start_again(slot, f"was not ready within {START_DEADLINE_S:g} s")
 
-    def _count_failure(self, slot: _Slot, how: str) -> None:
+    def _stop_flood(self, slot: _Slot, on_finish: OnFinish) -> None:
+        how = f"wrote more than {MOST_OUTPUT // 2**20} MiB of output and was killed"
+        if slot.plan is not None:
+            self._fail(slot, slot.plan, ProbeStatus.CRASHED, f"the worker {how}", on_finish)
+            return
+        slot.worker.kill()
+        slot.worker.cut_logs()
+        self._start_again(slot, how)
+
+    def _start_again(self, slot: _Slot, how: str) -> None:
+        """Replace a worker that did no probe; the more of them in a row, the longer its place rests before.
+
+        Raises:
+            LaunchError: no place has a worker that does its probes.
+        """
+        slot.failures += 1
         self._failures += 1
-        if self._failures >= MAX_START_FAILURES:
+        if self._failures >= MAX_START_FAILURES and all(other.failures for other in self._slots):
             raise LaunchError(
-                f"a worker {how} {self._failures} times in a row without doing a probe; its log "
+                f"a worker {how}; that makes {self._failures} in a row that ended without doing a probe. Its log "
                 f"`{self._log(slot.number)}` ends:\n{slot.worker.log_tail() or '(empty)'}"
             )
+        if slot.failures == 1:
+            self._replace(slot)
+            return
+        slot.worker.kill()
+        slot.worker.is_ready = False
+        slot.rests_until = self._clock.monotonic() + min(LONGEST_REST_S, 2.0 ** (slot.failures - 1))
+
+    def _end_rests(self) -> None:
+        for slot in self._slots:
+            if slot.rests_until is not None and self._clock.monotonic() >= slot.rests_until:
+                self._replace(slot)
 
     def _give_up(self) -> None:
         """Kill the busy workers; their probes get no result and are repeated by a resumed night."""
@@ -253,6 +290,7 @@ class LocalLauncher:
         slot.worker.kill()
         slot.peak_memory_gib = max(slot.peak_memory_gib, slot.worker.peak_memory_gib)
         slot.worker = self._start(slot.number, slot.gpu)
+        slot.rests_until = None
         slot.since = self._clock.monotonic()
 
     def _start(self, number: int, gpu: str | None) -> WorkerProcess:

@@ -27,6 +27,8 @@ PROBE_LOG = "worker.log"
 """What a probe's libraries print, in the probe's folder."""
 LOG_TAIL_LINES = 30
 LOG_TAIL_BYTES = 16_384
+MOST_OUTPUT = 32 * 2**20
+"""Characters a worker may write during one probe, to us or to its logs; more is a flood, and its end."""
 _GIB = 2**30
 
 
@@ -59,6 +61,7 @@ class WorkerProcess:
         self._probe_mark = 0
         self._inbox = inbox
         self._is_over = False
+        self._said = 0
         self.is_ready = False
         self.peak_memory_gib = 0.0
         with log.open("ab") as stderr:
@@ -82,8 +85,17 @@ class WorkerProcess:
         """Process id, also the id of its group."""
         return self._process.pid
 
+    @property
+    def is_flooding(self) -> bool:
+        """Whether it has written more since its last request than any probe has to say."""
+        logs = [(self._log, self._mark)]
+        if self._probe_log is not None:
+            logs.append((self._probe_log, self._probe_mark))
+        return self._said >= MOST_OUTPUT or any(_size(log) - mark > MOST_OUTPUT for log, mark in logs)
+
     def send(self, request: ProbeRequest) -> None:
         """Hand over a request; a worker that is already gone shows itself by the end of its output."""
+        self._said = 0
         self._mark = self._log.stat().st_size
         self._probe_log = Path(request.folder) / PROBE_LOG
         self._probe_mark = self._probe_log.stat().st_size if self._probe_log.is_file() else 0
@@ -141,6 +153,12 @@ class WorkerProcess:
             lines = [*_lines_since(self._probe_log, self._probe_mark), *lines]
         return "\n".join(lines[-LOG_TAIL_LINES:])
 
+    def cut_logs(self) -> None:
+        """Take a flood out of the logs, but for its last lines; the worker must be dead."""
+        _cut(self._log, self._mark)
+        if self._probe_log is not None:
+            _cut(self._probe_log, self._probe_mark)
+
     def note_memory(self) -> float:
         """Return the memory of the worker and its children now, in GiB, and keep its peak."""
         try:
@@ -155,13 +173,16 @@ class WorkerProcess:
     def _read(self) -> None:
         stdout = self._process.stdout
         assert stdout is not None
-        for line in stdout:
-            reply = _as_object(line)
-            if reply is None:
-                with self._log.open("a", encoding="utf-8") as log:
+        with self._log.open("a", encoding="utf-8") as log:
+            while line := stdout.readline(MOST_OUTPUT):
+                self._said += len(line)
+                if self._said >= MOST_OUTPUT:
+                    return  # whoever writes on is held up by the full pipe until it is killed
+                reply = _as_object(line)
+                if reply is None:
                     log.write(line)
-            else:
-                self._inbox.put(Said(self, reply))
+                else:
+                    self._inbox.put(Said(self, reply))
         self._inbox.put(Said(self, None))
 
     def _release(self) -> None:
@@ -171,6 +192,24 @@ class WorkerProcess:
         # A grandchild that left the group may hold the pipe open; closing it under the reader would block.
         if stdout is not None and not self._reader.is_alive():
             stdout.close()
+
+
+def _size(log: Path) -> int:
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
+
+
+def _cut(log: Path, mark: int) -> None:
+    """Shorten what follows `mark` to its end, where it is long."""
+    if _size(log) - mark > MOST_OUTPUT:
+        with log.open("r+b") as file:
+            file.seek(-LOG_TAIL_BYTES, os.SEEK_END)
+            end = file.read()
+            file.truncate(mark)
+            file.seek(mark)
+            file.write(end)
 
 
 def _lines_since(log: Path, mark: int) -> list[str]:

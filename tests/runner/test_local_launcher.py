@@ -20,6 +20,7 @@ from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.recipe import Recipe
 from runner.interrupts import StopRequest, catching_signals
 from runner.launchers.local import LocalLauncher
+from runner.launchers.worker_process import MOST_OUTPUT
 from tracking.clock import SystemClock
 from tracking.events import ProbePlan
 
@@ -151,6 +152,34 @@ def test_a_wrong_answer_is_a_crash_and_never_a_score(night: Night, seed: int) ->
     outcomes = night.run(seed, does.OK)
     assert outcomes[0].status is ProbeStatus.CRASHED
     assert outcomes[1].status is ProbeStatus.COMPLETED
+
+
+def test_a_score_that_is_no_number_is_a_crash(night: Night) -> None:
+    outcomes = night.run(does.NOT_A_NUMBER, does.OK)
+    assert outcomes[0].status is ProbeStatus.CRASHED
+    assert "no probe outcome" in outcomes[0].message
+    assert outcomes[1].status is ProbeStatus.COMPLETED
+
+
+@pytest.mark.parametrize("seed", [does.FLOODS, does.FLOODS_ITS_LOG, does.FLOODS_ONE_LINE])
+def test_a_worker_that_floods_its_output_is_stopped_and_its_logs_are_cut(night: Night, seed: int) -> None:
+    (night.folder / "probe-0").mkdir()
+    outcomes = night.run(seed, does.OK)
+    assert outcomes[0].status is ProbeStatus.CRASHED
+    assert "MiB of output" in outcomes[0].message
+    assert outcomes[1].status is ProbeStatus.COMPLETED
+    left = sum(path.stat().st_size for path in night.folder.rglob("*.log"))
+    assert left < MOST_OUTPUT
+
+
+def test_a_place_whose_workers_keep_dying_rests_while_the_other_works(tmp_path: Path) -> None:
+    """Its first worker starts, every later one ends at once: the probes are done by the first alone."""
+    starts = tmp_path / "starts"
+    with open_launcher(tmp_path, workers=2, FAKE_ONE_DIES=str(starts)) as launcher:
+        outcomes = Night(launcher, tmp_path).run(*[does.SLOW] * 6)
+    assert [outcome.status for outcome in outcomes.values()] == [ProbeStatus.COMPLETED] * 6
+    assert len({outcome.message for outcome in outcomes.values()}) == 1
+    assert 3 <= starts.stat().st_size <= 8
 
 
 def test_workers_run_side_by_side(tmp_path: Path) -> None:

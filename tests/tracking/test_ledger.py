@@ -155,3 +155,38 @@ def _python(script: str, path: Path, expect: int = 0) -> str:
     )
     assert done.returncode == expect, done.stderr
     return done.stdout
+
+
+PAUSED = """
+import resource, signal, sys
+from pathlib import Path
+from fakes_night import make_night
+from probes.errors import LedgerError
+from tracking.ledger import Ledger
+path, hard = Path(sys.argv[1]), resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+pauses = []
+def patience():
+    for number in range(2):
+        pauses.append(number)
+        if number == 1 and len(pauses) == 2:  # the first time somebody makes room, the second time nobody does
+            resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
+        yield
+ledger = Ledger(path, pauses=patience)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+written = 0
+try:
+    for event in make_night("claim"):
+        ledger.append(event)
+        written += 1
+except LedgerError as error:
+    print(written, len(pauses), error)
+"""
+
+
+def test_a_full_disk_is_waited_for_and_nothing_is_written_twice(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    written, pauses, message = _python(PAUSED, path).split(" ", 2)
+    assert int(pauses) == 4
+    assert "the disk is full" in message
+    assert 20_000 < path.stat().st_size <= 40_000
+    assert read_events(path) == make_night("claim")[: int(written)]

@@ -52,6 +52,8 @@ class EarlierNights(Frozen):
     movements: tuple[Movement, ...] = ()
     """What the changes of each lane did to each category in those nights."""
     claim: ClaimLevel
+    unconfirmed_in_a_row: int = 0
+    """Latest finished nights of the project, one after the other, that confirmed nothing."""
     series: int = 0
     """Which series of seeds tonight draws from: one that no earlier night with this session seed has used."""
 

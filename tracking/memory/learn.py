@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from math import sqrt
 
 from probes.comparability import differing
@@ -102,8 +103,13 @@ def learn(
         moves=_moves(on_same_rows),
         movements=pooled([each for night in on_same_rows for each in night.movements]),
         claim=claim_level(tested, running, rules.confirm_level, rules.claims_fdr),
+        unconfirmed_in_a_row=len(list(takewhile(_is_unconfirmed, reversed(ordered)))),
         series=series,
     )
+
+
+def _is_unconfirmed(night: RememberedNight) -> bool:
+    return night.test is None or not night.test.confirmed
 
 
 def pool_noise(nights: Sequence[tuple[str, Residuals | None]]) -> tuple[EarlierNoise | None, set[str]]:
