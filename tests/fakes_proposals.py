@@ -57,7 +57,7 @@ USELESS: Mapping[str, Step] = {
     "nothing but NaN": Step(said().replace("0.4", "NaN")),
     "a key twice": Step(said()[:-1] + ', "value": 0.0005}'),
     "out of bounds": Step(said(value=1.0)),
-    "too far in one step": Step(said(value=0.0039)),
+    "too far in one step": Step(said(value=0.00026)),
     "no change": Step(said(value=0.001)),
     "unknown knob": Step(said("wings", 2)),
     "wrong lane": Step(said("learning_rate", 0.002, lane="data_mix")),

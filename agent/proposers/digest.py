@@ -16,7 +16,7 @@ from agent.proposers.proposer import Question
 from agent.schedule import live_candidates, probes_used
 from lanes.config import NumericKnob
 from lanes.moves import OpenKnob
-from probes.candidate import Candidate, LaneName
+from probes.candidate import Candidate, KnobValue, LaneName
 from tracking.night import NightRecord
 
 Moves = Mapping[tuple[LaneName, str], OpenKnob]
@@ -90,7 +90,7 @@ def _facts(question: Question, names: KnobNames, detail: Detail, proposed: Propo
         "run_to_run_sd": _short(night.noise.target_sd if night.noise else plan.referee.assumed_sd),
         "worthwhile_effect": _short(plan.referee.worthwhile),
         "guards": [
-            {"guard": guards[name], "margin": _short(margin), "harmed_by": _harm(night, name, names, moves)}
+            {"guard": guards[name], "margin": _short(margin), "harmed_by": _harm(night, name, names)}
             for name, margin in list(plan.guards.items())[: detail.guards]
         ],
         "probes": {
@@ -103,7 +103,8 @@ def _facts(question: Question, names: KnobNames, detail: Detail, proposed: Propo
             for at, knob in chosen
         ],
         "knobs_left_out": len(moves) - len(chosen),
-        "open_hypotheses": _hypotheses(night, names, moves, detail.hypotheses),
+        "knobs_that_cannot_move": _settled(question, names, detail.knobs),
+        "open_hypotheses": _hypotheses(night, names, detail.hypotheses),
     }
 
 
@@ -126,6 +127,17 @@ def _knob(lane: LaneName, knob: OpenKnob, names: KnobNames) -> dict[str, Any]:
     return facts | ({"collapsed_at": fragile[-4:]} if fragile else {})
 
 
+def _settled(question: Question, names: KnobNames, most: int) -> list[dict[str, Any]]:
+    """Return the working values of searched knobs that have no open move."""
+    found: list[dict[str, Any]] = []
+    for at, lane in question.lanes.items():
+        for knob in lane.knobs:
+            if (at, knob) not in question.moves:
+                working = _plain(lane.value(question.working, knob))
+                found.append({"lane": at, "knob": names.handle(at, knob), "working": working})
+    return found[:most]
+
+
 def _tried(night: NightRecord, proposed: Sequence[Candidate], knob: OpenKnob, most: int) -> list[dict[str, Any]]:
     """Return the latest moves of a knob and what was measured of each."""
     found: list[dict[str, Any]] = []
@@ -139,27 +151,26 @@ def _tried(night: NightRecord, proposed: Sequence[Candidate], knob: OpenKnob, mo
     return found
 
 
-def _harm(night: NightRecord, guard: str, names: KnobNames, moves: Moves) -> list[dict[str, Any]]:
+def _harm(night: NightRecord, guard: str, names: KnobNames) -> list[dict[str, Any]]:
     """Return the latest changes that harmed a guard."""
     found: list[dict[str, Any]] = []
     for name, readings in reversed(night.readings.items()):
         reading, change = readings[-1].guards.get(guard), night.candidates[name].change
-        knob = moves.get((change.lane, change.knob))
-        if reading is not None and reading.state == "harmful" and knob is not None:
-            found.append({"knob": names.handle(change.lane, change.knob), "to": _value(knob, change.after)})
+        if reading is not None and reading.state == "harmful":
+            found.append({"knob": names.handle(change.lane, change.knob), "to": _plain(change.after)})
         if len(found) == 2:
             break
     return found
 
 
-def _hypotheses(night: NightRecord, names: KnobNames, moves: Moves, most: int) -> list[dict[str, Any]]:
+def _hypotheses(night: NightRecord, names: KnobNames, most: int) -> list[dict[str, Any]]:
     """Return what live candidates claim, the latest last."""
     live = [night.candidates[name] for name in live_candidates(night)]
-    stated = [c for c in live if c.hypothesis and (c.change.lane, c.change.knob) in moves][-most:] if most else []
+    stated = [candidate for candidate in live if candidate.hypothesis][-most:] if most else []
     return [
         {
             "knob": names.handle(c.change.lane, c.change.knob),
-            "to": _value(moves[c.change.lane, c.change.knob], c.change.after),
+            "to": _plain(c.change.after),
             "hypothesis": c.hypothesis,
         }
         for c in stated
@@ -169,6 +180,11 @@ def _hypotheses(night: NightRecord, names: KnobNames, moves: Moves, most: int) -
 def _value(knob: OpenKnob, value: Any) -> Any:
     seen = shown_value(knob.knob, value)
     return _short(seen) if isinstance(seen, float) else seen
+
+
+def _plain(value: KnobValue) -> KnobValue | None:
+    """Return a value of a knob that cannot move any more."""
+    return shown([value], "choice")[value] if isinstance(value, str) else _short(value)
 
 
 def _short(number: float | None) -> float | None:

@@ -9,6 +9,9 @@ from probes.candidate import MOST_WORDS
 
 MOST_EFFECT = 10.0
 """Points of the scale: no effect is larger."""
+_WORDS = r"^[A-Za-z0-9 .,;:()%+/_'-]{1,300}$"
+"""A pattern and no `maxLength`: held to that, xgrammar lets bare line ends into strings, which is no JSON."""
+_WORD = r"^[A-Za-z0-9_.-]{1,40}$"
 
 SYSTEM = f"""You propose the next experiment of an overnight search for a better fine-tuning recipe. An experiment \
 changes one knob of the working recipe; short trainings measure it, and statistics decide on it, never you.
@@ -54,14 +57,14 @@ def answer_schema(lanes: Sequence[str], knobs: Sequence[str], with_limits: bool)
         with_limits: Whether it bounds lengths and numbers, which the providers' own servers refuse and which keeps a
             small model elsewhere from filling its reply with one string.
     """
-    words: dict[str, Any] = {"type": "string"} | ({"maxLength": MOST_WORDS} if with_limits else {})
+    words: dict[str, Any] = {"type": "string"} | ({"pattern": _WORDS} if with_limits else {})
     points: dict[str, Any] = {"type": "number"}
     share: dict[str, Any] = {"type": "number"}
     value: list[dict[str, Any]] = [{"type": "number"}, {"type": "string"}]
     if with_limits:
         points |= {"minimum": -MOST_EFFECT, "maximum": MOST_EFFECT}
         share |= {"minimum": 0, "maximum": 1}
-        value = [{"type": "number", "minimum": 0, "maximum": 10_000}, {"type": "string", "maxLength": 40}]
+        value = [{"type": "number", "minimum": 0, "maximum": 10_000}, {"type": "string", "pattern": _WORD}]
     properties: dict[str, Any] = {
         "lane": {"type": "string", "enum": list(lanes)},
         "knob": {"type": "string", "enum": list(knobs)},

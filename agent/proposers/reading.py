@@ -121,7 +121,7 @@ def _first_rule(error: ValidationError) -> str:
         return f"`{where}` is no key of an answer; propose exactly one change, with the keys given"
     if where in ("lane", "knob", "value"):
         return f"`{where}`: {first['msg']}; propose exactly one change of one knob"
-    return f"`{where}`: {first['msg']}" if where else str(first["msg"])
+    return f"`{where}`: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
 
 
 def _one_line(text: str) -> str:

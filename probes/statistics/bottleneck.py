@@ -83,7 +83,7 @@ def bottlenecks(found: Sequence[Movement], levels: Mapping[str, float]) -> tuple
     for category, level in sorted(levels.items(), key=lambda pair: pair[1]):
         own = [each for each in pooled(found) if each.category == category]
         still, unclear = sum(each.still for each in own), sum(each.unclear for each in own)
-        lanes = tuple(each.lane for each in own if each.still)
+        lanes: tuple[LaneName, ...] = tuple(each.lane for each in own if each.still)
         is_enough = still >= max(LEAST_CHANGES, unclear) and len(lanes) >= LEAST_LANES
         if is_enough and level < CEILING and not any(each.moved for each in own):
             named.append(Bottleneck(category=category, level=level, still=still, unclear=unclear, lanes=lanes))
