@@ -138,7 +138,7 @@ class NightBudget:
         committed = spent + len(self._spending.running) * each
         # As with time: the confirmation may spend to the last dollar, at most one probe per worker beyond it.
         needed = probes_wanted * each + kept if reserve_confirmation else 0.0
-        if committed + needed > limit * (1 + _ROUNDING) or committed >= limit:
+        if committed + needed > limit * (1 + _ROUNDING) or committed >= limit * (1 - _ROUNDING):
             held = f", the confirmation needs {show(kept, 'usd')}" if kept else ""
             return f"the budget of {show(limit, 'usd')} is spent: {show(spent, 'usd')} are used{held}"
         return None

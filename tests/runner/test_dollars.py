@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fakes import FakeClock, MemoryLedger, SimulatedLauncher, make_request
 from fakes_session import SESSION, fake_surroundings, write_session
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from simulated_nights import BASELINE, faster_helps, make_night, nothing_helps
 
@@ -137,6 +137,7 @@ class Pool:
 
 
 @settings(max_examples=150, deadline=None)
+@example(costs=[3.1957690933381397], usd=3.1957690933381397, workers=1)
 @given(
     costs=st.lists(st.floats(0.1, 5.0), min_size=1, max_size=12),
     usd=st.floats(0.5, 80.0),
