@@ -20,15 +20,15 @@ RATES: dict[str, Any] = {"budget": {"probes": 60, "usd": 20.0, "rates": {"device
 """A cent a second."""
 
 
-class Turn(ev.Warned):
-    """An event of the agent's that says what it cost."""
-
-    cost_usd: float | None
-    attempts: int = 1
-
-
-def turn(cost_usd: float | None, attempts: int = 1) -> Turn:
-    return Turn(at="2026-03-14T22:30:01.000+00:00", subject="", message="", cost_usd=cost_usd, attempts=attempts)
+def turn(cost_usd: float | None, attempts: int = 1) -> ev.ModelTurn:
+    return ev.ModelTurn(
+        at="2026-03-14T22:30:01.000+00:00",
+        question=0,
+        proposer="model",
+        outcome="accepted" if attempts else "skipped",
+        cost_usd=cost_usd,
+        attempts=attempts,
+    )
 
 
 def judged(event: ev.Event, usd: float | None) -> ev.Event:
