@@ -13,10 +13,11 @@ from probes.statistics.verdicts import CandidateReading, Interval
 from tracking.memory.moves import EarlierMove
 from tracking.night import NightRecord
 
-Fate = Literal["open", "holds", "confirmed", "not confirmed", "refuted", "harmful", "parked", "cancelled"]
-"""`open`: more probes are wanted. `holds`: in the working recipe, not yet confirmed. `refuted`: the referee rejects it.
-`harmful`: it rejects it for a guard that it harms, whatever it does for the target.
-`cancelled`: what it started from has left the working recipe, so its next step would ask nothing."""
+Fate = Literal["open", "holds", "claimed together", "not claimed", "given up", "harmful", "parked", "cancelled"]
+"""`open`: more probes are wanted. `holds`: in the working recipe, before the confirmation. `claimed together`: in the
+final recipe, which was confirmed as a whole; no change is confirmed by itself. `given up`: unlikely to be worth having,
+so the referee rejects it, which is no proof that it does nothing. `harmful`: it rejects it for a guard that it harms,
+whatever it does for the target. `cancelled`: what it started from has left the working recipe."""
 ORDER_WORDS = {
     "source_first": "showing the sources' rows first",
     "source_last": "showing the sources' rows last",
@@ -156,9 +157,9 @@ def _fate(night: NightRecord, name: str, reading: CandidateReading | None, start
         claim = night.claim
         if claim is None:
             return "holds"
-        return "confirmed" if claim.confirmed else "not confirmed"
+        return "claimed together" if claim.confirmed else "not claimed"
     if reading is not None and reading.decision == "reject" and not night.is_live(name):
-        return "harmful" if _harmed(reading) else "refuted"
+        return "harmful" if _harmed(reading) else "given up"
     if start is not None and start not in night.accepted:
         return "cancelled"
     return "open" if night.is_live(name) and night.claim is None else "parked"
@@ -167,9 +168,9 @@ def _fate(night: NightRecord, name: str, reading: CandidateReading | None, start
 def _next_step(night: NightRecord, fate: Fate, reading: CandidateReading | None, start: str | None) -> str:
     is_over = night.claim is not None
     match fate:
-        case "confirmed":
-            return "none: it is claimed"
-        case "not confirmed":
+        case "claimed together":
+            return "none: it is part of the claim"
+        case "not claimed":
             return "another night"
         case "holds":
             return "the confirmation"
@@ -180,7 +181,7 @@ def _next_step(night: NightRecord, fate: Fate, reading: CandidateReading | None,
             return f"none: its premise {start} has left"
         case "harmful":
             return f"none: it harms {', '.join(_harmed(reading))}"
-        case "refuted":
+        case "given up":
             return "none" if is_over else "none, unless a knob it acts with moves"
         case "parked":
             return "another night" if is_over else "probes that nothing new wants"

@@ -31,12 +31,12 @@ from tracking.night import NightRecord
 MOST_ROWS = 60
 """Hypotheses shown, the likeliest; all are in `summary.json`."""
 TONES: dict[Fate, Tone] = {
-    "confirmed": "good",
+    "claimed together": "good",
     "holds": "good",
     "open": "open",
     "parked": "open",
-    "not confirmed": "open",
-    "refuted": "bad",
+    "not claimed": "open",
+    "given up": "muted",
     "harmful": "bad",
     "cancelled": "muted",
 }
@@ -92,8 +92,9 @@ def _hypotheses(found: Sequence[Hypothesis]) -> Table:
         for each in ranked[:MOST_ROWS]
     )
     note = (
-        "Likelihood: P(effect > 0) after all probes with the change, before the confirmation. A hypothesis that its "
-        "proposer left without words is written from its change."
+        "Likelihood: P(effect > 0) after all probes with the change, before the confirmation. Claimed together: the "
+        "final recipe was confirmed as a whole, no change by itself. Given up: unlikely to be worth having, which is "
+        "no proof that it does nothing. A hypothesis that its proposer left without words is written from its change."
     )
     if len(ranked) > MOST_ROWS:
         note += f" The likeliest {MOST_ROWS} of {show(len(ranked), 'count')}; all are in summary.json."

@@ -45,10 +45,10 @@ def chained(*moves: tuple[str, ...]) -> list[ev.Event]:
 def test_every_candidate_of_a_finished_night_has_likelihood_evidence_next_step_and_fate() -> None:
     found = by_name(make_night("claim"))
     assert {name: each.fate for name, each in found.items()} == {
-        "c01": "confirmed",
-        "c02": "refuted",
-        "c03": "refuted",
-        "c04": "confirmed",
+        "c01": "claimed together",
+        "c02": "given up",
+        "c03": "given up",
+        "c04": "claimed together",
         "c05": "harmful",
         "c06": "parked",
         "c07": "parked",

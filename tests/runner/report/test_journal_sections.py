@@ -85,7 +85,7 @@ def test_the_summary_holds_policy_journal_and_proposers(tmp_path: Path) -> None:
     write_report(tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["policy"]["base"]["strength"] == "strong"
-    assert [each["fate"] for each in summary["journal"]["hypotheses"]].count("confirmed") == 2
+    assert [each["fate"] for each in summary["journal"]["hypotheses"]].count("claimed together") == 2
     assert summary["journal"]["data_bottlenecks"] == []
     assert "within that" in summary["journal"]["data_bottleneck_rule"]
     assert summary["proposers"]["model_turns"]["repaired"] == 4
@@ -117,7 +117,7 @@ def test_forecasts_shares_and_turns_are_told_of_each_proposer() -> None:
 def test_a_models_hypothesis_stands_in_its_own_words_and_the_others_are_written_from_the_change() -> None:
     told = section(with_model_turns(), "Hypotheses and their fate")
     assert told.count("A larger step wakes the voice.") == 4
-    assert "7 hypotheses: 2 confirmed, 2 parked, 2 refuted and 1 harmful." in told
+    assert "7 hypotheses: 2 claimed together, 2 parked, 2 given up and 1 harmful." in told
 
 
 def test_what_was_measured_before_and_put_last_is_told(tmp_path: Path) -> None:
