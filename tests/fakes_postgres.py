@@ -71,7 +71,7 @@ def found(program: str) -> str:
 @contextmanager
 def postgres() -> Generator[Postgres]:
     """Start a server in a new folder; nothing of it is left afterwards."""
-    pytest.importorskip("psycopg2", reason="needs the extra `postgres`: pip install -e .[postgres]")
+    pytest.importorskip("psycopg", reason="needs the extra `postgres`: pip install -e .[postgres]")
     found("initdb")
     folder = Path(tempfile.mkdtemp(prefix="nightlab-postgres-"))
     try:

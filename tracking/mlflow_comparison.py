@@ -31,10 +31,9 @@ def missing_in_store(uri: str, experiment: str, events: Iterable[Event]) -> list
     points = [*rows.night_row(night).metrics, *(p for probe in night.ended for p in rows.progress_points(night, probe))]
     problems += _differing(client, parent, rows.night_row(night)._replace(metrics=points), "the night")
     for probe in night.ended:
-        name = rows.probe_id(probe.plan)
-        problems += (
-            _probe_problems(client, night, probe, runs[name][0], parent) if runs[name] else [f"no run for {name}"]
-        )
+        same = runs[rows.probe_id(probe.plan)]
+        lost = [f"no run for probe {rows.probe_id(probe.plan)}"]
+        problems += _probe_problems(client, night, probe, same[0], parent) if same else lost
     return problems
 
 

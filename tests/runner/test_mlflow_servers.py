@@ -38,15 +38,13 @@ def run_night(folder: Path, uri: str, seconds: str = "0") -> NightEnd:
 
 
 @contextmanager
-def after_probes(
-    ledger: Path, first: int, first_act: Callable[[], None], then: int, act: Callable[[], None]
-) -> Generator[None]:
-    """Do one thing after so many probes have ended and another after more of them, while the context is open."""
+def after_probes(ledger: Path, *acts: tuple[int, Callable[[], None]]) -> Generator[None]:
+    """Do something each time so many probes have ended, while the context is open."""
     failed: list[BaseException] = []
 
     def work() -> None:
         try:
-            for count, do in ((first, first_act), (then, act)):
+            for count, do in acts:
                 while not ledger.is_file() or ledger.read_bytes().count(b'"probe_finished"') < count:
                     time.sleep(0.05)
                 do()
@@ -70,7 +68,7 @@ def test_nothing_is_missing_of_a_night_on_postgresql(tmp_path: Path, database: P
 
 def test_nothing_is_missing_after_postgresql_was_killed_in_the_middle(tmp_path: Path, database: Postgres) -> None:
     ledger = tmp_path / "out" / "ledger.jsonl"
-    with after_probes(ledger, 8, database.kill, 20, database.start):
+    with after_probes(ledger, (8, database.kill), (20, database.start)):
         end = run_night(tmp_path, database.uri, seconds="0.3")
     told = [warning.message for warning in end.night.warnings if warning.subject == "MLflow"]
     assert "could not be written for a while" in told[0]
