@@ -173,7 +173,7 @@ def test_answers_are_a_table_that_mlflow_reads(mirrored: Mirrored) -> None:
     probe = mirrored.night.probes[6]
     assert len(table) == sum(len(item.scores) for item in probe.outcome.items)
     assert set(table["answer"]) == {NASTY}
-    assert table["score"].tolist() == [score for item in probe.outcome.items for score in item.scores]
+    assert table["score"].tolist() == pytest.approx([s for item in probe.outcome.items for s in item.scores])
 
 
 def test_answers_and_cells_are_bounded(mirrored: Mirrored, tmp_path: Path) -> None:
