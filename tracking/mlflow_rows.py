@@ -28,6 +28,10 @@ _AS_METRICS = (
 )  # fmt: skip
 
 
+_ALWAYS = ("total", "completed", "interrupted")
+"""Counts of probes told when they are 0: the last one may have been more before."""
+
+
 class Point(NamedTuple):
     """One value of a metric."""
 
@@ -79,7 +83,8 @@ def night_row(night: NightRecord) -> RunRow:
     metrics += _claimed(night, ended)
     spent = {name: value for name, value in spend(night).items() if value is not None}
     metrics += [Point(f"spend/{name}", float(value), 0, ended) for name, value in spent.items()]
-    metrics += [Point(f"probes/{name}", float(count), 0, ended) for name, count in probe_counts(night).items()]
+    counts = {name: count for name, count in probe_counts(night).items() if count or name in _ALWAYS}
+    metrics += [Point(f"probes/{name}", float(count), 0, ended) for name, count in counts.items()]
     tags = {
         "session": started.session,
         "kind": "night",
