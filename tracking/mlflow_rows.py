@@ -14,7 +14,7 @@ from probes.recipe import MixRule, Recipe
 from tracking.events import ProbePlan
 from tracking.headline import changes_in_words, design_in_words, probe_in_words
 from tracking.invalidation import Invalidation
-from tracking.mlflow_story import story
+from tracking.mlflow_story import judged_note, plain, story
 from tracking.night import FinishedProbe, NightRecord
 from tracking.probe_table import INVALIDATED, commit_label, judged_cells, measured_cells
 from tracking.results_tsv import show_cell
@@ -187,12 +187,14 @@ def judged_tags(night: NightRecord, candidate: str | None) -> dict[str, str]:
     if reading is None:
         return {}
     judged = {name: show_cell(value) for name, value in judged_cells(night, candidate).items()}
-    return _clean({**judged, "reason": reading.reason})
+    return _clean({**judged, "reason": reading.reason, "mlflow.note.content": judged_note(night, candidate or "")})
 
 
 def marked_tags(mark: Invalidation) -> dict[str, str]:
     """Return the tags of a probe whose measurement no longer counts."""
-    return _clean({INVALIDATED: mark.words, "verdict": INVALIDATED, "decision": INVALIDATED})
+    told = f"**Invalidated** {plain(mark.words)}"
+    words = {INVALIDATED: mark.words, "verdict": INVALIDATED, "decision": INVALIDATED, "mlflow.note.content": told}
+    return _clean(words)
 
 
 def recipe_params(recipe: Recipe) -> dict[str, str]:

@@ -17,6 +17,7 @@ import pytest
 from fakes_postgres import Postgres, postgres
 from fakes_session import fake_surroundings, write_session
 
+from runner.cli import main
 from runner.overrides import load_session
 from runner.session import NightEnd, resume_night, start_night
 from tracking.config import TrackingConfig
@@ -143,3 +144,28 @@ def test_nothing_is_missing_after_a_remote_server_was_killed_and_came_back_after
     again = resume_night(tmp_path / "out", fake_surroundings(tmp_path))
     assert missing_in_store(server.uri, EXPERIMENT, read_events(ledger)) == []
     assert "what was missing is in MLflow now" in [warning.message for warning in again.night.warnings][-1]
+
+
+def test_a_promotion_reaches_the_registry_and_a_withdrawn_claim_leaves_it(tmp_path: Path, database: Postgres) -> None:
+    from mlflow import MlflowClient
+
+    end = run_night(tmp_path, database.uri)
+    assert end.night.claim is not None
+    assert end.night.claim.confirmed
+    around = fake_surroundings(tmp_path, USER="ada")
+    arguments = ("--role", "production", "--reason", "holds every guard", "--results", str(tmp_path))
+    with pytest.raises(SystemExit) as promoted:
+        main(("champion", "promote", str(end.folder.path), *arguments), around)
+    assert promoted.value.code == 0
+    client = MlflowClient(database.uri)
+    version = client.get_model_version_by_alias(EXPERIMENT, "production")
+    files = {file.path for file in client.list_artifacts(version.run_id, "champion")}
+    assert files == {"champion/recipe.toml", "champion/adapter"}
+    confirmed = next(probe for probe in end.night.probes if probe.plan.phase == "confirm")
+    since = ("--since", f"#{confirmed.plan.number}", "--reason", "the server answered for the base")
+    with pytest.raises(SystemExit) as marked:
+        main(("invalidate", str(end.folder.path), *since), around)
+    assert marked.value.code == 0
+    assert client.get_registered_model(EXPERIMENT).aliases == {}
+    assert client.get_model_version(EXPERIMENT, version.version).tags["verdict"] == "withdrawn"
+    assert missing_in_store(database.uri, EXPERIMENT, read_events(end.folder.ledger)) == []
