@@ -13,7 +13,6 @@ from heapq import nsmallest
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from pydantic import ValidationError
 
@@ -40,8 +39,6 @@ PENDING_LEVEL = -0.15
 """What a change still out is taken to be worth: the referee's prior mean, most changes hurt a little."""
 MOST_TRIALS, BEST_TRIALS = 256, 25
 """Moves that Optuna is told of, and how many of them are the best; TPE never counts more among its best."""
-_TRIALS: WeakKeyDictionary[OpenKnob, list[FrozenTrial]] = WeakKeyDictionary()
-"""A knob as asks see it → its history as trials, for as long as that history is the same."""
 NOT_SEARCHABLE = {
     "base_model": "it is the session's, set in `[model]`",
     "chat_template": "it is the session's, set in `[model]`",
@@ -144,28 +141,10 @@ def _pick_tpe(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
 
 def _trials(knobs: Sequence[OpenKnob], chance: Random) -> list[FrozenTrial]:
     """Return what TPE is told of the knobs' history, as trials."""
-    trials = [trial for knob in knobs for trial in _trials_of(knob)]
+    from lanes.told import trials_of
+
+    trials = [trial for knob in knobs for trial in trials_of(knob, PENDING_LEVEL)]
     return [trials[i] for i in _told([_level(known) for knob in knobs for known in knob.levels], chance)]
-
-
-def _trials_of(knob: OpenKnob) -> list[FrozenTrial]:
-    """Return a knob's history as trials; a failed probe is a pruned one, which ranks last and has no value."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-    from lanes.told import told_trial
-
-    if knob not in _TRIALS:
-        trials: list[FrozenTrial] = []
-        for known in knob.levels:
-            # A trial's own space holds its own values alone: what may be asked for is said when it is asked.
-            params: dict[str, object] = {"knob": knob.name}
-            spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution((knob.name,))}
-            if is_numeric(knob.knob):
-                place = position(knob.knob, known.value)
-                params[knob.name], spaces[knob.name] = place, FloatDistribution(place, place)
-            trials.append(told_trial(_level(known), params, spaces))
-        _TRIALS[knob] = trials
-    return _TRIALS[knob]
 
 
 def _level(known: Known) -> float | None:

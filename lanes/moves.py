@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from lanes.fragility import safe_window
+from lanes.history import KnobMoves
 from lanes.knobs import (
     Knob,
     Window,
@@ -23,7 +24,6 @@ from lanes.knobs import (
     same_value,
     window_width,
 )
-from lanes.history import KnobMoves
 from lanes.lane import Tried
 from probes.candidate import Change, KnobValue, show_value
 from probes.recipe import DataMix, Recipe
