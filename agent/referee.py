@@ -76,7 +76,7 @@ class Referee:
             return collapsed_smoke(night, plan, candidate)
         if night.design == "rows" and replicates < LEAST_ROWS:
             return None
-        together = {*night.accepted, candidate}
+        together = tuple(dict.fromkeys((*night.accepted, candidate)))  # a sum depends on its order in the last digit
         guards = {
             name: GuardEvidence(self._guards[name].of(candidate), self._guards[name].total(together), margin)
             for name, margin in plan.guards.items()

@@ -154,10 +154,10 @@ def where_it_broke_off(night: NightRecord) -> Next:
 def due_baseline(night: NightRecord, plan: NightPlan) -> int | None:
     """Return the number of the interleaved baseline replicate that is due, None when none is."""
     due = plan.referee.calibration_runs + night.raced // plan.referee.baseline_every
-    for replicate in range(plan.referee.calibration_runs, due):
-        if is_open(night, plan, Slot("calibrate", "baseline"), replicate):
-            return replicate
-    return None
+    slot = Slot("calibrate", "baseline")
+    done = night.scored.get(slot, {})
+    missing = (replicate for replicate in range(plan.referee.calibration_runs, due) if replicate not in done)
+    return next((replicate for replicate in missing if is_open(night, plan, slot, replicate)), None)
 
 
 def missing_rehearsal(night: NightRecord, plan: NightPlan) -> list[Wanted]:
