@@ -116,7 +116,11 @@ def closed_terminal(place: Place, number: int) -> tuple[str, Problems]:
     """Run a night on a terminal of its own, and close that."""
     night = place.night(f"closed-terminal-{number}")
     ours, theirs = pty.openpty()
-    script = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    # With SIGHUP as a terminal's programs have it, also where the bench itself runs under nohup.
+    script = (
+        "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
     process = night.run(prefix=("sh", "-c", f'exec "$@" <>{os.ttyname(theirs)} >&0 2>&0', "sh", *_python(script)))
     wait_for(process, lambda: _drained(ours) and count(night.ledger, b"\n") >= 8 + 9 * number)
     os.close(theirs)
