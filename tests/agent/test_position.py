@@ -60,9 +60,8 @@ def test_a_race_that_breaks_off_after_a_whole_round_decides_before_it_measures_m
     run_night(make_night(folder(tmp_path, "whole"), SimulatedLauncher(nothing_helps), whole, design="race"))
     pairs = enumerate(zip(whole.written, whole.written[1:], strict=False), start=1)
     rounds = [n for n, (a, b) in pairs if isinstance(a, ProbeFinished) and isinstance(b, CandidateDecided)]
-    # Long enough for two baselines to fall due.
-    assert len(rounds[:7]) == 7
-    for lines in rounds[:7]:
+    assert len(rounds) >= 5, "long enough for two baselines to fall due"
+    for lines in rounds:
         ledger = MemoryLedger(whole.written[:lines])
         run_night(make_night(folder(tmp_path, str(lines)), SimulatedLauncher(nothing_helps), ledger, design="race"))
         assert without_times(ledger) == without_times(whole), lines
