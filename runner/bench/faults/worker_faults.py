@@ -67,7 +67,7 @@ def workers_killed_by_the_clock(place: Place, tries: int, jobs: int, every_s: fl
 
     def attempt(number: int) -> tuple[str, list[str]]:
         night, rng = place.night(f"killed-by-clock-{number}"), random.Random(number)
-        process, killed = night.run("launcher.workers=2", "probe.steps=150", "budget.probes=16"), 0
+        process, killed = night.run("launcher.workers=2", "probe.steps=30", "budget.probes=24"), 0
         due = time.monotonic() + every_s
         while wait_for(process, lambda due=due: time.monotonic() > due):
             killed, due = killed + _kill_one(process, rng), due + every_s
