@@ -38,6 +38,8 @@ def main(
     out: Annotated[Path, typer.Option("--out", help="Folder for faults.json.")] = Path("results/bench"),
 ) -> None:
     """Run the faults and print the table."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "faults.json"
     with tempfile.TemporaryDirectory(prefix="nightlab-faults-") as scratch:
         places: dict[Kind, Place] = {kind: Place(Path(scratch) / kind, kind) for kind in ("race", "blocks", "real")}
         known = faults(places, seed)
@@ -46,6 +48,7 @@ def main(
             raise typer.BadParameter(f"no fault of that name; known are: {'; '.join(known)}")
         prepared: set[Kind] = set()
         rows: list[Row] = []
+        kept: list[Row] = []
         for name in chosen:
             own_tries, kind, is_alone, run = known[name]
             if kind not in prepared:
@@ -54,11 +57,12 @@ def main(
                 prepared.add(kind)
             row = run(tries or own_tries, 1 if is_alone else jobs or min(4, usable_cores()))
             rows.append(row)
+            # At once: who stops the bench keeps what is done.
+            kept = with_earlier(rows, path, list(known))
+            path.write_text(json.dumps([row.model_dump() for row in kept], indent=1) + "\n", encoding="utf-8")
             typer.echo(f"{row.fault}: {row.survived} of {row.tries} survived, {row.seconds:g} s", err=True)
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "faults.json"
-    kept = with_earlier(rows, path, list(known))
-    path.write_text(json.dumps([row.model_dump() for row in kept], indent=1) + "\n", encoding="utf-8")
+            for failure in row.failures:
+                typer.echo(f"  {failure}", err=True)
     failed = [f"{row.fault}: {failure}" for row in rows for failure in row.failures]
     show_view([table(rows), *failed, f"{path}: {len(kept)} rows"])
     if failed:
