@@ -72,8 +72,11 @@ class LocalLauncher:
         stop: StopRequest,
         command: Sequence[str] = WORKER_COMMAND,
         environment: Mapping[str, str] | None = None,
+        key_name: str | None = None,
     ) -> None:
         """Start one worker per entry of `gpus` (None: a CPU worker), logging to `log_folder/worker-N.log`.
+
+        `key_name` is the variable of the one key that the workers need: the judge's.
 
         Raises:
             LaunchError: no process can be started.
@@ -81,6 +84,7 @@ class LocalLauncher:
         self._log_folder, self._clock, self._stop = log_folder, clock, stop
         self._command = tuple(command)
         self._environment = dict(os.environ if environment is None else environment)
+        self._key_name = key_name
         self._inbox: queue.SimpleQueue[Said] = queue.SimpleQueue()
         self._memory_at = 0.0
         self._slots: list[_Slot] = []
@@ -293,7 +297,7 @@ class LocalLauncher:
         slot.since = self._clock.monotonic()
 
     def _start(self, number: int, gpu: str | None) -> WorkerProcess:
-        environment = worker_environment(self._environment, gpu)
+        environment = worker_environment(self._environment, gpu, self._key_name)
         try:
             return WorkerProcess(self._command, environment, PACKAGE_ROOT, self._log(number), self._inbox)
         except OSError as error:
