@@ -152,8 +152,13 @@ def where_it_broke_off(night: NightRecord) -> Next:
 
 
 def due_baseline(night: NightRecord, plan: NightPlan) -> int | None:
-    """Return the number of the interleaved baseline replicate that is due, None when none is."""
-    due = plan.referee.calibration_runs + night.raced // plan.referee.baseline_every
+    """Return the number of the interleaved baseline replicate that is due, None when none is.
+
+    What the present round has measured does not count yet: a round that is completed after an interruption asks for
+    what it asked for at its start.
+    """
+    before = night.raced - sum(is_undecided(night, name) for name in live_candidates(night))
+    due = plan.referee.calibration_runs + before // plan.referee.baseline_every
     slot = Slot("calibrate", "baseline")
     done = night.scored.get(slot, {})
     missing = (replicate for replicate in range(plan.referee.calibration_runs, due) if replicate not in done)
