@@ -11,11 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from functools import cache
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -24,18 +20,15 @@ import typer
 from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
-from runner.bench.proposers.automl import Fit, open_automl, quality
-from runner.bench.proposers.landscape import Landscape
-from runner.bench.proposers.miniature import open_miniature
-from runner.bench.proposers.ours import OURS, our_night
+from runner.bench.proposers.automl import Fit, quality
+from runner.bench.proposers.ours import OURS
 from runner.bench.proposers.peers import PEERS
+from runner.bench.proposers.runs import Known, Run, play_all
 from runner.tables import show_view
 
 BUDGETS = (25, 50, 100, 200)
 RESAMPLES, LEVEL = 2000, 0.95
 NAMES = (*PEERS, OURS)
-Task = tuple[str, str, int, tuple[int, ...], Path | None]
-"""Landscape, proposer, seed, budgets, data."""
 
 
 class Row(BaseModel):
@@ -53,25 +46,6 @@ class Row(BaseModel):
     """Bootstrap interval of the median, 95 %."""
     mean: float
     seeds: int
-
-
-@cache
-def landscape(name: str, data: Path | None) -> Landscape:
-    """Return a landscape, opened once per process."""
-    if name == "miniature":
-        return open_miniature()
-    assert data is not None
-    return open_automl(data)
-
-
-def play(task: Task) -> list[float]:
-    """Return the true values that a proposer ends with at each budget."""
-    name, proposer, seed, budgets, data = task
-    at = landscape(name, data)
-    if proposer == OURS:
-        return [at.value(our_night(at, seed, probes)) for probes in budgets]
-    ends = list(islice(PEERS[proposer](at, seed), max(budgets)))
-    return [at.value(ends[probes - 1]) for probes in budgets]
 
 
 def row_of(proposer: str, landscape_name: str, probes: int, values: Sequence[float]) -> Row:
@@ -92,19 +66,20 @@ def row_of(proposer: str, landscape_name: str, probes: int, values: Sequence[flo
 
 
 def measure(
-    names: Sequence[str], proposers: Sequence[str], budgets: tuple[int, ...], seeds: int, jobs: int, data: Path | None
+    names: Sequence[str],
+    proposers: Sequence[str],
+    budgets: tuple[int, ...],
+    seeds: int,
+    jobs: int,
+    data: Path | None,
+    known: Known,
 ) -> list[Row]:
-    """Return a row per landscape, proposer and budget."""
+    """Return a row per landscape, proposer and budget; what is not known yet is played."""
     groups = [(name, proposer) for name in names for proposer in proposers]
-    tasks: list[Task] = [(name, proposer, seed, budgets, data) for name, proposer in groups for seed in range(seeds)]
-    if jobs == 1:
-        played = [play(task) for task in tasks]
-    else:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            played = list(pool.map(play, tasks))
+    play_all([Run(*group, seed) for seed in range(seeds) for group in groups], budgets, jobs, data, known)
     rows: list[Row] = []
-    for number, (name, proposer) in enumerate(groups):
-        own = played[number * seeds : (number + 1) * seeds]
+    for name, proposer in groups:
+        own = [values for seed in range(seeds) if (values := known.values(Run(name, proposer, seed), budgets))]
         rows += [row_of(proposer, name, probes, [v[i] for v in own]) for i, probes in enumerate(budgets)]
     return rows
 
@@ -143,8 +118,8 @@ def main(
     names = [name for name in known if not landscapes or name in landscapes]
     budgets = tuple(sorted(probes or BUDGETS))
     fit = quality(data) if data is not None and "automl" in names else None
-    rows = measure(names, only or NAMES, budgets, seeds, jobs, data)
     out.mkdir(parents=True, exist_ok=True)
+    rows = measure(names, only or NAMES, budgets, seeds, jobs, data, Known(out / "proposers_runs.jsonl", data))
     path = out / "proposers.json"
     path.write_text(json.dumps([row.model_dump() for row in rows], indent=1) + "\n", encoding="utf-8")
     if fit is not None:
