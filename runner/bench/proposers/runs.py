@@ -26,7 +26,11 @@ from runner.bench.proposers.peers import PEERS
 ROOT = Path(__file__).resolve().parents[3]
 LANDSCAPE_SOURCES = ("runner/bench/proposers/automl.py", "runner/bench/proposers/miniature.py", "lanes/knobs.py")
 PEER_SOURCES = (*LANDSCAPE_SOURCES, "runner/bench/proposers/landscape.py", "runner/bench/proposers/peers.py")
-OUR_SOURCES = ("agent/**/*.py", "lanes/**/*.py", "tracking/**/*.py", "probes/**/*.py", "runner/bench/**/*.py")
+OUR_SOURCES = (
+    *(f"{floor}/**/*.py" for floor in ("agent", "lanes", "tracking", "probes")),
+    "runner/bench/simulated.py",
+    "runner/bench/proposers/ours.py",
+)
 LIBRARIES = ("optuna", "scikit-learn", "numpy", "scipy")
 
 
