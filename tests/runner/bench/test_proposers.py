@@ -159,7 +159,7 @@ def test_repeats_of_a_configuration_flatter_no_fit(tmp_path: Path) -> None:
     (tmp_path / "replay").mkdir()
     with gzip.open(tmp_path / TRIALS, "wt") as file:
         json.dump({"made up": {"0": trials}}, file)
-    assert quality(tmp_path).r_squared < 0.3
+    assert quality(tmp_path).r_squared < 0.0
 
 
 @pytest.mark.slow
