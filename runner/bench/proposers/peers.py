@@ -1,8 +1,8 @@
 """Peers on the same landscapes: Optuna's samplers over whole configurations, and keep-if-better over single changes.
 
 Optuna's are asked in the usual way: the baseline is the first trial, the whole box is open at every ask (no step
-limits), a failed run is told as a score of nothing, and the trial with the best score seen is what they end with. Left
-out, as Optuna does with failed trials, they would come back to where most of a box fails and find less. Keep-if-better
+limits), a failed run is told as a score of nothing, and the trial with the best score seen is what they end with. Told
+as failed, which Optuna leaves out, they would never learn where the box fails. Keep-if-better
 goes by single changes within the step limits, as our nights do.
 """
 
