@@ -20,7 +20,8 @@ from probes.statistics.rows import believed, choose_rows
 from probes.statistics.runs import Run
 from probes.statistics.verdicts import CandidateReading
 from tracking.events import Phase
-from tracking.night import FinishedProbe, NightRecord, Slot
+from tracking.finished import FinishedProbe, Slot
+from tracking.night import NightRecord
 
 PHASES: tuple[Phase, ...] = ("smoke", "search")
 """In which a candidate is probed by itself."""

@@ -22,7 +22,8 @@ from probes.recipe import Recipe
 from probes.request import Purpose, Split
 from probes.statistics.early_stop import StopRule
 from tracking.events import ProbePlan, is_short
-from tracking.night import NightRecord, Slot
+from tracking.finished import Slot
+from tracking.night import NightRecord
 
 SMOKE_BASELINES = 2
 """Smoke runs of the baseline that a change's smoke run is held against."""

@@ -15,7 +15,8 @@ from agent.schedule import probes_used
 from probes.outcome import ProbeStatus
 from runner.bench.faults.nights import PATIENCE_S, Night, Place, completed_keys, count, wait_for, workers_of
 from runner.bench.faults.row import Row, measure
-from tracking.night import FinishedProbe, NightRecord, slot_of
+from tracking.finished import FinishedProbe, slot_of
+from tracking.night import NightRecord
 
 MOST_ATTEMPTS = 2
 """`probe.max_attempts`, as the sessions leave it."""
