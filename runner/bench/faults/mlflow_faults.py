@@ -15,7 +15,8 @@ from urllib.request import ProxyHandler, build_opener
 
 from runner.bench.faults.nights import PATIENCE_S, Night, Place, count, wait_for
 from tracking import events as ev
-from tracking.mlflow_mirror import DONE_TAG, PROBE_TAG, mirrored_runs
+from tracking.mlflow_client import DONE_TAG, PROBE_TAG
+from tracking.mlflow_reading import mirrored_runs
 from tracking.mlflow_store import server_command
 
 Problems = list[str]
