@@ -36,7 +36,8 @@ def check(context: typer.Context, session: SessionFile, settings: Settings = Non
     if as_json:
         print_json(checked.as_json())
     else:
-        from runner.tables import check_view, show_view
+        from runner.session_view import check_view
+        from runner.tables import show_view
 
         show_view(check_view(checked))
     refuse(checked.preflight.problems)
@@ -76,8 +77,9 @@ def simulate(
         power = checked.preflight.power.model_dump(mode="json")
         print_json({"session": checked.config.name, "power": power, **outlook.model_dump(mode="json")})
         return
+    from runner.session_view import power_view
     from runner.simulation.view import simulation_view
-    from runner.tables import power_view, show_view
+    from runner.tables import show_view
 
     show_view([*power_view(checked.preflight.power), "", *simulation_view(outlook)])
 
@@ -110,7 +112,8 @@ def probe(
     if as_json:
         print_json(probe_json(probe))
     elif outcome.status is ProbeStatus.COMPLETED:
-        from runner.tables import scores_view, show_view
+        from runner.probe_view import scores_view
+        from runner.tables import show_view
 
         show_view(scores_view(outcome, probe.request.weights))
     if outcome.status is not ProbeStatus.COMPLETED:

@@ -51,7 +51,8 @@ def measure(
     if as_json:
         print_json(comparison_json(comparison, seed))
         return
-    from runner.tables import comparison_view, show_view
+    from runner.probe_view import comparison_view
+    from runner.tables import show_view
 
     show_view(comparison_view(comparison))
 

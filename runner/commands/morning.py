@@ -43,7 +43,8 @@ def invalidate(
         nightlab invalidate results/friday --since '#12' --reason "the server answered for the base model"
     """
     from runner.invalidate import invalidate_night
-    from runner.tables import marked_view, show_view
+    from runner.session_view import marked_view
+    from runner.tables import show_view
 
     marked = invalidate_night(folder, since, reason, surroundings(context), dry_run)
     show_view(marked_view(marked, dry_run))
