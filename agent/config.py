@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from lanes.pickers import PickerName
 from probes.frozen import Frozen
-from probes.language_models.config import ModelAccess, Provider, is_loopback
+from probes.language_models.config import ModelAccess, Provider
 from probes.language_models.prices import Price, price_of
+from probes.loopback import is_loopback
 
 ProposerName = PickerName | Literal["space_filling", "hybrid", "anthropic", "openai"]
 

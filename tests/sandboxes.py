@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 import pytest
 
 from probes.evaluation.scorers.exchange import CodeRunner
@@ -16,15 +15,3 @@ needs_isolation = pytest.mark.skipif(isolation_problem() is not None, reason=f"n
 class SandboxAids:
     sandbox: CodeRunner | None
     judge: Any = None
-
-
-def marked_processes(marker: str) -> list[int]:
-    """Return the processes of this machine with `marker` among their arguments."""
-    found: list[int] = []
-    for process in psutil.process_iter():
-        try:
-            if marker in process.cmdline():
-                found.append(process.pid)
-        except psutil.Error:  # it has ended
-            continue
-    return found

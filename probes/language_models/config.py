@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from pydantic import Field, field_validator
 from probes.errors import LaunchError
 from probes.frozen import Frozen
 from probes.language_models.prices import Price
+from probes.loopback import is_loopback
 
 Provider = Literal["anthropic", "openai"]
 KEY_ENVS: dict[Provider, str] = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
@@ -67,17 +67,6 @@ class ModelAccess(Frozen):
     def key_name(self) -> str:
         """Environment variable that holds the key."""
         return self.key_env or KEY_ENVS[self.provider]
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether an address stays on this machine, whatever a name server says."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read_key(access: ModelAccess, environ: Mapping[str, str]) -> str:

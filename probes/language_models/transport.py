@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx2
 
-from probes.language_models.config import ModelAccess, is_loopback
+from probes.language_models.config import ModelAccess
+from probes.loopback import is_loopback
 
 
 def http_client(access: ModelAccess) -> httpx2.Client:

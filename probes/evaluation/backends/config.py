@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from probes.frozen import Frozen
+from probes.loopback import is_loopback
 
 BackendName = Literal["transformers", "vllm"]
 ServingMode = Literal["adapter_on_base", "merged", "merged_int8", "merged_int4"]
@@ -120,19 +120,9 @@ def checked_url(value: str) -> str:
     url = urlsplit(value.strip())
     if url.scheme not in ("http", "https") or not url.hostname or url.username or url.password or url.query:
         raise ValueError(f"must look like http://127.0.0.1:8000 or https://host, without a password, got {value!r}")
-    if url.scheme == "http" and not is_loopback(url.hostname):
+    if url.scheme == "http" and not is_loopback(value):
         raise ValueError(f"must be https for another machine (adapters and answers would travel open), got {value!r}")
     return f"{url.scheme}://{url.netloc}{url.path.rstrip('/').removesuffix('/v1').rstrip('/')}"
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether `host` is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _owned(argument: str) -> str | None:

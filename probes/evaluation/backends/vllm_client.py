@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, cast
-from urllib.parse import urlsplit
 
 import httpx
 
 from probes.errors import LaunchError
-from probes.evaluation.backends.config import is_loopback
+from probes.loopback import is_loopback
 
 KEY_VARIABLE = "NIGHTLAB_SERVER_KEY"
 """Environment variable with the server's key; set for the workers by whoever starts them."""
@@ -47,7 +46,7 @@ class VllmClient:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            trust_env=not is_loopback(urlsplit(base_url).hostname or ""),
+            trust_env=not is_loopback(base_url),
         )
 
     def __enter__(self) -> Self:
@@ -153,9 +152,7 @@ class VllmClient:
 def is_healthy(base_url: str) -> bool:
     """Return whether a server answers its health check."""
     try:
-        response = httpx.get(
-            f"{base_url}/health", timeout=CONNECT_S, trust_env=not is_loopback(urlsplit(base_url).hostname or "")
-        )
+        response = httpx.get(f"{base_url}/health", timeout=CONNECT_S, trust_env=not is_loopback(base_url))
     except httpx.TransportError:
         return False
     return response.status_code == _OK

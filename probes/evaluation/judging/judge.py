@@ -22,10 +22,10 @@ from probes.evaluation.judging.verdict import read_verdict
 from probes.evaluation.scorers.component import MAX_SCORED_CHARACTERS
 from probes.evaluation.scorers.exchange import Exchange
 from probes.frozen import digest_of
-from probes.language_models.config import is_loopback
 from probes.language_models.model import Ask, LanguageModel, Reply, Turn, Usage
 from probes.language_models.open import open_model
 from probes.language_models.prices import cost_usd, price_of
+from probes.loopback import is_loopback
 
 JUDGEMENTS_NAME = "judgements.jsonl"
 

@@ -67,7 +67,7 @@ def hostile_row(sandbox: Sandbox, name: str, program: str | None = None) -> Row:
             checks = _cheat(sandbox, CHEATS[name], outside)
         else:
             checks = _run(sandbox, name, program or PROGRAMS[name], outside)
-        checks["nothing left running"] = not _running(outside.marker)
+        checks["nothing left running"] = not marked_processes(outside.marker)
         checks["nothing changed outside"] = _content(outside.folder) == {"keep.txt": "keep"}
         checks["nothing heard outside"] = not _was_reached(outside)
     seconds = perf_counter() - started
@@ -147,7 +147,7 @@ def _counting(marker: str) -> Generator[list[int]]:
 
     def count() -> None:
         while not done.wait(0.2):
-            counts.append(len(_running(marker)))
+            counts.append(len(marked_processes(marker)))
 
     counter = threading.Thread(target=count)
     counter.start()
@@ -158,7 +158,8 @@ def _counting(marker: str) -> Generator[list[int]]:
         counter.join()
 
 
-def _running(marker: str) -> list[int]:
+def marked_processes(marker: str) -> list[int]:
+    """Return the processes of this machine with `marker` among their arguments."""
     found: list[int] = []
     for process in psutil.process_iter():
         try:

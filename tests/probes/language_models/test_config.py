@@ -2,7 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from probes.errors import LaunchError
-from probes.language_models.config import PLACEHOLDER_KEY, ModelAccess, is_loopback, read_key
+from probes.language_models.config import PLACEHOLDER_KEY, ModelAccess, read_key
+from probes.loopback import is_loopback
 
 
 def access(**changes: object) -> ModelAccess:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandboxes import marked_processes, needs_isolation
+from sandboxes import needs_isolation
 
 from probes.errors import LaunchError
 from probes.sandbox.limits import Limits, RunResult
 from probes.sandbox.sandbox import Sandbox
+from runner.bench.conformance.hostile import marked_processes
 
 SMALL = Limits(seconds=10.0, cpu_seconds=5, memory_mib=128, processes=8, output_kib=16, file_mib=1, disk_mib=4)
 ROOT = Path(__file__).parents[3]
