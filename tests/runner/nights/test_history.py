@@ -7,16 +7,19 @@ from statistics import fmean
 
 import pytest
 from fakes_memory import write_night
+from fakes_night import NightWriter, baseline
 from fakes_session import fake_surroundings
 
-from probes.aggregation import category_weights, overall_of
+from probes.aggregation import category_weights
 from probes.errors import ConfigError
+from probes.outcome import ItemScores, ProbeOutcome, ProbeStatus
 from runner.cli import main
 from runner.folder import SessionFolder
 from runner.nights.history import History, RankedRecipe, read_history
 from runner.nights.history_markdown import history_markdown
 from runner.nights.history_view import initials
 from runner.nights.reading import read_night
+from tracking.events import ProbeFinished, ProbePlan
 
 
 def rankings(history: History) -> dict[str, list[RankedRecipe]]:
@@ -95,26 +98,48 @@ def test_text_from_data_is_text_in_markdown(tmp_path: Path) -> None:
     assert "\\|x" in text
 
 
-def test_prompt_means_rank_the_seven_models_of_the_source_table() -> None:
-    """Pun-10: means over 2, 2 and 3 prompts, and the base model above five adapters and a larger model."""
-    table = {
-        "base": (100, 100, 33.3, 71.4),
-        "successful-demo": (87.5, 100, 33.3, 67.9),
-        "30B base": (87.5, 50, 50, 60.7),
-        "qwen-tool-format": (100, 75, 16.7, 57.1),
-        "glaive": (70.8, 66.7, 33.3, 53.6),
-        "diverse-python": (29.2, 100, 33.3, 51.2),
-        "tool-synthetic": (62.5, 0, 33.3, 32.1),
-    }
-    weights = category_weights("prompts", {"code": 2, "reasoning": 2, "tools": 3})
-    rows = list(table.items())
-    random.Random(0).shuffle(rows)
-    overall = {
-        name: overall_of(dict(zip(("code", "reasoning", "tools"), row, strict=False)), weights) for name, row in rows
-    }
-    for name, row in table.items():
-        assert overall[name] == pytest.approx(row[3], abs=0.06)
-    assert sorted(overall, key=lambda name: -(overall[name] or 0.0)) == list(table)
+SEVEN = {
+    "base": (100, 100, 33.3, 71.4),
+    "successful-demo": (87.5, 100, 33.3, 67.9),
+    "30B base": (87.5, 50, 50, 60.7),
+    "qwen-tool-format": (100, 75, 16.7, 57.1),
+    "glaive": (70.8, 66.7, 33.3, 53.6),
+    "diverse-python": (29.2, 100, 33.3, 51.2),
+    "tool-synthetic": (62.5, 0, 33.3, 32.1),
+}
+"""Pun-10: percent of 2 code, 2 reasoning and 3 tool prompts, and their mean over prompts."""
+
+
+def write_scores(folder: Path, number: int, percents: tuple[float, ...]) -> None:
+    """Write a night of one baseline probe that scored these percents."""
+    counts = {"code": 2, "reasoning": 2, "tools": 3}
+    writer = NightWriter()
+    writer.start()
+    (started,) = (event for event in writer.events if event.kind == "session_started")
+    request = writer.request(baseline().replace(learning_rate=0.001 * (number + 1)), number, "search")
+    request = request.model_copy(update={"weights": category_weights("prompts", counts)})
+    items = tuple(
+        ItemScores(item=f"{name}-{i}", category=name, difficulty="easy", scores=(percent / 10,))
+        for (name, count), percent in zip(counts.items(), percents, strict=True)
+        for i in range(count)
+    )
+    outcome = ProbeOutcome(key=request.key, status=ProbeStatus.COMPLETED, items=items)
+    plan = ProbePlan(number=1, phase="calibrate", arm="baseline", replicate=0, request=request)
+    finished = ProbeFinished(at=started.at, plan=plan, outcome=outcome)
+    (folder / "suite").mkdir(parents=True)
+    for name in ("search.jsonl", "held_out.jsonl"):
+        (folder / "suite" / name).write_text("{}\n")
+    lines = (event.model_dump_json() + "\n" for event in (started, finished))
+    (folder / "ledger.jsonl").write_text("".join(lines))
+
+
+def test_seven_nights_reproduce_the_cumulative_table_of_the_source(tmp_path: Path) -> None:
+    for number, name in enumerate(random.Random(0).sample(list(SEVEN), len(SEVEN))):
+        write_scores(tmp_path / name, number, SEVEN[name][:3])
+    found = rankings(read_history(tmp_path))["search"]
+    assert [recipe.label.removeprefix("baseline of ") for recipe in found] == list(SEVEN)
+    for recipe, row in zip(found, SEVEN.values(), strict=True):
+        assert 10 * (recipe.overall.value or 0.0) == pytest.approx(row[3], abs=0.06)
 
 
 def test_heads_are_initials_and_never_two_alike() -> None:
