@@ -15,7 +15,10 @@ morning_app = typer.Typer()
 
 @morning_app.command(rich_help_panel=MORNING)
 def report(folder: SessionDir) -> None:
-    """Rebuild the report of a session from its ledger."""
+    """Rebuild the report of a session from its ledger, and print the claim.
+
+    nightlab report results/friday
+    """
     from runner.folder import SessionFolder
     from runner.report.build import write_report
     from tracking.headline import headline
@@ -126,7 +129,10 @@ def ui(
     ] = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
-    """Open the MLflow UI on the session's store, on this machine only; prints the link."""
+    """Open the MLflow UI on the session's store, on this machine only; prints the link.
+
+    nightlab ui results/friday
+    """
     from runner.mlflow_ui import serve
 
     around = surroundings(context)
