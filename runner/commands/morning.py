@@ -86,13 +86,13 @@ def history(
     from runner.tables import show_view
 
     found = read_history(folder)
-    if as_json:
-        print_json(history_json(found))
-    else:
-        show_view(history_view(found))
     if write:
         is_session = (folder / "ledger.jsonl").is_file()
         say(f"wrote {write_history(found, folder.resolve().parent if is_session else folder)}")
+    if as_json:
+        print_json(history_json(found))
+        return
+    show_view(history_view(found))
 
 
 @morning_app.command(rich_help_panel=MORNING)

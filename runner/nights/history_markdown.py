@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.nights.compare import claim_in_words
+from runner.nights.compare import MOST_CHANGES, claim_in_words
 from runner.nights.history import History, Project, Ranking, data_of
 from runner.report.blocks import (
     Block,
@@ -78,7 +78,7 @@ def _nights(project: Project) -> Table:
             foreign_cell(one.night.target),
             text_cell(show_effect(one.night.claim.effect, one.night.claim.interval) if one.night.claim else ""),
             text_cell(claim_in_words(one) if one.state != "running" else "running"),
-            foreign_cell(changes_in_words(one.night) if one.night.accepted else ""),
+            foreign_cell(changes_in_words(one.night, MOST_CHANGES) if one.night.accepted else ""),
             text_cell(show(len(one.night.ended), "count")),
             text_cell(show(one.night.active_s, "duration")),
             text_cell(show(one.night.bill.usd, "usd")),
