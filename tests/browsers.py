@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,14 @@ RULES = {
     "rules": {"color-contrast": {"enabled": True}, "heading-order": {"enabled": True}},
     "resultTypes": ["violations"],
 }
+
+BEEN_HERE = {
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+    "mlflow.assistant.panelOpen_v1": "false",
+    "mlflow.detectIssues.guidanceShown_v1": "true",
+    "_mlflow_model_registry_promo_modal_dismissed_v1": "true",
+}
+"""What MLflow keeps of a reader who has put its first-time panels away."""
 
 
 @dataclass
@@ -57,6 +66,13 @@ class Look:
         """Return what axe-core has against the page: contrast, order of headings, the WCAG's levels A and AA."""
         found: list[dict[str, Any]] = Axe().run(self.page, options=RULES).response["violations"]
         return [f"{one['id']}: {node['target']} {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody has now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 def find_chromium() -> str | None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 import speaking_worker
 from fakes_llm_server import LLMServer, Step
 from fakes_proposals import said
@@ -21,11 +22,12 @@ from hostile_texts import HOSTILE
 from rich.console import Console
 
 from probes.errors import NightlabError
+from runner.cli import main
 from runner.overrides import load_session
 from runner.session import start_night
 
 WORKER = (sys.executable, str(Path(speaking_worker.__file__)))
-EXPERIMENT = "staged"
+EXPERIMENT, ROLE = "staged", "production"
 COMMON = ("tracking.mlflow=true", f"tracking.experiment={EXPERIMENT}", "referee.earlier_nights=false")
 AT_THE_OPTIMUM = ("recipe.learning_rate=1e-2", "name=optimum")
 HOSTILE_WORDS = HOSTILE[0] + HOSTILE[2]
@@ -56,6 +58,7 @@ def stage_nights(root: Path) -> Staged:
     staged = Staged(results, *(results / name for name in Staged._fields[1:]))
     file = write_session(root, SESSION.replace("samples = 1", "samples = 2").replace("mlflow = false", ""))
     _run(file, staged.claim, (), SENSIBLE)
+    _promote(staged.claim, root)
     _run(file, staged.no_claim, AT_THE_OPTIMUM)
     _run(file, staged.stopped, ("name=stopped",), FAKE_ONE_MODEL="1")
     items = [json.loads(line) for line in (root / "items.jsonl").read_text().splitlines()]
@@ -79,3 +82,9 @@ def _run(file: Path, out: Path, settings: Sequence[str], model: Sequence[Step] =
         except NightlabError:
             if "FAKE_ONE_MODEL" not in environment:
                 raise
+
+
+def _promote(night: Path, root: Path) -> None:
+    asked = ["champion", "promote", str(night), "--role", ROLE, "--reason", "the first", "--results", str(night.parent)]
+    with pytest.raises(SystemExit, match="^0$"):
+        main(asked, replace(fake_surroundings(root), console=Console(quiet=True)))

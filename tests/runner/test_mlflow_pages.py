@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Generator
@@ -18,12 +17,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from browsers import Look, look_at
+from browsers import BEEN_HERE, Look, free_port, look_at
 from hostile_texts import HOSTILE
 from playwright.sync_api import Browser, expect
-from staged_nights import EXPERIMENT, Staged
+from staged_nights import EXPERIMENT, ROLE, Staged
 
 from tracking.config import TrackingConfig
+from tracking.mlflow_client import connect
 from tracking.mlflow_store import run_link, store_uri
 
 pytestmark = [
@@ -36,13 +36,6 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_MS = 60_000
 MLFLOWS_OWN = ("/mlflow/users/current", "ResizeObserver loop", "mlflow.org/docs")
 """A question about accounts that a server without any answers with 404, a browser's note, and its own help."""
-BEEN_HERE = {
-    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
-    "mlflow.assistant.panelOpen_v1": "false",
-    "mlflow.detectIssues.guidanceShown_v1": "true",
-    "_mlflow_model_registry_promo_modal_dismissed_v1": "true",
-}
-"""What MLflow keeps of a reader who has put its first-time panels away."""
 
 
 class Ui(NamedTuple):
@@ -84,12 +77,8 @@ class Ui(NamedTuple):
 
 @pytest.fixture(scope="module")
 def ui(browser: Browser, staged: Staged) -> Generator[Ui]:
-    from mlflow import MlflowClient
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    client = MlflowClient(store_uri(TrackingConfig(), staged.results, {}))
+    port = free_port()
+    client = connect(store_uri(TrackingConfig(), staged.results, {}))
     experiment = client.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
     process = subprocess.Popen(
@@ -154,7 +143,8 @@ def test_a_call_of_the_language_model_is_a_trace(ui: Ui) -> None:
 
 def test_the_registry_has_the_confirmed_recipe(ui: Ui) -> None:
     with ui.page("models") as look:
-        expect(look.page.get_by_text("Registered Models")).to_be_visible()
+        look.page.get_by_role("link", name=EXPERIMENT, exact=True).click()
+        expect(look.page.get_by_text(ROLE).first).to_be_visible()
 
 
 @pytest.mark.parametrize("artifact", ["answers.json", "report.html", "report.md"])
