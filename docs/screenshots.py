@@ -41,9 +41,7 @@ COLOURS = 160
 SETTLED_MS = 4000
 """What MLflow's pages take to draw their charts once their text is there."""
 PROPOSALS = (
-    said(
-        "learning_rate", 0.004, hypothesis="At 2e-3 the loss still falls at the last step: a faster rate gets further."
-    ),
+    said("learning_rate", 0.004, hypothesis="The loss still falls at the last step: a faster rate gets further."),
     said("private_voice", 2, lane="data_mix", hypothesis="The voice has the fewest pairs of all six categories."),
     "I would look at the learning rate first.",
     said("rank", 32, hypothesis="Six categories share sixteen ranks; the voice may need room of its own."),
@@ -174,11 +172,7 @@ def take_mlflow(browser: Browser, nights: Path, link: str, album: Album) -> None
             title = f"mlflow-{name}-{scheme}"
             if not album.wants(title):
                 continue
-            been_here = {
-                **BEEN_HERE,
-                "databricks-dark-mode-pref": scheme,
-                "_mlflow_dark_mode_toggle_enabled": str(scheme == "dark").lower(),
-            }
+            been_here = {**BEEN_HERE, "databricks-dark-mode-pref": scheme}
             with look_at(browser, f"{url}/#/{place}", scheme=scheme, storage=been_here) as look:
                 look.page.set_default_timeout(90_000)
                 act(look.page)

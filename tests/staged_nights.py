@@ -86,5 +86,5 @@ def _run(file: Path, out: Path, settings: Sequence[str], model: Sequence[Step] =
 
 def _promote(night: Path, root: Path) -> None:
     asked = ["champion", "promote", str(night), "--role", ROLE, "--reason", "the first", "--results", str(night.parent)]
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main(asked, replace(fake_surroundings(root), console=Console(quiet=True)))
