@@ -60,9 +60,8 @@ def write_link_page(folder: Path, address: Address, port: int = 5000) -> str:
         LedgerError: the folder cannot be written.
     """
     command = server_command(address.uri, folder.parent, port)
-    link = run_link(
-        command.url if command is not None else without_password(address.uri), address.experiment_id, address.run_id
-    )
+    url = command.url if command is not None else without_password(address.uri)
+    link = run_link(url, address.experiment_id, address.run_id)
     own = f"It answers while “nightlab ui” runs on this folder, on port {port} of this machine."
     answers = own if command is not None else "It answers while that server runs."
     replace_text(folder / NAME, _PAGE.format(night=folder.name, link=link, answers=answers))
