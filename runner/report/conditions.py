@@ -13,12 +13,9 @@ from runner.report.blocks import (
     Paragraph,
     Section,
     Table,
-    foreign_cell,
-    number_columns,
-    one_line,
-    text_columns,
 )
 from runner.report.scores import completed_probes
+from runner.report.texts import foreign_cell, number_columns, one_line, text_columns
 from tracking.figures import show, show_count
 from tracking.night import NightRecord
 

@@ -21,7 +21,9 @@ from runner.report.policy import policy_section
 from runner.report.proposers import proposers_section
 from runner.report.scores import scores_section
 from runner.report.sensitivity import sensitivity_section
+from runner.report.side_by_side import answers_section
 from runner.report.tomorrow import recommendation, tomorrow_section
+from runner.report.words import words_section
 from tracking.events import SessionStarted
 from tracking.figures import MISSING, show, show_count
 from tracking.headline import cost_in_words, design_in_words, headline, taken_in_words
@@ -50,6 +52,7 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
         proposers_section(night),
         design_section(night),
         scores_section(night),
+        answers_section(night),
         measurement_section(night),
         noise_section(night),
         earlier_section(night),
@@ -59,15 +62,27 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
         reproduction_section(night),
         artifacts_section(night, files),
     ]
-    claim = night.claim
+    claim, top = night.claim, (headline(night), taken_in_words(night))
+    facts = tuple(_facts(night))
+    told = [section for section in sections if section is not None and section.blocks]
+    words = words_section(night, told, (*top, *(value for _, value in facts)))
     return Report(
         title=f"Night report: {session_name(night.started)}",
-        headline=headline(night),
-        lede=(taken_in_words(night), f"Tomorrow: {recommendation(night)}"),
+        headline=top[0],
+        lede=(top[1], f"Tomorrow: {recommendation(night)}"),
         outcome="unfinished" if claim is None else "confirmed" if claim.confirmed else "not confirmed",
-        facts=tuple(_facts(night)),
-        sections=tuple(section for section in sections if section is not None and section.blocks),
+        facts=facts,
+        beside=_beside(night),
+        sections=tuple([*told[:2], *([words] if words is not None else []), *told[2:]]),
     )
+
+
+def _beside(night: NightRecord) -> tuple[tuple[str, str], ...]:
+    """Return the other files of the folder; the page that leads to MLflow only where the night was copied there."""
+    config = night.started.config if night.started else {}
+    is_mirrored = config.get("tracking", {}).get("mlflow", False)
+    mlflow = (("this night in MLflow", "mlflow.html"),) if is_mirrored else ()
+    return (*mlflow, ("a row per probe", "results.tsv"), ("figures for machines", "summary.json"))
 
 
 def session_name(started: SessionStarted | None) -> str:

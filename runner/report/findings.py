@@ -15,12 +15,9 @@ from runner.report.blocks import (
     Section,
     Table,
     Tone,
-    foreign_cell,
-    number_columns,
-    one_line,
-    text_columns,
 )
 from runner.report.heat import heat_map
+from runner.report.texts import foreign_cell, number_columns, one_line, text_columns
 from tracking.figures import MISSING, show, show_count, show_effect, show_interval, show_p
 from tracking.headline import change_in_words
 from tracking.mlflow_rows import recipe_params

@@ -15,12 +15,8 @@ from runner.report.blocks import (
     Section,
     Table,
     Tone,
-    foreign_cell,
-    listed,
-    number_columns,
-    one_line,
-    text_columns,
 )
+from runner.report.texts import foreign_cell, listed, number_columns, one_line, text_columns
 from tracking.figures import MISSING, show, show_count, show_effect
 from tracking.headline import change_in_words
 from tracking.journal import Fate, Hypothesis, journal

@@ -13,15 +13,17 @@ from runner.report.blocks import (
     ScorePoint,
     Section,
     Table,
-    number_columns,
-    one_line,
 )
+from runner.report.texts import number_columns, one_line
 from tracking.events import Arm
 from tracking.figures import MISSING, show
 from tracking.headline import probe_in_words
 from tracking.night import FinishedProbe, NightRecord
 
 RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("search", "baseline search"))
+
+Means = Mapping[str, float]
+"""Item → its mean."""
 
 
 def scores_section(night: NightRecord) -> Section | None:
@@ -44,7 +46,18 @@ def scores_section(night: NightRecord) -> Section | None:
 def completed_probes(night: NightRecord, arm: Arm, in_confirmation: bool) -> list[FinishedProbe]:
     """Return the whole probes of an arm that have scores, on the search items or on the held-out ones."""
     phases = ("confirm",) if in_confirmation else ("calibrate", "search")
-    return [p for p in night.probes if p.plan.arm == arm and p.plan.phase in phases and p.is_completed]
+    found = [p for p in night.probes if p.plan.arm == arm and p.plan.phase in phases and p.is_completed]
+    return sorted(found, key=lambda probe: probe.plan.number)
+
+
+def item_means(probes: Sequence[FinishedProbe]) -> dict[str, float]:
+    """Return item → mean over the probes that scored it."""
+    known: dict[str, list[float]] = {}
+    for probe in probes:
+        for item in probe.outcome.items:
+            if item.mean is not None:
+                known.setdefault(item.item, []).append(item.mean)
+    return {item: fmean(means) for item, means in known.items()}
 
 
 def _point(night: NightRecord, probe: FinishedProbe) -> ScorePoint:

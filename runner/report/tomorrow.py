@@ -14,8 +14,9 @@ from typing import Any
 from probes.candidate import Change
 from probes.frozen import Frozen
 from probes.statistics.power import POWER, blind_guards
-from runner.report.blocks import Paragraph, Section, Table, foreign_cell, listed, one_line, text_columns
+from runner.report.blocks import Paragraph, Section, Table
 from runner.report.journal import data_bottlenecks
+from runner.report.texts import foreign_cell, listed, one_line, text_columns
 from tracking.figures import show, show_count, show_effect
 from tracking.headline import change_in_words, stopping_check
 from tracking.night import NightRecord
