@@ -4,8 +4,8 @@
 
 Ledgers are made up: baselines, single changes of many knobs with their readings, moves, a confirmation; every probe has
 six categories of eight items with three answers each. Each report is then written by a fresh process as `nightlab
-report` writes it - reading the ledger, `results.tsv`, `summary.json`, Markdown and HTML - and its time, with that of the
-process's start, and its peak memory are taken. Prints a table and writes `report.json`, a list of rows.
+report` writes it - reading the ledger, `results.tsv`, `summary.json`, Markdown and HTML - and its time, with that of
+the process's start, and its peak memory are taken. Prints a table and writes `report.json`, a list of rows.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from probes.statistics.bottleneck import Bottleneck
 from runner.report.account import artifacts_section, cost_section, reproduction_section, trouble_section
 from runner.report.blocks import Report, Section
 from runner.report.conditions import data_section, space_section
@@ -13,7 +14,7 @@ from runner.report.earlier import earlier_section
 from runner.report.findings import candidates_section, claim_section
 from runner.report.fragile import fragile_section
 from runner.report.invalidated import invalidated_section
-from runner.report.journal import journal_section
+from runner.report.journal import data_bottlenecks, journal_section
 from runner.report.measurement import measurement_section
 from runner.report.negatives import negatives_section
 from runner.report.noise import noise_section
@@ -22,7 +23,7 @@ from runner.report.proposers import proposers_section
 from runner.report.scores import scores_section
 from runner.report.sensitivity import sensitivity_section
 from runner.report.side_by_side import answers_section
-from runner.report.tomorrow import recommendation, tomorrow_section
+from runner.report.tomorrow import advice, recommendation, tomorrow_section
 from runner.report.words import words_section
 from tracking.events import SessionStarted
 from tracking.figures import MISSING, show, show_count
@@ -31,16 +32,21 @@ from tracking.night import NightRecord
 from tracking.summary import spend
 
 
-def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = ()) -> Report:
+def build_report(
+    night: NightRecord, files: Sequence[tuple[str, float, str]] = (), stuck: Sequence[Bottleneck] | None = None
+) -> Report:
     """Return the report of a night, finished or not.
 
     Args:
         night: the replayed ledger.
         files: name, size in MiB and digest of the files that lie beside the report.
+        stuck: the categories that no lane moved, where they are known already.
     """
+    stuck = data_bottlenecks(night) if stuck is None else stuck
+    given = advice(night, stuck)
     sections: list[Section | None] = [
         claim_section(night),
-        tomorrow_section(night),
+        tomorrow_section(given),
         invalidated_section(night),
         space_section(night),
         policy_section(night),
@@ -48,7 +54,7 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
         sensitivity_section(night),
         fragile_section(night),
         negatives_section(night),
-        journal_section(night),
+        journal_section(night, stuck),
         proposers_section(night),
         design_section(night),
         scores_section(night),
@@ -69,7 +75,7 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
     return Report(
         title=f"Night report: {session_name(night.started)}",
         headline=top[0],
-        lede=(top[1], f"Tomorrow: {recommendation(night)}"),
+        lede=(top[1], f"Tomorrow: {recommendation(given)}"),
         outcome="unfinished" if claim is None else "confirmed" if claim.confirmed else "not confirmed",
         facts=facts,
         beside=_beside(night),

@@ -22,6 +22,8 @@ from tracking.night import FinishedProbe, NightRecord
 
 RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("search", "baseline search"))
 
+MOST_LABELS = 1000
+"""Probes whose points say what they are; more of them cannot be told apart with a finger or a mouse."""
 Means = Mapping[str, float]
 """Item → its mean."""
 
@@ -36,7 +38,7 @@ def scores_section(night: NightRecord) -> Section | None:
     chart = ScoreChart(
         f"{night.target} by probe. Line: mean of the working recipe. Band: where the baseline falls 95 % of the time."
         + left_out,
-        tuple(_point(night, probe) for probe in whole),
+        tuple(_point(night, probe, len(whole) <= MOST_LABELS) for probe in whole),
         tuple(_levels(night, scores)),
         _band(night, scores.get(frozenset(), ())),
     )
@@ -60,8 +62,10 @@ def item_means(probes: Sequence[FinishedProbe]) -> dict[str, float]:
     return {item: fmean(means) for item, means in known.items()}
 
 
-def _point(night: NightRecord, probe: FinishedProbe) -> ScorePoint:
+def _point(night: NightRecord, probe: FinishedProbe, is_labelled: bool) -> ScorePoint:
     plan, score = probe.plan, probe.metric(night.target)
+    if not is_labelled:
+        return ScorePoint(plan.number, score, plan.arm, plan.phase == "confirm", "")
     result = show(score, "score") if score is not None else probe.outcome.status.value
     label = f"#{plan.number} {one_line(probe_in_words(night, plan), 80)}: {result}"
     return ScorePoint(plan.number, score, plan.arm, plan.phase == "confirm", label)

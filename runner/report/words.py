@@ -20,9 +20,10 @@ from runner.report.blocks import (
     Table,
 )
 from runner.report.findings import candidates_section, claim_section
+from runner.report.journal import data_bottlenecks
 from runner.report.negatives import negatives_section
 from runner.report.texts import foreign_paragraph, listed, one_line
-from runner.report.tomorrow import tomorrow_section
+from runner.report.tomorrow import advice, tomorrow_section
 from tracking.figures import show
 from tracking.headline import headline, taken_in_words
 from tracking.night import NightRecord
@@ -54,7 +55,8 @@ _WORDS = {
 
 def question(night: NightRecord, max_tokens: int) -> Ask:
     """Return what the model is asked: the report's own findings, without a word of any proposer."""
-    sections = [claim_section(night), tomorrow_section(night), candidates_section(night), negatives_section(night)]
+    given = tomorrow_section(advice(night, data_bottlenecks(night)))
+    sections = [claim_section(night), given, candidates_section(night), negatives_section(night)]
     lines = [headline(night), taken_in_words(night)]
     for section in sections:
         if section is not None:
