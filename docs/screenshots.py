@@ -90,7 +90,7 @@ def run_nights(nights: Path) -> None:
     night(nights / CLAIM, "miniature.toml")
     night(nights / NO_CLAIM, "miniature_at_optimum.toml", "seed=1")
     search, held_out = (spoilt(nights, name) for name in ("search", "held_out"))
-    night(nights / STOPPED, "miniature.toml", f'suite.items=["{search}"]', f'suite.held_out="{held_out}"')
+    night(nights / STOPPED, "miniature.toml", f'suite.items=["{search}"]', f'suite.held_out=["{held_out}"]')
     with LLMServer([Step(text) for text in PROPOSALS]) as server:
         night(
             nights / MODEL, "miniature.toml", "budget.probes=24", "budget.confirm_probes=6", "agent.proposer=hybrid",
@@ -134,6 +134,7 @@ def spoilt(nights: Path, split: str) -> Path:
 def take_reports(browser: Browser, nights: Path, album: Album) -> None:
     """Take the first screens of each report, wide and narrow, by day and by night."""
     for folder, name in REPORTS.items():
+        nightlab("report", str(nights / folder))
         for device, size in SIZES.items():
             for scheme in SCHEMES:
                 title = f"report-{name}-{device}-{scheme}"
