@@ -78,7 +78,8 @@ def chosen_answers(night: NightRecord) -> tuple[ev.ShownItem, ...]:
         return ev.ShownItem(item=item, place=place, prompt=prompt, before=sides[0].typical(item), after=last)
 
     return tuple(
-        [shown(item, "best") for item in ranked[:SIDE]] + [shown(item, "worst") for item in ranked[SIDE:][-SIDE:]]
+        [shown(item, "best") for item in ranked[:SIDE]]
+        + [shown(item, "worst") for item in reversed(ranked[SIDE:][-SIDE:])]
     )
 
 

@@ -27,9 +27,8 @@ from runner.report.tomorrow import advice, recommendation, tomorrow_section
 from runner.report.words import words_section
 from tracking.events import SessionStarted
 from tracking.figures import MISSING, show, show_count
-from tracking.headline import cost_in_words, design_in_words, headline, taken_in_words
+from tracking.headline import design_in_words, headline, taken_in_words
 from tracking.night import NightRecord
-from tracking.summary import spend
 
 
 def build_report(
@@ -97,7 +96,6 @@ def session_name(started: SessionStarted | None) -> str:
 
 
 def _facts(night: NightRecord) -> list[tuple[str, str]]:
-    cost = spend(night)
     whole = [probe for probe in night.probes if probe.plan.is_whole]
     scored = sum(probe.is_completed for probe in whole)
     lost = len(whole) - scored + len(night.open_plans)
@@ -106,8 +104,7 @@ def _facts(night: NightRecord) -> list[tuple[str, str]]:
     probes += f"; {show_count(short['control'], 'control')}" if short["control"] else ""
     probes += f"; {show_count(short['smoke'], 'smoke run')}" if short["smoke"] else ""
     reason = night.stopped.stop_reason if night.stopped else "not ended"
-    facts = [("Target", night.target), ("Probes", probes), ("Wall time", show(cost["wall_s"], "duration"))]
-    facts.append(("Cost", cost_in_words(night)))
+    facts = [("Target", night.target), ("Probes", probes)]
     if night.power is not None:
         facts.append(("Smallest visible gain", f"{show(night.power.target_resolvable, 'margin')} points"))
     if night.invalidated:

@@ -25,6 +25,8 @@ from tracking.night import NightRecord
 
 DECISIONS = {"accept": "accepted", "reject": "rejected", "more": "undecided", "park": "parked"}
 DECISION_TONES: dict[str, Tone] = {"accept": "good", "reject": "bad", "more": "open", "park": "open"}
+REASONS = "Reasons"
+"""Caption of the table with the proposers' own words."""
 LIKELY = 0.8
 """P(better) from which on a change that breaks a guard is told as a trade-off and not as noise."""
 ORDER = ("accept", "park", "more", "reject")
@@ -181,7 +183,7 @@ def _reasons(night: NightRecord, ranked: list[tuple[str, CandidateReading | None
         reason = foreign_cell(reading.reason if reading else "")
         rows.append((Cell(name, "muted"), reason, foreign_cell(candidate.proposer), *words))
     titles = ("", "The referee's", "Proposed by", *(("The proposer's",) if has_words else ()))
-    return Table("Reasons", text_columns(*titles), tuple(rows))
+    return Table(REASONS, text_columns(*titles), tuple(rows))
 
 
 def _verdict(reading: CandidateReading) -> str:

@@ -19,7 +19,7 @@ from runner.report.blocks import (
     Shares,
     Table,
 )
-from runner.report.findings import candidates_section, claim_section
+from runner.report.findings import REASONS, candidates_section, claim_section
 from runner.report.journal import data_bottlenecks
 from runner.report.negatives import negatives_section
 from runner.report.texts import foreign_paragraph, listed, one_line
@@ -60,7 +60,8 @@ def question(night: NightRecord, max_tokens: int) -> Ask:
     lines = [headline(night), taken_in_words(night)]
     for section in sections:
         if section is not None:
-            lines += ["", section.title, *(line for block in section.blocks for line in _told(block))]
+            own = (block for block in section.blocks if not (isinstance(block, Table) and block.caption == REASONS))
+            lines += ["", section.title, *(line for block in own for line in _told(block))]
     return Ask(system=SYSTEM, turns=(Turn("user", "\n".join(lines)),), max_tokens=max_tokens)
 
 
