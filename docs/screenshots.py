@@ -35,8 +35,12 @@ REPORTS = {CLAIM: "claim", NO_CLAIM: "no-claim", STOPPED: "stopped"}
 """Night → name of its pictures."""
 SIZES = {"desktop": WIDE, "phone": PHONE}
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-SCREENS = {"desktop": 2.6, "phone": 3.0}
-"""Windows' heights of a report that are shown."""
+SCREENS = {"desktop": 1.6, "phone": 2.0}
+"""Windows' heights of a report's beginning that are shown."""
+SECTIONS = ("candidates", "sensitivity", "scores", "answers")
+"""Of the night with a claim, shown from their headings on."""
+LONGEST = 1500
+"""Pixels of a section that are shown."""
 COLOURS = 160
 SETTLED_MS = 4000
 """What MLflow's pages take to draw their charts once their text is there."""
@@ -141,11 +145,23 @@ def take_reports(browser: Browser, nights: Path, album: Album) -> None:
                 if not album.wants(title):
                     continue
                 url = (nights / folder / "report.html").as_uri()
-                with look_at(browser, url, size, scheme, scale=1.0 if device == "desktop" else 1.5) as look:
-                    whole: int = look.page.evaluate("document.documentElement.scrollHeight")
-                    height = min(whole, round(size[1] * SCREENS[device]))
-                    clip = {"x": 0, "y": 0, "width": size[0], "height": height}
-                    album.keep(title, look.page.screenshot(full_page=True, clip=clip))  # pyright: ignore
+                with look_at(browser, url, size, scheme) as look:
+                    album.keep(title, part(look, 0, round(size[1] * SCREENS[device])))
+    for name in SECTIONS:
+        for scheme in SCHEMES:
+            title = f"report-{name}-{scheme}"
+            if album.wants(title):
+                with look_at(browser, (nights / CLAIM / "report.html").as_uri(), WIDE, scheme) as look:
+                    box = look.page.locator(f"section#{name}").bounding_box()
+                    assert box is not None
+                    album.keep(title, part(look, box["y"], min(box["height"], LONGEST)))
+
+
+def part(look: Look, top: float, height: float) -> bytes:
+    """Return the picture of a part of the page."""
+    size = look.page.viewport_size
+    assert size is not None
+    return look.page.screenshot(full_page=True, clip={"x": 0, "y": top, "width": size["width"], "height": height})
 
 
 def take_mlflow(browser: Browser, nights: Path, link: str, album: Album) -> None:
