@@ -126,6 +126,14 @@ def test_the_report_opens_from_the_nights_run(ui: Ui) -> None:
         expect(report.get_by_role("heading", name="Candidates")).to_be_visible()
 
 
+def test_the_report_leads_to_the_nights_run(ui: Ui, staged: Staged) -> None:
+    with look_at(ui.browser, staged.reports["claim"].as_uri(), storage=BEEN_HERE) as look:
+        look.page.get_by_role("link", name="this night in MLflow").click()
+        look.page.get_by_role("link", name=ui.link).click()
+        expect(look.page.get_by_role("heading", name="claim", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+        assert look.page.url.startswith(ui.link.split("?")[0])
+
+
 def test_three_probes_are_compared(ui: Ui) -> None:
     probes = [run for run in ui.probes("claim") if run.data.tags["phase"] == "search"][:3]
     ids = json.dumps([run.info.run_id for run in probes])

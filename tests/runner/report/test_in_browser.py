@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 from browsers import PHONE, WIDE, Look, Scheme, look_at
-from hostile_texts import HOSTILE
+from hostile_texts import LONG_LINE, MARKUP
 from playwright.sync_api import Browser
 from staged_nights import OUR_WORDS, Staged
 
@@ -60,7 +60,9 @@ def test_what_a_model_wrote_is_shown_as_text_and_does_nothing(browser: Browser, 
         assert look.dialogs == []
         assert look.visited == [staged.reports["hostile"].as_uri()]
         text = look.page.inner_text("body")
-        assert HOSTILE[0] in text
+        missing = [words for words in (*MARKUP, "\u05e9\u05dc\u05d5\u05dd", "🦊", LONG_LINE[:400]) if words not in text]
+        assert missing == []
+        assert "\u202e" not in text, "turned round, a sentence says something else"
         assert look.page.locator("script, iframe, img, object, embed, form, meta[http-equiv], base").count() == 0
         names: list[str] = look.page.eval_on_selector_all("*", "all => all.flatMap(e => e.getAttributeNames())")
         assert not [name for name in names if name.startswith("on")]
