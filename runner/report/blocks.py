@@ -212,4 +212,6 @@ class Report:
     outcome: Outcome
     facts: tuple[tuple[str, str], ...]
     """Label and value of what must be seen first."""
+    beside: tuple[tuple[str, str], ...]
+    """Words and file name of what lies in the same folder."""
     sections: tuple[Section, ...]

@@ -80,6 +80,7 @@ def build_report(
         lede=(top[1], f"Tomorrow: {recommendation(given)}"),
         outcome=_outcome(night),
         facts=facts,
+        beside=_beside(night),
         sections=tuple([*told[:2], *([words] if words is not None else []), *told[2:]]),
     )
 
@@ -88,6 +89,14 @@ def _outcome(night: NightRecord) -> Outcome:
     if night.claim is None:
         return "unfinished" if stopping_check(night) is None else "stopped"
     return "confirmed" if night.claim.confirmed else "not confirmed"
+
+
+def _beside(night: NightRecord) -> tuple[tuple[str, str], ...]:
+    """Return the other files of the folder; the page that leads to MLflow only where the night was copied there."""
+    config = night.started.config if night.started else {}
+    is_mirrored = config.get("tracking", {}).get("mlflow", False)
+    mlflow = (("this night in MLflow", "mlflow.html"),) if is_mirrored else ()
+    return (*mlflow, ("a row per probe", "results.tsv"), ("figures for machines", "summary.json"))
 
 
 def session_name(started: SessionStarted | None) -> str:
