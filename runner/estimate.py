@@ -9,19 +9,19 @@ adapters; DPO reads each row once more with the reference. Left out: attention o
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
+from rich.table import Table
 
 from probes.errors import NightlabError
 from probes.recipe import Recipe
-from runner.check import EarlierProbe
-from runner.config import SessionConfig
+from runner.config import CONTROL_PROBES, SessionConfig
 from runner.overrides import load_session
-from runner.tables import plan_view, show_view
+from runner.tables import plain_table, show_view
+from tracking.figures import MISSING
 
 FLOP_PER_WEIGHT = {"orpo": 4, "sft": 4, "dpo": 6}
 """Per token of a step: forward and back through frozen weights, and the reference's forward pass."""
@@ -97,6 +97,20 @@ def _rows(recipe: Recipe) -> int:
     return recipe.batch_size * recipe.gradient_accumulation
 
 
+def phases(config: SessionConfig, found: Estimate) -> Table:
+    """Return what the phases of the night take and cost, all probes counted whole."""
+    budget, referee = config.budget, config.referee
+    controls = CONTROL_PROBES if referee.controls else 0
+    search = budget.probes - controls - referee.calibration_runs - budget.confirm_probes
+    named = {"controls": controls, "calibrate": referee.calibration_runs, "search": search}
+    table = plain_table(("phase", "probes", "hours", "USD"))
+    rate, workers = budget.rates.device_hour, config.launcher.workers or 1
+    for name, probes in {**named, "confirm": budget.confirm_probes, "all": budget.probes}.items():
+        hours = probes * found.probe_s / HOUR_S
+        table.add_row(name, str(probes), f"{hours / workers:.1f}", MISSING if rate is None else f"{hours * rate:.2f}")
+    return table
+
+
 def main(
     session: Annotated[Path, typer.Argument(metavar="SESSION.toml", help="The session file.")],
     parameters: Annotated[float, typer.Option(min=1, help="Weights of the base model.")],
@@ -112,10 +126,7 @@ def main(
     config = load_session(session)
     assumed = Assumed(parameters, tflops, share, row_tokens, items, answer_tokens, tokens_per_s, fixed_s)
     found = estimate(config, assumed)
-    rate = config.budget.rates.device_hour
-    usd = None if rate is None else found.probe_s / HOUR_S * rate
-    view = plan_view(config, config.launcher.workers or 1, EarlierProbe(math.ceil(found.probe_s), usd))
-    show_view([*in_words(config, assumed, found), *view])
+    show_view([*in_words(config, assumed, found), phases(config, found)])
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ run SESSION.toml --dry-run` prints every key as it was resolved, and a night kee
 
 TOML has no null: a key whose default is *not set* is left out. Scores, margins and effects are points on the scale 0 to
 10. A start to copy from: [`runner/sessions/miniature.toml`](../runner/sessions/miniature.toml), or for a model of your
-own [`runner/sessions/eight_billion.toml`](../runner/sessions/eight_billion.toml), explained in [your
+own [`docs/sessions/eight_billion.toml`](sessions/eight_billion.toml), explained in [your
 model](your-model.md).
 
 *Written by `make docs` from the config models; edit those.*
