@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from runner.launchers.local import WORKER_COMMAND, LocalLauncher
 from runner.planning import check_template
 from tracking.clock import Clock, SystemClock
 
+OWN_COMMAND = (sys.executable, "-m", "runner.cli")
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -32,6 +35,8 @@ class Surroundings:
     cache_root: Path
     """Where the miniature is kept."""
     worker_command: Sequence[str] = WORKER_COMMAND
+    own_command: Sequence[str] = OWN_COMMAND
+    """Starts the command line once more, for a night in the background."""
     free_bytes: Callable[[Path], int] = free_bytes
     """What may still be written where a folder is."""
 

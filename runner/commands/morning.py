@@ -1,0 +1,67 @@
+"""The morning: read what was found, hold nights against each other, take back what was measured wrongly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.commands.options import MORNING, SessionDir, say, surroundings
+
+morning_app = typer.Typer()
+
+
+@morning_app.command(rich_help_panel=MORNING)
+def report(folder: SessionDir) -> None:
+    """Rebuild the report of a session from its ledger."""
+    from runner.folder import SessionFolder
+    from runner.report.build import write_report
+    from tracking.headline import headline
+
+    place = SessionFolder(folder)
+    night = place.load()
+    write_report(place.path)
+    print(place.path / "report.md")
+    print(headline(night))
+
+
+@morning_app.command(rich_help_panel=MORNING)
+def invalidate(
+    context: typer.Context,
+    folder: SessionDir,
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="A time, `2026-03-14T22:30`, or a probe, `'#12'`.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What was wrong; told in the report.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be marked; change nothing.")] = False,
+) -> None:
+    """Mark what was measured since a time as invalid; nothing is deleted.
+
+    The night goes back to where it stood, its claim is withdrawn, and `nightlab resume` measures anew. For example:
+
+        nightlab invalidate results/friday --since '#12' --reason "the server answered for the base model"
+    """
+    from runner.invalidate import invalidate_night
+    from runner.session_view import marked_view
+    from runner.tables import show_view
+
+    marked = invalidate_night(folder, since, reason, surroundings(context), dry_run)
+    show_view(marked_view(marked, dry_run))
+    for problem in marked.problems:
+        say(f"MLflow was not told everything, `nightlab resume` tells it: {problem}")
+
+
+@morning_app.command(rich_help_panel=MORNING)
+def ui(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="A session folder; default: the store in results/.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+) -> None:
+    """Open the MLflow UI on the session's store, on this machine only; prints the link."""
+    from runner.mlflow_ui import serve
+
+    around = surroundings(context)
+    serve(folder, port, around.console, around.environ)
