@@ -45,11 +45,12 @@ def observe(ledger: Ledger, observers: Sequence[Observer]) -> None:
 def mirroring(
     config: SessionConfig, folder: SessionFolder, around: Surroundings, ledger: Ledger, stretch: Stretch
 ) -> Generator[None]:
-    """Copy the night to MLflow while the context is open; what could not be copied becomes a warning."""
+    """Copy the night to MLflow while the context is open, and how the machine does; what failed becomes a warning."""
     if not config.tracking.mlflow:
         yield
         return
     from tracking.mlflow_mirror import start_mirror
+    from tracking.mlflow_system import FILE, SystemSampler
 
     results = folder.path.parent
     mirror = start_mirror(
@@ -58,9 +59,11 @@ def mirroring(
     for event in ledger.events():
         mirror(event)
     ledger.observe(mirror)
+    sampler = SystemSampler(folder.logs / FILE, mirror.sample, around.clock)
     try:
         yield
     finally:
+        sampler.close()
         problems = mirror.close()
         for problem in problems:
             stretch.warn(MLFLOW, problem)

@@ -52,7 +52,7 @@ def serve(session: Path | None, port: int, console: Console, environ: Mapping[st
         raise LaunchError(f"port {port} is in use; choose another with --port")
     link = command.url
     if night is not None:
-        from tracking.mlflow_mirror import find_run
+        from tracking.mlflow_reading import find_run
 
         found = find_run(uri, config.experiment, night)
         link = run_link(command.url, *found) if found is not None else link

@@ -6,22 +6,24 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from math import nan
+from statistics import stdev
 from typing import Any, NamedTuple
 
-from probes.outcome import ProbeStatus
+from probes.outcome import ProbeOutcome, ProbeStatus
 from probes.recipe import MixRule, Recipe
 from tracking.events import ProbePlan
-from tracking.headline import changes_in_words, design_in_words, headline, probe_in_words
+from tracking.headline import changes_in_words, design_in_words, probe_in_words
 from tracking.invalidation import Invalidation
+from tracking.mlflow_story import story
 from tracking.night import FinishedProbe, NightRecord
 from tracking.probe_table import INVALIDATED, commit_label, judged_cells, measured_cells
 from tracking.results_tsv import show_cell
-from tracking.summary import spend
+from tracking.summary import probe_counts, spend
 
 LONGEST_VALUE = 4000
 NOT_IN_A_KEY = re.compile(r"[^\w\-. /:]")
 _AS_METRICS = (
-    "overall", "critical_failures", "completion", "final_loss", "train_s", "evaluate_s", "seconds",
+    "overall", "critical_failures", "steps", "completion", "final_loss", "train_s", "evaluate_s", "other_s", "seconds",
     "peak_memory_gib",
 )  # fmt: skip
 
@@ -77,6 +79,7 @@ def night_row(night: NightRecord) -> RunRow:
     metrics += _claimed(night, ended)
     spent = {name: value for name, value in spend(night).items() if value is not None}
     metrics += [Point(f"spend/{name}", float(value), 0, ended) for name, value in spent.items()]
+    metrics += [Point(f"probes/{name}", float(count), 0, ended) for name, count in probe_counts(night).items()]
     tags = {
         "session": started.session,
         "kind": "night",
@@ -87,7 +90,7 @@ def night_row(night: NightRecord) -> RunRow:
         "design": design_in_words(night),
         INVALIDATED: "; ".join(f"{len(mark.numbers)} probes {mark.words}" for mark in night.invalidations),
         **_source(night),
-        "mlflow.note.content": note(night),
+        "mlflow.note.content": story(night),
     }
     return RunRow(_clean(params), _with_clean_keys(metrics), _clean(tags))
 
@@ -100,6 +103,7 @@ def probe_row(night: NightRecord, probe: FinishedProbe) -> RunRow:
     scores = {f"score/{name}": mean for name, mean in probe.means.items()}
     plain: dict[str, Any] = {
         **scores,
+        **{f"standard_error/{name}": error for name, error in standard_errors(outcome).items()},
         **{name: cells[name] for name in _AS_METRICS},
         "target": probe.metric(night.target),
     }
@@ -112,7 +116,7 @@ def probe_row(night: NightRecord, probe: FinishedProbe) -> RunRow:
     params = recipe_params(request.recipe)
     params |= {"seed": str(request.seed), "split": request.split, "samples": str(request.samples)}
     params |= flatten(request.generation.model_dump(mode="json"), "generation.")
-    tags = {**plan_tags(night, plan), "status": outcome.status.value, "probe.key": outcome.key}
+    tags = {**plan_tags(night, plan), "status": outcome.status.value, "key": outcome.key}
     mark = night.marked.get(plan.number)
     tags |= judged_tags(night, plan.candidate) if mark is None else marked_tags(mark)
     if outcome.status is not ProbeStatus.COMPLETED:
@@ -120,6 +124,19 @@ def probe_row(night: NightRecord, probe: FinishedProbe) -> RunRow:
     if outcome.adapter is not None:
         tags["adapter.digest"] = outcome.adapter.digest
     return RunRow(_clean(params), _with_clean_keys(metrics), _clean(tags))
+
+
+def standard_errors(outcome: ProbeOutcome) -> dict[str, float]:
+    """Return category → standard error of its mean over this many items.
+
+    Sd of the items' means over the root of their number, none for fewer than two. What another train seed would have
+    changed is not in it: that is `noise/target_sd` of the parent run.
+    """
+    means: dict[str, list[float]] = {}
+    for item in outcome.items:
+        if item.mean is not None:
+            means.setdefault(item.category, []).append(item.mean)
+    return {name: stdev(own) / len(own) ** 0.5 for name, own in sorted(means.items()) if len(own) > 1}
 
 
 def progress_points(night: NightRecord, probe: FinishedProbe) -> list[Point]:
@@ -137,6 +154,7 @@ def plan_tags(night: NightRecord, plan: ProbePlan) -> dict[str, str]:
     tags = {
         "session": night.started.session,
         "kind": "probe",
+        "probe": str(plan.number),
         "phase": plan.phase,
         "arm": plan.arm,
         "lane": plan.arm,
@@ -200,16 +218,6 @@ def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def note(night: NightRecord) -> str:
-    """Return the parent run's description, in Markdown: the claim sentence and where to read on."""
-    claim = night.claim
-    lines = [f"**{_plain(headline(night))}**"]
-    if claim is not None and claim.effect is None:
-        lines.append(f"The referee: {_plain(claim.reason)}.")
-    lines.append("The whole story is in the artifacts `report.html` and `report.md`; figures in `summary.json`.")
-    return "\n\n".join(lines)
-
-
 def clean_key(key: str) -> str:
     """Return a metric, param or tag name as MLflow takes it: its characters only, and a plain relative path."""
     parts = NOT_IN_A_KEY.sub("_", key)[:250].split("/")
@@ -253,7 +261,3 @@ def _clean(values: Mapping[str, str]) -> dict[str, str]:
 
 def _with_clean_keys(points: list[Point]) -> list[Point]:
     return [point._replace(key=clean_key(point.key)) for point in points]
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"([\\`*_\[\]<>|#!~&])", r"\\\1", " ".join(text.split()))

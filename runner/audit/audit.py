@@ -146,7 +146,7 @@ def audit_mlflow(uri: str, experiment: str, metric: str | None, direction: Direc
         ConfigError: the experiment is not there or empty, or as `audit_path`.
         LaunchError: the store cannot be reached.
     """
-    from tracking.mlflow_mirror import read_runs
+    from tracking.mlflow_reading import read_runs
 
     place = _local_place(uri)
     if place is not None and not place.exists():

@@ -14,8 +14,10 @@ from fakes_night import make_night, nothing_to_claim
 from probes.errors import ConfigError, LaunchError
 from tracking import events as ev
 from tracking.config import TrackingConfig
-from tracking.mlflow_mirror import MlflowMirror, find_run, read_runs, start_mirror
-from tracking.mlflow_rows import clean_key, note, probe_name
+from tracking.mlflow_mirror import MlflowMirror, start_mirror
+from tracking.mlflow_reading import find_run, read_runs
+from tracking.mlflow_rows import clean_key, probe_name
+from tracking.mlflow_story import story
 from tracking.mlflow_store import artifact_root, run_link, server_command, store_uri, without_password
 from tracking.night import NightRecord
 
@@ -61,6 +63,8 @@ class Unreliable:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._client, name)
+        if not callable(method):
+            return method
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if self.is_down:
@@ -297,8 +301,8 @@ def test_model_text_stays_text(store: Store) -> None:
     assert len(probes["7.1"].data.tags["rationale"]) == 4000
     night = NightRecord.replay(changed)
     night.claim = nothing_to_claim().model_copy(update={"reason": nasty[:60]})
-    assert "<script>" not in note(night)
-    assert r"\](javascript" in note(night)
+    assert "<script>" not in story(night)
+    assert r"\](javascript" in story(night)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from runner.bench.faults.kills import not_kept
 from runner.bench.faults.nights import PATIENCE_S, Night, Place, count, wait_for
 from runner.bench.faults.row import Row, Try, measure, unequal
 from tracking import events as ev
-from tracking.mlflow_mirror import DONE_TAG, PROBE_TAG, mirrored_runs
+from tracking.mlflow_client import DONE_TAG, PROBE_TAG
+from tracking.mlflow_reading import mirrored_runs
 from tracking.mlflow_store import server_command
 
 GOES_ON = "the night goes on by itself, and its ledger equals the uninterrupted night's"

@@ -305,7 +305,7 @@ def test_the_command_prints_table_and_sentence_and_json(tmp_path: Path, capsys: 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return a real MLflow store with somebody's experiment: three recipes, one of them run five times, a crash."""
-    from tracking.mlflow_mirror import QUIET
+    from tracking.mlflow_store import QUIET
 
     os.environ.update(QUIET)  # MLflow reads them when it is imported
     from mlflow import MlflowClient
