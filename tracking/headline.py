@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from probes.candidate import Change
 from probes.statistics.verdicts import Claim
+from probes.validity import Flag
 from tracking.events import ProbePlan
 from tracking.figures import show, show_count, show_interval
 from tracking.night import NightRecord
@@ -23,6 +24,10 @@ def headline(night: NightRecord) -> str:
     if night.is_set_back:
         return _set_back(night)
     if night.stopped is not None and night.stopped.stop_reason in STOPPED:
+        flag = stopping_check(night)
+        if flag is not None:
+            about = f"“{flag.check}” on {flag.subject}"
+            return f"The night was stopped by the check {about} after {probes}; nothing is claimed."
         return STOPPED[night.stopped.stop_reason].format(probes=probes)
     if night.stopped is None:
         return f"The night has not ended: {probes} so far, nothing is claimed yet."
@@ -83,6 +88,19 @@ def cost_in_words(night: NightRecord) -> str:
     if bill.judge_usd or bill.agent_usd:
         models += f" (judge {show(bill.judge_usd, 'usd')}, agent {show(bill.agent_usd, 'usd')})"
     return f"{total}: {', '.join((*said, models))}"
+
+
+def stopping_check(night: NightRecord) -> Flag | None:
+    """Return the check of the measurements that ended the night's latest stretch; None when none did."""
+    message = night.stopped.message if night.stopped is not None and night.stopped.stop_reason == "failed" else ""
+    return next((flag for flag in night.flags if flag.stops and flag.message[:1000] in message), None)
+
+
+def taken_in_words(night: NightRecord) -> str:
+    """Return what the night took, in one sentence: probes, time and dollars."""
+    rated = night.bill.usd is not None or bool(night.bill.model_usd)
+    cost = f"cost {cost_in_words(night)}" if rated else "no rate tells its cost"
+    return f"It took {show_count(len(night.ended), 'probe')} in {show(night.active_s, 'duration')}; {cost}."
 
 
 def _claimed(night: NightRecord, claim: Claim) -> str:

@@ -12,12 +12,15 @@ from runner.report.blocks import (
     Column,
     Commands,
     Paragraph,
+    Part,
     Section,
+    Shares,
     Table,
     foreign_cell,
     number_columns,
     text_columns,
 )
+from runner.report.speed import speed_blocks
 from tracking.events import Arm, Phase, ProbePlan
 from tracking.figures import show, show_count
 from tracking.headline import cost_in_words
@@ -64,7 +67,16 @@ def cost_section(night: NightRecord) -> Section | None:
     note += f"Cost {cost_in_words(night)}."
     unpriced = spend(night)["unpriced"]
     note += f" {show(unpriced, 'count')} without a known cost are counted at the mean." if unpriced else ""
-    return Section("cost", "Cost", (Table("Time by phase", columns, tuple(rows), note, has_total=True),))
+    blocks: list[Block] = [Table("Time by phase", columns, tuple(rows), note, has_total=True), *_time_split(night)]
+    return Section("cost", "Time and cost", (*blocks, *speed_blocks(night)))
+
+
+def _time_split(night: NightRecord) -> list[Block]:
+    took = spend(night)
+    parts = {"training": took["train_s"], "evaluation": took["evaluate_s"], "loading, saving, waiting": took["other_s"]}
+    whole = sum(seconds or 0.0 for seconds in parts.values())
+    told = tuple(Part(name, (s or 0.0) / whole, show(s, "duration")) for name, s in parts.items()) if whole else ()
+    return [Shares("What the probes' time went to", told)] if told else []
 
 
 def _cost_row(night: NightRecord, title: str, probes: Sequence[FinishedProbe]) -> tuple[Cell, ...]:

@@ -25,6 +25,8 @@ class Cell:
     tone: Tone = "plain"
     is_foreign: bool = False
     """Written by a model or a data file: its direction is its own."""
+    heat: float | None = None
+    """−1 … 1: how strongly the ground is tinted, as a cell of a heat map; the text says the same in figures."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Table:
     note: str = ""
     has_total: bool = False
     """The last row sums the others."""
+
+    @property
+    def stacks(self) -> bool:
+        """Whether its rows stand one below the other on a phone: words in several columns need the width."""
+        return len(self.columns) > 2 and not any(column.is_number for column in self.columns)
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,56 @@ class ScoreChart:
     """Baseline mean plus and minus two standard deviations."""
 
 
-Block = Table | Paragraph | Commands | Forest | ScoreChart
+@dataclass(frozen=True)
+class KnobPoint:
+    """One value of a knob in its chart."""
+
+    value: str
+    level: float
+    """Change of the target against the baseline, step by step."""
+    low: float | None
+    high: float | None
+    tone: Tone
+    is_safe: bool
+    """Whether it lies in the safe band."""
+    shown: str
+
+
+@dataclass(frozen=True)
+class KnobChart:
+    """How the target follows one knob."""
+
+    title: str
+    points: tuple[KnobPoint, ...]
+
+
+@dataclass(frozen=True)
+class KnobCharts:
+    """Small charts of equal scale, one per knob."""
+
+    caption: str
+    charts: tuple[KnobChart, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a whole."""
+
+    label: str
+    share: float
+    shown: str
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Parts of a whole, as one bar."""
+
+    caption: str
+    parts: tuple[Part, ...]
+
+
+Block = Table | Paragraph | Commands | Forest | ScoreChart | KnobCharts | Shares
 
 
 @dataclass(frozen=True)
@@ -123,6 +179,8 @@ class Report:
 
     title: str
     headline: str
+    lede: tuple[str, ...]
+    """Sentences below the headline: what the night took, what to do next."""
     outcome: Literal["confirmed", "not confirmed", "unfinished"]
     facts: tuple[tuple[str, str], ...]
     """Label and value of what must be seen first."""

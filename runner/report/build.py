@@ -14,6 +14,8 @@ from runner.report.markdown import to_markdown
 from runner.report.measurement import measurement_summary
 from runner.report.policy import policy_summary
 from runner.report.proposers import proposers_summary
+from runner.report.sensitivity import sensitivity_summary
+from runner.report.tomorrow import tomorrow_summary
 from tracking.atomic import replace_text
 from tracking.clock import Clock, SystemClock
 from tracking.ledger import read_events
@@ -40,6 +42,8 @@ def write_report(folder: Path, clock: Clock | None = None) -> Path:
     page_of_figures["policy"] = policy_summary(night)
     page_of_figures["journal"] = journal_summary(night)
     page_of_figures["proposers"] = proposers_summary(night)
+    page_of_figures["sensitivity"] = sensitivity_summary(night)
+    page_of_figures["tomorrow"] = tomorrow_summary(night)
     replace_text(folder / "summary.json", json.dumps(page_of_figures, indent=2, ensure_ascii=False) + "\n")
     report = build_report(night, _index(folder))
     generated = f"Generated {(clock or SystemClock()).now()[:19].replace('T', ' ')} UTC from ledger.jsonl by nightlab."

@@ -15,13 +15,16 @@ from runner.report.fragile import fragile_section
 from runner.report.invalidated import invalidated_section
 from runner.report.journal import journal_section
 from runner.report.measurement import measurement_section
+from runner.report.negatives import negatives_section
 from runner.report.noise import noise_section
 from runner.report.policy import policy_section
 from runner.report.proposers import proposers_section
 from runner.report.scores import scores_section
+from runner.report.sensitivity import sensitivity_section
+from runner.report.tomorrow import recommendation, tomorrow_section
 from tracking.events import SessionStarted
 from tracking.figures import MISSING, show, show_count
-from tracking.headline import cost_in_words, design_in_words, headline
+from tracking.headline import cost_in_words, design_in_words, headline, taken_in_words
 from tracking.night import NightRecord
 from tracking.summary import spend
 
@@ -35,18 +38,21 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
     """
     sections: list[Section | None] = [
         claim_section(night),
+        tomorrow_section(night),
         invalidated_section(night),
+        space_section(night),
         policy_section(night),
         candidates_section(night),
+        sensitivity_section(night),
+        fragile_section(night),
+        negatives_section(night),
         journal_section(night),
         proposers_section(night),
-        fragile_section(night),
         design_section(night),
         scores_section(night),
         measurement_section(night),
         noise_section(night),
         earlier_section(night),
-        space_section(night),
         data_section(night),
         trouble_section(night),
         cost_section(night),
@@ -57,6 +63,7 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
     return Report(
         title=f"Night report: {session_name(night.started)}",
         headline=headline(night),
+        lede=(taken_in_words(night), f"Tomorrow: {recommendation(night)}"),
         outcome="unfinished" if claim is None else "confirmed" if claim.confirmed else "not confirmed",
         facts=tuple(_facts(night)),
         sections=tuple(section for section in sections if section is not None and section.blocks),

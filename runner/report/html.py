@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from runner.report import charts
+from runner.report import charts, small_charts
 from runner.report.blocks import Report
 
 FOLDER = Path(__file__).parent
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 def to_html(report: Report, generated: str) -> str:
     """Return the report; `generated` stands on a line of its own, the only one that differs between two rebuilds."""
     style = (FOLDER / "report.css").read_text("utf-8")
-    return _template().render(report=report, generated=generated, style=style, charts=charts)
+    return _template().render(report=report, generated=generated, style=style, charts=charts, small=small_charts)
 
 
 @cache

@@ -8,7 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runner.report.blocks import Block, Column, Commands, Forest, Paragraph, Report, ScoreChart, Table
+from runner.report.blocks import (
+    Block,
+    Column,
+    Commands,
+    Forest,
+    KnobCharts,
+    Paragraph,
+    Report,
+    ScoreChart,
+    Shares,
+    Table,
+)
 
 _SPECIAL = re.compile(
     r"[\\`*|~&\[\]_]|<(?=[A-Za-z/!?])|://|^(?:>|[-+](?=\s|$)|-(?=--)|#(?=#*(?:\s|$))|\d+[.)](?=\s|$))"
@@ -19,6 +30,7 @@ _INTERVAL = re.compile(r"\[[+−]?[\d.]+, [+−]?[\d.]+\](?![(\[:])")
 def to_markdown(report: Report, generated: str) -> str:
     """Return the report; `generated` becomes its last line, the only one that differs between two rebuilds."""
     lines = [f"# {escape(report.title)}", "", f"**{escape(report.headline)}**", ""]
+    lines += [line for sentence in report.lede for line in (escape(sentence), "")]
     lines += [f"- {escape(label)}: {escape(value)}" for label, value in report.facts]
     for section in report.sections:
         lines += ["", f"## {escape(section.title)}"]
@@ -66,6 +78,11 @@ def _block(block: Block) -> list[str]:
         case Forest():
             rows = [(row.label, row.shown) for row in block.rows]
             return ["", f"**{escape(block.caption)}**", "", *_grid((Column("Change"), Column("Effect", True)), rows)]
+        case Shares():
+            parts = ", ".join(f"{part.label} {part.shown}" for part in block.parts)
+            return ["", escape(f"{block.caption}: {parts}.")]
+        case KnobCharts():
+            return ["", f"_Charts in report.html: {escape(block.caption)}_"]
         case ScoreChart():
             return ["", f"_Chart in report.html: {escape(block.caption)}_"]
 
