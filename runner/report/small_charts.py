@@ -64,7 +64,10 @@ def _grid(y: Scale) -> list[str]:
         f'<line class="{"zero" if value == 0 else "grid"}" x1="0" x2="100%" y1="{y(value)}" y2="{y(value)}"/>'
         for value in ticks(y.low, y.high, 4)
     ]
-    return [*lines, *(f'<text class="tick" x="0" y="{y(v) - 3}">{show(v, "effect")}</text>' for v in ticks(y.low, y.high, 4))]
+    return [
+        *lines,
+        *(f'<text class="tick" x="0" y="{y(v) - 3}">{show(v, "effect")}</text>' for v in ticks(y.low, y.high, 4)),
+    ]
 
 
 def _point(point: KnobPoint, x: float, y: Scale) -> str:
