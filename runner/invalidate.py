@@ -171,4 +171,13 @@ def _tell_mlflow(folder: SessionFolder, night: NightRecord, around: Surroundings
         return [str(error)]
     for event in read_events(folder.ledger):
         mirror(event)
-    return mirror.close()
+    problems = mirror.close()
+    if night.withdrawn is None:
+        return problems
+    from tracking.mlflow_registry import withdraw
+
+    try:
+        withdraw(uri, tracking.experiment, night)
+    except LaunchError as error:
+        problems = [*problems, str(error)]
+    return problems

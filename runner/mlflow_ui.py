@@ -1,4 +1,4 @@
-"""The MLflow UI on a session's store, on loopback only, stopped with everything it started."""
+"""The MLflow UI on a session's store, on loopback only, stopped with everything it started however nightlab ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,17 +20,22 @@ from rich.console import Console
 
 from probes.errors import LaunchError
 from runner.folder import RESULTS, SessionFolder
+from runner.mlflow_night import parent_run
+from runner.serving.guard import PATIENCE_S
 from runner.session import recorded_config
 from tracking.config import TrackingConfig
 from tracking.mlflow_store import ServerCommand, run_link, server_command, store_uri
 
 START_LIMIT_S = 90.0
-STOP_PATIENCE_S = 5.0
+STOP_PATIENCE_S = PATIENCE_S + 5.0
 _POLL_S = 0.25
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 def serve(session: Path | None, port: int, console: Console, environ: Mapping[str, str]) -> None:
     """Show the store of `session` (None: of `results/`) until Ctrl-C; the link goes to standard output.
+
+    A night that the store does not have is written from its ledger first.
 
     Raises:
         LaunchError: the port is taken, there is no store yet, or the server does not come up.
@@ -42,37 +48,38 @@ def serve(session: Path | None, port: int, console: Console, environ: Mapping[st
     results = folder.path.parent if folder is not None else RESULTS.resolve()
     uri = store_uri(config, results, environ)
     store = results / "mlflow.db"
-    if uri.endswith(str(store)) and not store.is_file():
+    if folder is None and uri.endswith(str(store)) and not store.is_file():
         raise LaunchError(f"there is no MLflow store at `{store}` yet; run a session first, or name its folder")
     command = server_command(uri, results, port)
-    if command is None:
-        print(uri)
-        return
-    if _is_taken(port):
+    if command is not None and _is_taken(port):
         raise LaunchError(f"port {port} is in use; choose another with --port")
-    link = command.url
-    if night is not None:
-        from tracking.mlflow_reading import find_run
-
-        found = find_run(uri, config.experiment, night)
-        link = run_link(command.url, *found) if found is not None else link
+    url = command.url if command is not None else uri
+    found = None
+    if folder is not None and night is not None and night.started is not None:
+        found = parent_run(uri, config, night, folder, console.print)
+    link = run_link(url, *found) if found is not None else url
+    if command is None:
+        print(link)
+        return
     _serve(command, link, console, environ)
 
 
 def _serve(command: ServerCommand, link: str, console: Console, environ: Mapping[str, str]) -> None:
-    """Run the server in its own group until a signal comes or it ends."""
+    """Run the server behind a guard until a signal comes or it ends."""
     stopping: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
         stopping.append(number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    # MLflow's server does not end its own children when it is killed: the guard does, also when we are killed.
     process = subprocess.Popen(
-        command.argv,
+        [sys.executable, "-m", "runner.serving.guard", str(Path.cwd()), *command.argv],
         env={**environ, **command.environment},
+        cwd=_ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         start_new_session=True,
         text=True,
     )
@@ -95,27 +102,27 @@ def _serve(command: ServerCommand, link: str, console: Console, environ: Mapping
                 raise LaunchError(f"MLflow's server did not come up within {START_LIMIT_S:.0f} s:\n{''.join(log)}")
             time.sleep(_POLL_S)
     finally:
-        _stop_all(process)
+        _stop(process)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _stop_all(process: subprocess.Popen[str]) -> None:
-    """End the server and everything it started, also what moved to a group of its own."""
-    family = [psutil.Process(process.pid)] if process.poll() is None else []
-    with suppress(psutil.Error):
-        family += [child for parent in family for child in parent.children(recursive=True)]
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=STOP_PATIENCE_S)
-    for member in alive:
+def _stop(guard: subprocess.Popen[str]) -> None:
+    """Let the guard end the server and all it started; end them ourselves where it is gone or does not."""
+    family = psutil.Process(guard.pid).children(recursive=True) if guard.poll() is None else []
+    assert guard.stdin is not None
+    assert guard.stdout is not None
+    with suppress(OSError):
+        guard.stdin.close()
+    try:
+        guard.wait(STOP_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        guard.kill()
+        guard.wait()
+    for member in family:
         with suppress(psutil.Error):
             member.kill()
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    guard.stdout.close()
 
 
 def _answers(url: str) -> bool:

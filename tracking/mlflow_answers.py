@@ -17,7 +17,8 @@ from tracking.night import FinishedProbe
 
 TABLE = "answers.json"
 COLUMNS = (
-    "item", "category", "difficulty", "sample", "question", "answer", "score", "critical_failures", "unscored", "components",
+    "category", "question", "answer", "score", "critical_failures", "unscored", "components", "item", "difficulty",
+    "sample",
 )  # fmt: skip
 LONGEST_CELL = 2000
 MOST_ROWS = 2000
@@ -41,10 +42,9 @@ def answer_table(probe: FinishedProbe, folder: Path) -> dict[str, Any] | None:
             components = ", ".join(f"{name} {value:.2g}" for name, value in detail.get("components", {}).items())
             rows.append(
                 [
-                    cut(item.item), cut(item.category), cut(item.difficulty), sample,
-                    cut(questions.get(item.item, "")), cut(answers.get((item.item, sample), "")), score,
-                    cut(", ".join(detail.get("critical_failures", ()))), cut(detail.get("unscored") or ""),
-                    cut(components),
+                    cut(item.category), cut(questions.get(item.item, "")), cut(answers.get((item.item, sample), "")),
+                    score, cut(", ".join(detail.get("critical_failures", ()))), cut(detail.get("unscored") or ""),
+                    cut(components), cut(item.item), cut(item.difficulty), sample,
                 ]
             )  # fmt: skip
     return {"columns": list(COLUMNS), "data": rows[:MOST_ROWS]}
@@ -90,7 +90,7 @@ def _questions(suite: Path) -> dict[str, str]:
     """Return item → what was asked: its prompt, or the last message of a conversation."""
     found: dict[str, str] = {}
     for row in json_lines(suite):
-        messages = row.get("messages") or []
-        asked = row.get("prompt") or (messages[-1].get("content") if messages else "")
+        messages: list[dict[str, Any]] = row.get("messages") or []
+        asked: Any = row.get("prompt") or (messages[-1].get("content") if messages else "")
         found[str(row.get("id"))] = str(asked)
     return found

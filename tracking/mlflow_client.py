@@ -53,7 +53,7 @@ def open_experiment(client: Any, name: str, artifacts: str | None) -> str:
             f"MLflow experiment `{name}` was deleted; restore it in the UI or name another in `[tracking] experiment`"
         )
     identifier: str = known.experiment_id if known is not None else client.create_experiment(name, artifacts)
-    have = known.tags if known is not None else {}
+    have: dict[str, str] = known.tags if known is not None else {}
     for key, value in _EXPERIMENT_TAGS.items():
         if have.get(key) != value:
             client.set_experiment_tag(identifier, key, value)

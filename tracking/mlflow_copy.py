@@ -1,4 +1,4 @@
-"""What each event of a night is written to MLflow as: one parent run, one nested run per probe, traces, datasets, tables.
+"""What each event of a night becomes in MLflow: one parent run, one nested run per probe, traces, datasets, tables.
 
 Every task may be run twice and in another order: runs are found again by their tags, and writing the same adds nothing.
 """

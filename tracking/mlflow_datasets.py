@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from probes.request import FileRef, ProbeRequest
 
-_TYPES = {bool: "boolean", int: "long", float: "double"}
+_TYPES = {"bool": "boolean", "int": "long", "float": "double"}
+"""Ours → MLflow's; everything else is text to it."""
 
 
 class DatasetRow(NamedTuple):
@@ -51,5 +52,9 @@ def _described(path: str, digest: str) -> tuple[str | None, str | None]:
         row: Any = json.loads(first)
     except (OSError, ValueError):
         return None, None
-    columns = [{"type": _TYPES.get(type(value), "string"), "name": name, "required": False} for name, value in row.items()]
+    columns = [{"type": _type_of(value), "name": name, "required": False} for name, value in row.items()]
     return json.dumps({"mlflow_colspec": columns}), json.dumps({"num_rows": rows})
+
+
+def _type_of(value: object) -> str:
+    return _TYPES.get(type(value).__name__, "string")

@@ -12,15 +12,24 @@ from tracking.probe_table import INVALIDATED
 
 
 def find_run(uri: str, experiment: str, night: NightRecord) -> tuple[str, str] | None:
-    """Return experiment id and parent run id of a night in the store, None when it is not there."""
-    client = connect(uri)
-    known = client.get_experiment_by_name(experiment)
-    if known is None:
-        return None
-    for run in RunWriter(client).search(known.experiment_id, night_condition(night)):
-        if PROBE_TAG not in run.data.tags:
-            return known.experiment_id, run.info.run_id
-    return None
+    """Return experiment id and parent run id of a night in the store, None when it is not there.
+
+    Raises:
+        LaunchError: the store cannot be reached.
+    """
+    try:
+        client = connect(uri)
+        known = client.get_experiment_by_name(experiment)
+        if known is None:
+            return None
+        found = RunWriter(client).search(known.experiment_id, night_condition(night))
+    except Exception as error:
+        raise LaunchError(
+            f"MLflow store `{without_password(uri)}` cannot be read: {first_line(error)}; start its server or mend "
+            "`[tracking] uri` (or MLFLOW_TRACKING_URI)"
+        ) from error
+    parents = [run for run in found if PROBE_TAG not in run.data.tags]
+    return (known.experiment_id, parents[0].info.run_id) if parents else None
 
 
 def mirrored_runs(uri: str, experiment: str) -> list[tuple[str, dict[str, str]]]:

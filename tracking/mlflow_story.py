@@ -28,7 +28,7 @@ def story(night: NightRecord) -> str:
     parts.append("\n".join(f"- {fact}" for fact in facts if fact))
     parts.append(
         "Read on in the artifacts `report.html` and `report.md`; figures are in `summary.json`, one row per probe in "
-        "`results.tsv`. The nested runs are the probes: chart `target` or `score/…` of them, group by `phase` or `lane`."
+        "`results.tsv`. The nested runs are the probes: chart `target` or `score/…`, group by `phase` or `lane`."
     )
     return "\n\n".join(parts)
 

@@ -1,8 +1,8 @@
 """Calls of language models as MLflow traces: the agent's turns from the ledger, judgements from a probe's folder.
 
 A trace has what the ledger and `judgements.jsonl` have: outcome, reply, tokens, dollars, seconds. No key and no header
-is ever in them, and texts and spans are bounded. Ids follow from the night, so that a trace written twice is one. MLflow
-is loaded by `write_trace` only.
+is ever in them, and texts and spans are bounded. Ids follow from the night, so that a trace written twice is one.
+MLflow is loaded by `write_trace` only.
 """
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -91,7 +91,9 @@ def judge_trace(night: NightRecord, probe: FinishedProbe, folder: Path) -> Trace
     asked = {"probe": number, "answers": len(rows), "shown": len(calls)}
     unscored = sum(row.get("unscored") is not None for row in rows)
     root = SpanRow(f"judge probe #{number}", "EVALUATOR", start, max(at, end), asked, {"unscored": unscored}, {})
-    return TraceRow(_key(night, f"judge {probe.outcome.key} {number}"), (root, *calls), {"kind": "judge", "probe": str(number)})
+    return TraceRow(
+        _key(night, f"judge {probe.outcome.key} {number}"), (root, *calls), {"kind": "judge", "probe": str(number)}
+    )
 
 
 def _judgement(row: dict[str, Any], start: int, end: int) -> SpanRow:
@@ -101,7 +103,9 @@ def _judgement(row: dict[str, Any], start: int, end: int) -> SpanRow:
     outputs = {**said, "reply": cut(str(row.get("reply") or ""), LONGEST_TEXT)}
     asked = {"item": row.get("item"), "sample": row.get("sample"), "rubric": row.get("rubric")}
     name = f"{row.get('item')} sample {row.get('sample')}"
-    return SpanRow(cut(name, 200), "LLM", start, end, asked, outputs, call, cut(row.get("unscored") or "", LONGEST_TEXT))
+    return SpanRow(
+        cut(name, 200), "LLM", start, end, asked, outputs, call, cut(row.get("unscored") or "", LONGEST_TEXT)
+    )
 
 
 def _usage(usage: Usage | None, usd: float | None) -> dict[str, Any]:

@@ -104,12 +104,19 @@ def promote(
     """Give a night's recipe a role.
 
     Refused for a night that has not ended, whose claim was not confirmed or has been withdrawn, and for a frozen role.
+    The recipe, with one adapter of its confirmation, goes to MLflow's model registry, the role as its alias.
 
         nightlab champion promote results/friday --role production --reason "first to hold every guard"
     """
     from runner.champion import promote as give
 
-    _tell(give(folder, _decision(context, role, reason, by), results, unconfirmed), results)
+    holder = give(folder, _decision(context, role, reason, by), results, unconfirmed)
+    _tell(holder, results)
+    from runner.folder import SessionFolder
+    from runner.mlflow_night import register_champion
+
+    around = _around(context)
+    register_champion(SessionFolder(folder), holder, around.environ, around.say)
 
 
 @champion_app.command()

@@ -17,8 +17,8 @@ from tracking.config import TrackingConfig
 from tracking.mlflow_mirror import MlflowMirror, start_mirror
 from tracking.mlflow_reading import find_run, read_runs
 from tracking.mlflow_rows import clean_key, probe_name
-from tracking.mlflow_story import story
 from tracking.mlflow_store import artifact_root, run_link, server_command, store_uri, without_password
+from tracking.mlflow_story import story
 from tracking.night import NightRecord
 
 PROBES = 18
