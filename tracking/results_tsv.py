@@ -47,7 +47,12 @@ class ResultsTable:
 
 def write_results(path: Path, night: NightRecord) -> None:
     """Write the table of a whole night."""
-    replace_text(path, _table(night, {probe.plan.number: measured_cells(night, probe) for probe in night.ended}))
+    replace_text(path, results_text(night))
+
+
+def results_text(night: NightRecord) -> str:
+    """Return the table of a whole night."""
+    return _table(night, {probe.plan.number: measured_cells(night, probe) for probe in night.ended})
 
 
 def _table(night: NightRecord, rows: Mapping[int, Mapping[str, Cell]]) -> str:

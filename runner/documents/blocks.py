@@ -19,7 +19,8 @@ from typing import NamedTuple
 NEEDS = {
     "gpu": "a CUDA device",
     "key": "the key of a language model's provider",
-    "data": "a folder of public data",
+    "data": "files of the reader's own",
+    "night": "a night of the reader's own; the tutorial runs such commands on its nights",
     "hours": "hours, or half of one",
     "vllm": "vLLM's own environment, some gigabytes",
     "itself": "it runs every test, this one included",

@@ -68,7 +68,7 @@ def cost_section(night: NightRecord) -> Section | None:
     unpriced = spend(night)["unpriced"]
     note += f" {show(unpriced, 'count')} without a known cost are counted at the mean." if unpriced else ""
     blocks: list[Block] = [Table("Time by phase", columns, tuple(rows), note, has_total=True), *_time_split(night)]
-    return Section("cost", "Time and cost", (*blocks, *speed_blocks(night)))
+    return Section("cost", "Cost", (*blocks, *speed_blocks(night)))
 
 
 def _time_split(night: NightRecord) -> list[Block]:

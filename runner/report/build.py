@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import tomli_w
 
 from runner.report.content import build_report
 from runner.report.fragile import fragile_summary
@@ -20,42 +24,66 @@ from tracking.atomic import replace_text
 from tracking.clock import Clock, SystemClock
 from tracking.ledger import read_events
 from tracking.night import NightRecord
-from tracking.results_tsv import write_results
+from tracking.results_tsv import results_text
 from tracking.summary import summary
 
-INDEXED = ("session.toml", "ledger.jsonl", "results.tsv", "summary.json")
-"""Files whose digest the report states; it cannot state its own."""
+LEDGER, CONFIG = "ledger.jsonl", "session.toml"
 
 
 def write_report(folder: Path, clock: Clock | None = None) -> Path:
     """Write `results.tsv`, `summary.json`, `report.md` and `report.html` of a session folder; return the HTML's path.
 
-    Two rebuilds of the same ledger differ in the line that says when they were made, and in nothing else.
+    A `session.toml` that is not there is written too; one that is stays as it is. Two rebuilds of the same ledger
+    differ in the line that says when they were made, and in nothing else.
 
     Raises:
         LedgerError: the folder has no readable ledger, or cannot be written.
     """
-    night = NightRecord.replay(read_events(folder / "ledger.jsonl"))
-    write_results(folder / "results.tsv", night)
-    page_of_figures = {**summary(night), "fragile": fragile_summary(night)}
-    page_of_figures["measurement"] = measurement_summary(night)
-    page_of_figures["policy"] = policy_summary(night)
-    page_of_figures["journal"] = journal_summary(night)
-    page_of_figures["proposers"] = proposers_summary(night)
-    page_of_figures["sensitivity"] = sensitivity_summary(night)
-    page_of_figures["tomorrow"] = tomorrow_summary(night)
-    replace_text(folder / "summary.json", json.dumps(page_of_figures, indent=2, ensure_ascii=False) + "\n")
-    report = build_report(night, _index(folder))
-    generated = f"Generated {(clock or SystemClock()).now()[:19].replace('T', ' ')} UTC from ledger.jsonl by nightlab."
-    replace_text(folder / "report.md", to_markdown(report, generated))
-    page = folder / "report.html"
-    replace_text(page, to_html(report, generated))
-    return page
+    now = (clock or SystemClock()).now()[:19].replace("T", " ")
+    for name, text in rebuilt(folder, f"Generated {now} UTC from ledger.jsonl by nightlab.").items():
+        if name != CONFIG or not (folder / name).exists():
+            replace_text(folder / name, text)
+    return folder / "report.html"
 
 
-def _index(folder: Path) -> list[tuple[str, float, str]]:
-    files = [folder / name for name in INDEXED if (folder / name).is_file()]
-    return [(file.name, file.stat().st_size / 2**20, _digest(file)) for file in files]
+def rebuilt(folder: Path, generated: str) -> dict[str, str]:
+    """Return the text of each file that follows from the ledger, by name.
+
+    Args:
+        folder: holds the ledger; nothing else in it is read.
+        generated: the line that says when the report was made.
+
+    Raises:
+        LedgerError: there is no readable ledger.
+    """
+    ledger = folder / LEDGER
+    night = NightRecord.replay(read_events(ledger))
+    files = {"results.tsv": results_text(night), "summary.json": _summary(night)}
+    if night.started is not None and night.started.config:
+        files = {CONFIG: tomli_w.dumps(night.started.config), **files}
+    index = [(LEDGER, ledger.stat().st_size / 2**20, _digest(ledger)), *_index(files)]
+    report = build_report(night, index)
+    return {**files, "report.md": to_markdown(report, generated), "report.html": to_html(report, generated)}
+
+
+def _summary(night: NightRecord) -> str:
+    page: dict[str, Any] = {
+        **summary(night),
+        "fragile": fragile_summary(night),
+        "measurement": measurement_summary(night),
+        "policy": policy_summary(night),
+        "journal": journal_summary(night),
+        "proposers": proposers_summary(night),
+        "sensitivity": sensitivity_summary(night),
+        "tomorrow": tomorrow_summary(night),
+    }
+    return json.dumps(page, indent=2, ensure_ascii=False) + "\n"
+
+
+def _index(files: Mapping[str, str]) -> list[tuple[str, float, str]]:
+    """Return name, size and digest of files beside the report, which cannot state its own."""
+    written = {name: text.encode("utf-8") for name, text in files.items()}
+    return [(name, len(data) / 2**20, hashlib.sha256(data).hexdigest()[:16]) for name, data in written.items()]
 
 
 def _digest(file: Path) -> str:

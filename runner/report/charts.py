@@ -78,7 +78,8 @@ def score_svg(chart: ScoreChart) -> Markup:
         *_levels(chart, x, y, last),
         *(_mark(point, x, y) for point in chart.points),
     ]
-    said = f"{len(known)} scored probes from #{first} to #{last}, {show(min(known), 'score')} to {show(max(known), 'score')}"
+    ends = f"{show(min(known), 'score')} to {show(max(known), 'score')}"
+    said = f"{show(len(known), 'count')} scored probes from #{first} to #{last}, {ends}"
     return Markup(
         f'<svg class="scores" width="100%" height="{PLOT_HEIGHT}" role="img"><title>{escape(chart.caption)}</title>'
         f"<desc>{escape(said)}</desc>{''.join(parts)}</svg>"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from runner.report import charts, small_charts
 from runner.report.blocks import Report
@@ -31,8 +32,14 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.filters["kind"] = _kind
+    environment.filters["breakable"] = _breakable
     return environment.get_template("report.html.j2")
 
 
 def _kind(value: Any) -> str:
     return type(value).__name__
+
+
+def _breakable(text: str) -> Markup:
+    """Return a heading that may break after an underscore: names of categories have no spaces."""
+    return Markup("_<wbr>").join(text.split("_"))

@@ -23,12 +23,21 @@ from tracking.figures import MISSING, show, show_count, show_effect
 from tracking.headline import change_in_words
 from tracking.night import NightRecord
 
-Finding = Literal["ruined", "harms a guard", "lowers the target", "no gain worth having", "cannot tell", "not measured"]
+Finding = Literal[
+    "ruined",
+    "harms a guard",
+    "lowers the target",
+    "no gain worth having",
+    "helps, but was left out",
+    "cannot tell",
+    "not measured",
+]
 FINDINGS: dict[Finding, Tone] = {
     "ruined": "bad",
     "harms a guard": "bad",
     "lowers the target": "bad",
     "no gain worth having": "muted",
+    "helps, but was left out": "open",
     "cannot tell": "open",
     "not measured": "open",
 }
@@ -38,10 +47,12 @@ MOST_ROWS = 100
 
 def negatives_section(night: NightRecord) -> Section | None:
     """Return what every change that is not in the final recipe was shown not to do; None when all are in it."""
-    found = [(name, finding_of(night, name)) for name in night.candidates if name not in night.accepted]
+    found: list[tuple[str, Finding]] = [
+        (name, finding_of(night, name)) for name in night.candidates if name not in night.accepted
+    ]
     if not found:
         return None
-    order = list(FINDINGS)
+    order: list[Finding] = list(FINDINGS)
     found.sort(key=lambda pair: (order.index(pair[1]), -_most(night.reading(pair[0]))))
     rows = tuple(_row(night, name, finding) for name, finding in found[:MOST_ROWS])
     note = (
@@ -65,10 +76,12 @@ def finding_of(night: NightRecord, name: str) -> Finding:
         return "not measured"
     if any(guard.state == "harmful" for guard in reading.guards.values()):
         return "harms a guard"
-    high = reading.interval.high
-    if high is None:
+    low, high = reading.interval.low, reading.interval.high
+    if low is None or high is None:
         return "cannot tell"
-    return "lowers the target" if high < 0 else "no gain worth having" if high < worthwhile(night) else "cannot tell"
+    if high < worthwhile(night):
+        return "lowers the target" if high < 0 else "no gain worth having"
+    return "helps, but was left out" if low > 0 else "cannot tell"
 
 
 def worthwhile(night: NightRecord) -> float:
@@ -104,11 +117,12 @@ def _row(night: NightRecord, name: str, finding: Finding) -> tuple[Cell, ...]:
     reading = night.reading(name)
     high = reading.interval.high if reading else None
     guards = reading.guards.items() if reading else ()
+    why = reading.reason if reading is not None and finding == "helps, but was left out" else ""
     harmed = [f"{guard} {show(found.effect, 'effect')}" for guard, found in guards if found.state == "harmful"]
     return (
         foreign_cell(one_line(change_in_words(night.candidates[name].change), 80)),
         Cell(finding, FINDINGS[finding]),
         Cell(show_effect(reading.effect, reading.interval) if reading else MISSING),
         Cell(show(high, "effect")),
-        foreign_cell(", ".join(harmed) or (collapse_of(night, name) or "")),
+        foreign_cell(", ".join(harmed) or collapse_of(night, name) or why),
     )

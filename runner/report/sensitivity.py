@@ -61,7 +61,7 @@ class Sensitivity(NamedTuple):
         """The values that harmed nothing and lie together with the baseline's: numbers beyond a harmful one are out."""
         safe = [(step.value, step.is_known and not step.harm) for step in self.steps]
         if not is_number(self.start):
-            return tuple(value for value, is_safe in safe if is_safe)
+            return (*(() if self.start is None else (self.start,)), *(value for value, is_safe in safe if is_safe))
         numbers = [(value, is_safe) for value, is_safe in safe if is_number(value)]
         below = _until_harm([pair for pair in reversed(numbers) if pair[0] < self.start])
         above = _until_harm([pair for pair in numbers if pair[0] > self.start])

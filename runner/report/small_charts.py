@@ -21,12 +21,12 @@ def knob_scale(charts: KnobCharts) -> Scale:
 
 def knob_svg(chart: KnobChart, y: Scale) -> Markup:
     """Return one knob's chart: its values side by side in order, the safe band shaded, the baseline at zero."""
-    step = 100 / len(chart.points)
+    step, height = 100 / len(chart.points), HEIGHT - BOTTOM + 4
     places = {index: round(step * (index + 0.5), 3) for index in range(len(chart.points))}
     safe = [index for index, point in enumerate(chart.points) if point.is_safe]
     body = [
         *(
-            f'<rect class="safe" x="{round(step * index, 3)}%" y="0" width="{round(step, 3)}%" height="{HEIGHT - BOTTOM + 4}"/>'
+            f'<rect class="safe" x="{step * index:.3f}%" y="0" width="{step:.3f}%" height="{height}"/>'
             for index in safe
         ),
         *_grid(y),
