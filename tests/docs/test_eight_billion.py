@@ -25,6 +25,7 @@ def place(tmp_path: Path) -> Path:
     write_items(tmp_path / "items.jsonl", 24, CATEGORIES)
     (tmp_path / "models").mkdir()
     write_base(tmp_path / "models" / "qwen3-8b", 64)
+    (tmp_path / "models" / "qwen3-8b" / "chat_template.jinja").write_text("{{ messages }}")
     return tmp_path
 
 
