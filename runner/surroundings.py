@@ -45,6 +45,10 @@ class Surroundings:
         with suppress(OSError):
             self.console.print(Text(text, style="yellow"))
 
+    def tell(self, text: str) -> None:
+        """Say something plainly, beside what is printed as a result."""
+        self.console.print(Text(text))
+
     def worker_gpus(self, config: SessionConfig) -> tuple[str | None, ...]:
         """Return the GPU of each worker, None for a CPU worker."""
         return plan_workers(config.launcher.workers, visible_gpus(self.environ), usable_cores())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from runner.commands.completion import complete_session
 from runner.commands.options import (
     BEFORE,
     INTERRUPTED,
@@ -21,6 +23,88 @@ from runner.commands.options import (
 )
 
 before_app = typer.Typer()
+
+
+@before_app.command(rich_help_panel=BEFORE)
+def init(
+    context: typer.Context,
+    session: Annotated[
+        Path, typer.Argument(metavar="[SESSION.toml]", help="The file to write.", autocompletion=complete_session)
+    ] = Path("session.toml"),
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", metavar="MODEL", help="A model folder, a hub name, or `miniature`.", show_default=False
+        ),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="FILE", help="Training rows, JSONL; may be repeated.", show_default=False),
+    ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option("--suite", metavar="FILE", help="Evaluation items, JSONL; may be repeated.", show_default=False),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", metavar="CATEGORY", help="What to raise: a category, `overall` or `auto`.", show_default=False
+        ),
+    ] = None,
+    hours: Annotated[
+        str | None, typer.Option("--hours", metavar="HOURS", help="How long a night may take.", show_default=False)
+    ] = None,
+    device_hour: Annotated[
+        str | None,
+        typer.Option("--device-hour", metavar="USD", help="What an hour of a device costs.", show_default=False),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge",
+            metavar="PROVIDER:MODEL",
+            help="Who marks items without a scorer, e.g. `anthropic:claude-haiku-4-5`.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Of the session; default: the file's.", show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: defaults where no flag says more.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    check_it: Annotated[bool, typer.Option("--check/--no-check", help="Check the session once it is written.")] = True,
+) -> None:
+    """Write a commented session file from a few answers, and check it.
+
+    Asks for model, data, suite, target and hours; a flag answers its question, and each answer is looked at at once.
+    Without a terminal every question needs its flag, or `--yes`. For example:
+
+        nightlab init my.toml
+        nightlab init my.toml --model models/qwen3-8b --data pairs.jsonl --suite items.jsonl --hours 8 --target auto
+        nightlab init --yes
+
+    The last one writes a night of the miniature. Exits with 2 where the check finds that such a night could not
+    conclude; the file is there then, and the cure is said.
+    """
+    from runner.init.questions import Conversation, Flags, ask_all
+    from runner.init.session_text import session_text, write_session
+
+    around = surroundings(context)
+    write_session(session, None, force)
+    flags = Flags(name, model, tuple(data or ()), tuple(suite or ()), target, hours, judge, device_hour)
+    conversation = Conversation(input if sys.stdin.isatty() else None, around.tell, yes)
+    try:
+        answers = ask_all(flags, conversation, session.stem)
+    except (KeyboardInterrupt, EOFError) as error:
+        say("nothing was written")
+        raise typer.Exit(INTERRUPTED) from error
+    write_session(session, session_text(answers, session), force)
+    print(f"{session} is written.")
+    if check_it:
+        print()
+        check(context, session)
+    print(f"Next: nightlab run {session}")
 
 
 @before_app.command(rich_help_panel=BEFORE)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from runner.commands.options import MORNING, SessionDir, say, surroundings
+from runner.commands.completion import complete_folder
+from runner.commands.options import MORNING, Json, SessionDir, print_json, say, surroundings
 
 morning_app = typer.Typer()
 
@@ -42,6 +43,71 @@ def report(
     write_report(place.path)
     print(place.path / "report.md")
     print(headline(night))
+
+
+@morning_app.command(rich_help_panel=MORNING)
+def compare(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR DIR...", help="Session folders.", show_default=False, autocompletion=complete_folder
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Hold nights against each other: results, guards, recipes, and what was set otherwise.
+
+    Says first whether their scores may be compared. Where a night measured otherwise than the first one (another
+    suite, another way to form the overall, other steps or versions), its score levels are left out, and a warning
+    says why; what it found against its own baseline is shown all the same.
+
+        nightlab compare results/thursday results/friday
+    """
+    from runner.nights.compare import compare_nights, comparison_json
+    from runner.nights.compare_view import compare_view
+    from runner.tables import show_view
+
+    comparison = compare_nights(folders)
+    if as_json:
+        print_json(comparison_json(comparison))
+        return
+    show_view(compare_view(comparison))
+
+
+@morning_app.command(rich_help_panel=MORNING)
+def history(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="[DIR]",
+            help="A results folder; or a session folder, for its project only.",
+            autocompletion=complete_folder,
+        ),
+    ] = Path("results"),
+    write: Annotated[bool, typer.Option("--write", help="Write `history.md` into the results folder too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the project's cumulative table: every night, and every recipe ranked by its mean score.
+
+    Made from the ledgers each time. A table holds only what may be compared: the untrained base model, the baselines
+    and what the nights ended with, on equal items at equal steps.
+
+        nightlab history
+        nightlab history results --write
+    """
+    from runner.nights.history import history_json, read_history
+    from runner.nights.history_markdown import write_history
+    from runner.nights.history_view import history_view
+    from runner.tables import show_view
+
+    found = read_history(folder)
+    if as_json:
+        print_json(history_json(found))
+    else:
+        show_view(history_view(found))
+    if write:
+        is_session = (folder / "ledger.jsonl").is_file()
+        say(f"wrote {write_history(found, folder.resolve().parent if is_session else folder)}")
 
 
 @morning_app.command(rich_help_panel=MORNING)

@@ -45,7 +45,7 @@ def run(
     session: SessionFile,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Session folder; default: results/<name>-<time>.", show_default=False),
+        typer.Option("--out", help="Session folder; default: `results/NAME-TIME`.", show_default=False),
     ] = None,
     settings: Settings = None,
     detach: Detach = False,

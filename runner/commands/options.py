@@ -32,7 +32,7 @@ SessionDir = Annotated[
     Path,
     typer.Argument(
         metavar="DIR",
-        help="A session folder, e.g. results/<session>.",
+        help="A session folder, e.g. `results/friday`.",
         show_default=False,
         autocompletion=complete_folder,
     ),
