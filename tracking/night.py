@@ -151,7 +151,7 @@ class NightRecord:
     first_to_say: dict[str, FinishedProbe] = field(default_factory=dict[str, "FinishedProbe"])
     """Digest of all of a probe's answers → the first probe that gave them."""
     alike: dict[str, list[FinishedProbe]] = field(default_factory=dict[str, list["FinishedProbe"]])
-    """The same digest → all probes that gave them, where there are several."""
+    """The same digest → all probes that gave them, where there are several; smoke runs are left out."""
     mismeasured: list[FinishedProbe] = field(default_factory=list["FinishedProbe"])
     """Probes that another model answered."""
     unclear: list[FinishedProbe] = field(default_factory=list["FinishedProbe"])
@@ -369,7 +369,8 @@ class NightRecord:
             tally.asked, tally.lost = tally.asked + len(item.scores), tally.lost + lost
             if lost:
                 tally.causes[item.cause] += lost
-        if probe.outcome.measured is not None:
+        # After a quarter of the steps a small change may not have changed one answer yet.
+        if probe.outcome.measured is not None and probe.plan.phase != "smoke":
             said = probe.outcome.measured.answers
             first = self.first_to_say.setdefault(said, probe)
             if first is not probe:
