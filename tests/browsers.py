@@ -93,7 +93,9 @@ def look_at(
     page.on("pageerror", lambda error: look.errors.append(str(error)))
     page.on("request", lambda request: look.asked.append(request.url))
     page.on("requestfailed", lambda request: look.failed.append(_failure(request)))
-    page.on("response", lambda answer: look.failed.append(f"{answer.status} {answer.url}") if answer.status > 399 else None)
+    page.on(
+        "response", lambda answer: look.failed.append(f"{answer.status} {answer.url}") if answer.status > 399 else None
+    )
     page.on("framenavigated", lambda frame: look.visited.append(frame.url) if frame == page.main_frame else None)
     page.on("dialog", lambda dialog: (look.dialogs.append(dialog.message), dialog.dismiss()))
     page.goto(url)

@@ -57,7 +57,9 @@ def stage_nights(root: Path) -> Staged:
     _run(file, staged.stopped, ("name=stopped",), FAKE_ONE_MODEL="1")
     items = [json.loads(line) for line in (root / "items.jsonl").read_text().splitlines()]
     write_lines(root / "items.jsonl", [{**row, "prompt": HOSTILE[i % len(HOSTILE)]} for i, row in enumerate(items)])
-    words = tuple(Step(said(value=value, hypothesis=text)) for value, text in zip((0.005, 0.0025), HOSTILE, strict=False))
+    words = tuple(
+        Step(said(value=value, hypothesis=text)) for value, text in zip((0.005, 0.0025), HOSTILE, strict=False)
+    )
     _run(file, staged.hostile, ("name=hostile",), words, FAKE_ANSWERS="hostile")
     return staged
 

@@ -24,6 +24,7 @@ from runner.reference import reference, slug
 CHECKOUT = Path(__file__).parents[2]
 DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 SESSION = CHECKOUT / "docs" / "sessions" / "eight_billion.toml"
+NIGHTLAB = typer.main.get_command(app)
 LANGUAGES = {"sh", "toml", "json", "text"}
 
 
@@ -47,7 +48,7 @@ def group(command: click.Command) -> dict[str, click.Command]:
 
 def leaf(words: list[str]) -> tuple[click.Command, list[str]]:
     """Return the command that words after `nightlab` name, and the words left."""
-    command, rest = typer.main.get_command(app), list(words)
+    command, rest = NIGHTLAB, list(words)
     while group(command):
         if not rest or rest[0].startswith("-") or not re.fullmatch(r"[a-z]+", rest[0]):
             return command, rest

@@ -54,7 +54,10 @@ def test_every_link_within_the_report_leads_somewhere_and_none_runs_anything(
     with open_report(browser, staged, night, WIDE, "light") as look:
         links: list[str] = look.page.eval_on_selector_all("a", "all => all.map(a => a.getAttribute('href'))")
         assert any(link.startswith("#") for link in links)
-        assert all(link.startswith(("#", "http://127.0.0.1:", "http://localhost:")) or is_file(staged.reports[night], link) for link in links), links
+        assert all(
+            link.startswith(("#", "http://127.0.0.1:", "http://localhost:")) or is_file(staged.reports[night], link)
+            for link in links
+        ), links
         for link in links:
             if link.startswith("#"):
                 look.page.click(f"a[href='{link}'] >> nth=0")
@@ -74,7 +77,12 @@ def test_what_a_model_wrote_is_shown_as_text_and_does_nothing(browser: Browser, 
         text = look.page.inner_text("body")
         assert HOSTILE[0] in text
         assert look.page.locator("script, iframe, img, object, embed, form, meta[http-equiv], base").count() == 0
-        assert look.page.eval_on_selector_all("*", "all => all.flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))") == []
+        assert (
+            look.page.eval_on_selector_all(
+                "*", "all => all.flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))"
+            )
+            == []
+        )
         assert look.page.locator("[href^='javascript:' i], [src^='javascript:' i]").count() == 0
 
 
