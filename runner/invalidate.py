@@ -66,7 +66,7 @@ def invalidate_night(path: Path, when: str, reason: str, around: Surroundings, d
     if is_running(folder):
         raise ConfigError(
             f"`{folder.path}` is running, and only a session at rest can be marked; wait for its end or stop it with "
-            "Ctrl-C, then run this again"
+            f"Ctrl-C or `nightlab stop {folder.path}`, then run this again"
         )
     with folder.locked():
         events = read_events(folder.ledger)

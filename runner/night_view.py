@@ -22,6 +22,7 @@ from tracking.night import NightRecord, seconds_between
 
 SHOWN_DECISIONS = 12
 WIDEST_BAR = 60
+SIGNS = "+−"
 _DECISION_STYLE = {"accept": "green", "reject": "dim", "park": "dim", "more": ""}
 _PHASE = {
     "control": "checking the instrument",
@@ -76,7 +77,8 @@ def _heading(config: SessionConfig, night: NightRecord, moment: Moment) -> list[
     bar = Table.grid(padding=(0, 2))
     bar.add_column(max_width=WIDEST_BAR, ratio=1)
     bar.add_column(no_wrap=True)
-    bar.add_row(ProgressBar(total=total, completed=min(used, total)), Text(f"{used} of {total} probes"))
+    done = ProgressBar(total=total, completed=min(used, total), complete_style="cyan", finished_style="cyan")
+    bar.add_row(done, Text(f"{used} of {total} probes"))
     lines = [_spent(config, night, moment)]
     if night.noise is not None and night.power is not None:
         lines.append(
@@ -89,7 +91,7 @@ def _heading(config: SessionConfig, night: NightRecord, moment: Moment) -> list[
 def _spent(config: SessionConfig, night: NightRecord, moment: Moment) -> str:
     is_going_on = moment.is_running and night.stopped is None
     since = seconds_between(night.last_at, moment.now) if is_going_on and night.last_at else 0.0
-    words = [show(night.active_s + max(0.0, since), "duration")]
+    words = [f"{show(night.active_s + max(0.0, since), 'duration')}{' so far' if is_going_on else ''}"]
     usd, limit = night.bill.usd, config.budget.usd
     if usd is not None:
         words.append(show(usd, "usd") + (f" of {show(limit, 'usd')}" if limit is not None else ""))
@@ -125,7 +127,7 @@ def _decisions(night: NightRecord) -> Table:
         table.add_row(
             Text(f"  {candidate.id}", style=style),
             Text(change_in_words(candidate.change), style=style),
-            Text(f"{decision:<7} {effect}".rstrip(), style=style),
+            Text(f"{decision:<7} {effect if effect[:1] in SIGNS else f' {effect}'}".rstrip(), style=style),
         )
     return table
 

@@ -16,7 +16,10 @@ _HOUR_S = 3600.0
 def plan_view(outlook: Outlook) -> View:
     """Return how the night would spend its budget, when it would end, what it would cost and what it could see."""
     config = outlook.config
-    table = plain_table(("phase", "probes", "time", "cost", "what it asks"))
+    is_timed, is_priced = outlook.seconds_for(1) is not None, outlook.usd_for(1) is not None
+    table = plain_table(
+        ("phase", "probes", *(["time"] if is_timed else []), *(["cost"] if is_priced else []), "what it asks")
+    )
     phases = [
         ("controls", CONTROL_PROBES if config.referee.controls else 0, "is the instrument sound?"),
         ("calibrate", config.referee.calibration_runs, "how far do equal trainings differ?"),
@@ -25,9 +28,10 @@ def plan_view(outlook: Outlook) -> View:
         ("all", config.budget.probes, "at most"),
     ]
     for name, probes, asks in phases:
+        time = [show(outlook.seconds_for(probes), "duration")] if is_timed else []
+        cost = [show(outlook.usd_for(probes), "usd")] if is_priced else []
         if probes:
-            time, cost = show(outlook.seconds_for(probes), "duration"), show(outlook.usd_for(probes), "usd")
-            table.add_row(name, str(probes), time, cost, asks)
+            table.add_row(name, str(probes), *time, *cost, asks)
     return [
         f"{config.name}: {_aim(outlook)}",
         "",
@@ -79,18 +83,17 @@ def _dollars_in_words(outlook: Outlook) -> str:
     if budget.rates.device_hour is None:
         return "Expected cost: not counted, `budget.rates.device_hour` names no rate."
     rate = f"an hour of a device costs {show(budget.rates.device_hour, 'usd')}"
-    if each is None:
-        rate += "; what a probe costs is not known before the first one, so nothing is kept back until then"
-    else:
-        rate += f", a probe about {show(each, 'usd')}"
+    limit = "counted and not limited (`budget.usd`)"
+    if budget.usd is not None:
+        limit = f"it ends at {show(budget.usd, 'usd')}, the confirmation's share kept back"
     total = outlook.usd_for(budget.probes)
-    if budget.usd is None:
-        return f"Expected cost: {show(total, 'usd')}, counted and not limited (`budget.usd`); {rate}."
-    total = min(total, budget.usd) if total is not None else None
-    words = f"Expected cost: {show(total, 'usd')}, it ends at {show(budget.usd, 'usd')} with the confirmation's share "
-    words += f"kept back; {rate}."
-    least = outlook.usd_for(outlook.least_probes)
-    if least is not None and least > budget.usd:
+    if each is None or total is None:
+        unknown = "not known before the first one, so nothing is kept back until then"
+        return f"Expected cost: {limit}; {rate}, and what a probe costs is {unknown}."
+    total = total if budget.usd is None else min(total, budget.usd)
+    words = f"Expected cost: {show(total, 'usd')}, {limit}; {rate}, a probe about {show(each, 'usd')}."
+    least = each * outlook.least_probes
+    if budget.usd is not None and least > budget.usd:
         words += f" That does not pay for calibration, one candidate and confirmation: {outlook.least_probes} probes "
         words += f"are about {show(least, 'usd')}; raise `budget.usd`."
     return words

@@ -112,6 +112,8 @@ def check(context: typer.Context, session: SessionFile, settings: Settings = Non
     """Check a session before money is spent: validity, power, searched space.
 
     Exits with 2 and the cure when the night could not conclude, for example because a guard has no items.
+
+        nightlab check my.toml --set budget.confirm_probes=24
     """
     from runner.check import check_session
     from runner.overrides import load_session

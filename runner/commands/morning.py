@@ -23,6 +23,8 @@ def report(
     """Rebuild the report of a session from its ledger, or hold it against the ledger.
 
     With --verify a mismatch is named with its place and the ledger's value, and the exit code is 2.
+
+        nightlab report results/friday --verify
     """
     from runner.folder import SessionFolder
 
@@ -101,13 +103,13 @@ def history(
     from runner.tables import show_view
 
     found = read_history(folder)
-    if as_json:
-        print_json(history_json(found))
-    else:
-        show_view(history_view(found))
     if write:
         is_session = (folder / "ledger.jsonl").is_file()
         say(f"wrote {write_history(found, folder.resolve().parent if is_session else folder)}")
+    if as_json:
+        print_json(history_json(found))
+        return
+    show_view(history_view(found))
 
 
 @morning_app.command(rich_help_panel=MORNING)
@@ -144,7 +146,10 @@ def ui(
     ] = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
-    """Open the MLflow UI on the session's store, on this machine only; prints the link."""
+    """Open the MLflow UI on the session's store, on this machine only; prints the link.
+
+    nightlab ui results/friday
+    """
     from runner.mlflow_ui import serve
 
     around = surroundings(context)

@@ -227,6 +227,7 @@ def _watch(folder: SessionFolder, interval: float, as_json: bool, around: Surrou
     """Look at a night until it ends, and exit as it did."""
     from rich.console import Console
 
+    from runner.folder import in_words
     from runner.session_view import status_view
     from runner.tables import show_view
     from runner.watch import EXIT_CODES, NightWatch, watch, watch_json
@@ -238,7 +239,7 @@ def _watch(folder: SessionFolder, interval: float, as_json: bool, around: Surrou
         else:
             watch(watched, interval, time.sleep, Console(highlight=False))
     except KeyboardInterrupt as error:
-        say(f"looked away; the night goes on, `nightlab status {folder.path} --watch` looks again")
+        say(f"looked away; the night goes on, `nightlab status {in_words(folder.path)} --watch` looks again")
         raise typer.Exit(INTERRUPTED) from error
     if not as_json and watched.night.started is not None:
         show_view(status_view(folder, watched.night, watched.state))
@@ -247,11 +248,12 @@ def _watch(folder: SessionFolder, interval: float, as_json: bool, around: Surrou
 
 def _finish(end: NightEnd) -> None:
     """Print what a stretch of a night ended with, and exit as the contract says."""
+    from runner.folder import in_words
     from tracking.headline import headline
 
     print(end.folder.path / "report.md")
     print(headline(end.night))
     stopped = end.night.stopped
     if stopped is not None and stopped.stop_reason == "interrupted":
-        say(f"interrupted; go on with `nightlab resume {end.folder.path}`")
+        say(f"interrupted; go on with `nightlab resume {in_words(end.folder.path)}`")
         raise typer.Exit(INTERRUPTED)

@@ -95,7 +95,7 @@ def ask_all(flags: Flags, conversation: Conversation, stem: str) -> Answers:
     name = read_name(flags.name) if flags.name is not None else None
     talk, tell = conversation.answer, conversation.tell
     is_quiet = conversation.ask is None or conversation.takes_defaults or _says_all(flags)
-    model = talk("--model", flags.model, "Model (a folder, a hub name, or `miniature`)", MINIATURE, read_model)
+    model = talk("--model", flags.model, "Model: a folder, a hub name or miniature", MINIATURE, read_model)
     data = _ask_data(flags, conversation, model)
     if data is not None:
         kind = "preference pairs" if data.objective == "orpo" else "answers to learn"
@@ -104,10 +104,10 @@ def ask_all(flags: Flags, conversation: Conversation, stem: str) -> Answers:
     if suite is not None:
         tell("  " + ", ".join(f"{category} {items}" for category, items in suite.categories.items()))
     judge = _ask_judge(flags, conversation, suite)
-    question = f"Target (a category, `{OVERALL}`, or `{AUTO}`: the baseline's weakest)"
+    question = f"Target: a category, {OVERALL} or {AUTO} (the weakest)"
     target = talk("--target", flags.target, question, AUTO, lambda text: read_target(text, suite))
     hours = talk("--hours", flags.hours, "Hours the night may take", HOURS, read_hours)
-    rate_question = "USD for an hour of your device (empty: count no dollars)"
+    rate_question = "USD for an hour of your device (empty: not counted)"
     rate_given = flags.device_hour if flags.device_hour is not None or not is_quiet else ""
     rate = talk("--device-hour", rate_given, rate_question, "", read_rate)
     return Answers(name or _name_for(stem, model), model, data, suite, target, hours, judge, rate)
@@ -125,7 +125,7 @@ def _ask_data(flags: Flags, conversation: Conversation, model: str) -> TrainingD
         return None
     if flags.data:
         return read_data(flags.data)
-    question = "Training data (JSONL files)"
+    question = "Training data: JSONL files"
     return conversation.answer("--data", None, question, None, lambda text: read_data(split_files(text)))
 
 
@@ -134,7 +134,7 @@ def _ask_suite(flags: Flags, conversation: Conversation, model: str) -> Suite | 
         return None
     if flags.suite:
         return read_suite_files(flags.suite)
-    question = "Evaluation suite (JSONL files)"
+    question = "Evaluation suite: JSONL files"
     return conversation.answer("--suite", None, question, None, lambda text: read_suite_files(split_files(text)))
 
 
@@ -143,7 +143,7 @@ def _ask_judge(flags: Flags, conversation: Conversation, suite: Suite | None) ->
         return read_judge(flags.judge)
     if suite is None or not suite.needs_judge:
         return None
-    question = "Items without a scorer need a judge (provider:model, e.g. anthropic:claude-haiku-4-5)"
+    question = "Judge of the items without a scorer, provider:model"
     return conversation.answer("--judge", None, question, None, read_judge)
 
 

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NamedTuple, cast
 
 from probes.errors import ConfigError
@@ -16,7 +17,7 @@ from runner.init.answers import JUDGED, Answers
 from runner.overrides import MINIATURE
 from runner.planning import AUTO
 
-_COLUMN = 34
+_COLUMN, _WIDEST = 34, 110
 
 
 class _Defaults(NamedTuple):
@@ -112,7 +113,8 @@ def _suite(answers: Answers, folder: Path, defaults: _Defaults) -> list[str]:
     suite = answers.suite
     if suite is not None:
         counts = ", ".join(f"{name} {items}" for name, items in suite.categories.items())
-        lines += [f"# Items: {counts}.", _key("items", _files(suite.files, folder))]
+        lines += [f"# {line}" for line in wrap(f"Items: {counts}.", _WIDEST - 2)]
+        lines.append(_key("items", _files(suite.files, folder)))
         lines.append(_off("held_out", 0.5, "share kept for the confirmation, or files of their own"))
     lines.append(_key("samples", 3, "answers per item and probe: more of them, less noise"))
     lines.append(_off("aggregation", "categories", 'how `overall` is formed; "prompts": by number of items'))
@@ -237,9 +239,9 @@ def _rest() -> list[str]:
     ]
 
 
-def _key(name: str, value: Any, comment: str = "") -> str:
+def _key(name: str, value: Any, comment: str = "", column: int = _COLUMN) -> str:
     line = f"{name} = {_value(value)}"
-    return f"{line:<{_COLUMN - 1}} # {comment}" if comment else line
+    return f"{line:<{column - 1}} # {comment}" if comment else line
 
 
 def _value(value: Any) -> str:
@@ -254,7 +256,7 @@ def _value(value: Any) -> str:
 
 
 def _off(name: str, value: Any, comment: str = "") -> str:
-    return f"# {_key(name, value, comment)}"
+    return f"# {_key(name, value, comment, _COLUMN - 2)}"
 
 
 def _model(model: str, folder: Path) -> str:

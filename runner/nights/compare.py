@@ -23,6 +23,8 @@ from tracking.summary import claim_summary, spend
 _NO_SETTINGS = ("name", "recipe", "launcher", "tracking", "alarm")
 """Sections that cannot change what a night measures, and the recipe, which has rows of its own."""
 NOT_COMPARABLE = "not comparable"
+MOST_CHANGES = 20
+"""Accepted changes that are listed; more are only counted."""
 Row = tuple[str, tuple[str, ...]]
 """Label, and a text for each night."""
 
@@ -72,7 +74,7 @@ def result_rows(comparison: Comparison) -> list[Row]:
         ("effect", lambda one: _effect(one.night.claim)),
         ("p value", lambda one: _p(one.night.claim)),
         ("guards", lambda one: guards_in_words(one.night.claim)),
-        ("accepted", lambda one: changes_in_words(one.night) if one.night.accepted else "nothing"),
+        ("accepted", lambda one: changes_in_words(one.night, MOST_CHANGES) if one.night.accepted else "nothing"),
         ("tried", lambda one: show_count(len(one.night.candidates), "candidate")),
         ("noise sd", lambda one: show(one.night.noise.target_sd if one.night.noise else None, "score")),
         ("resolvable", lambda one: show(one.night.power.target_resolvable if one.night.power else None, "margin")),

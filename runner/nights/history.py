@@ -189,6 +189,15 @@ def _recipe(group: _Group, roles: Mapping[str, Sequence[str]]) -> RankedRecipe:
     )
 
 
+def data_of(one: ReadNight) -> tuple[str, int | None]:
+    """Return the names of a night's training files, and the rows that its baseline was trained on."""
+    files: Sequence[str] = one.config.get("data", {}).get("train", ())
+    names = ", ".join(Path(name).name for name in files) or str(one.config.get("model", {}).get("base", ""))
+    runs = [*one.runs("baseline", "calibrate"), *one.runs("baseline", "confirm")]
+    rows = [probe.outcome.training.rows for probe in runs if probe.outcome.training is not None]
+    return names, rows[0] if rows else None
+
+
 def _project_json(project: Project) -> dict[str, Any]:
     return {
         "project": project.key,
@@ -199,6 +208,8 @@ def _project_json(project: Project) -> dict[str, Any]:
                 "began": one.night.first_at,
                 "state": one.state,
                 "target": one.night.target,
+                "data": data_of(one)[0],
+                "rows": data_of(one)[1],
                 "claim": claim_summary(one.night.claim),
                 "accepted": [str(one.night.candidates[name].change) for name in one.night.accepted],
                 "probes": len(one.night.ended),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.nights.compare import claim_in_words
-from runner.nights.history import History, Project, Ranking
+from runner.nights.compare import MOST_CHANGES, claim_in_words
+from runner.nights.history import History, Project, Ranking, data_of
 from runner.report.blocks import (
     Block,
     Paragraph,
@@ -66,23 +66,31 @@ def _blocks(project: Project) -> list[Block]:
 
 
 def _nights(project: Project) -> Table:
-    columns = (*text_columns("began", "session", "target"), *number_columns("effect"))
-    columns = (*columns, *text_columns("claim", "changes"), *number_columns("probes", "time", "cost"))
+    columns = (*text_columns("began", "session", "data"), *number_columns("rows"), *text_columns("target"))
+    columns = (*columns, *number_columns("effect"), *text_columns("claim", "changes"))
+    columns = (*columns, *number_columns("probes", "time", "cost"))
     rows = tuple(
         (
             text_cell(one.night.first_at[:10]),
             foreign_cell(one.name),
+            foreign_cell(data_of(one)[0]),
+            text_cell(show(data_of(one)[1], "count")),
             foreign_cell(one.night.target),
             text_cell(show_effect(one.night.claim.effect, one.night.claim.interval) if one.night.claim else ""),
             text_cell(claim_in_words(one) if one.state != "running" else "running"),
-            foreign_cell(changes_in_words(one.night) if one.night.accepted else ""),
+            foreign_cell(changes_in_words(one.night, MOST_CHANGES) if one.night.accepted else ""),
             text_cell(show(len(one.night.ended), "count")),
             text_cell(show(one.night.active_s, "duration")),
             text_cell(show(one.night.bill.usd, "usd")),
         )
         for one in project.nights
     )
-    return Table("Nights", columns, rows, "Effect: of the final recipe on fresh seeds and held-out items.")
+    return Table(
+        "Nights",
+        columns,
+        rows,
+        "Rows: of the baseline's mix. Effect: of the final recipe on fresh seeds and held-out items.",
+    )
 
 
 def _ranking(ranking: Ranking) -> Table:

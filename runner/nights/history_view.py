@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from rich.table import Table
 from rich.text import Text
 
-from runner.nights.compare import claim_in_words
+from runner.nights.compare import MOST_CHANGES, claim_in_words
 from runner.nights.history import History, Project, Ranking
 from runner.nights.history_markdown import BEHIND, categories_of, ranking_title, title_of
 from runner.report.blocks import one_line
@@ -62,7 +62,7 @@ def _nights(project: Project) -> Table:
 
 def _accepted(project: Project) -> list[tuple[str, str]]:
     """Return for each night that accepted something what that was."""
-    return [(one.name, changes_in_words(one.night)) for one in project.nights if one.night.accepted]
+    return [(one.name, changes_in_words(one.night, MOST_CHANGES)) for one in project.nights if one.night.accepted]
 
 
 def _ranking(ranking: Ranking, heads: Mapping[str, str]) -> Table:

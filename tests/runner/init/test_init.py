@@ -148,7 +148,7 @@ def test_a_wrong_answer_is_asked_for_again(shell: Shell, tmp_path: Path) -> None
     assert found.model == str(tmp_path / "base")
     assert "60 preference pairs: objective orpo" in user.told[1]
     assert any("does not exist" in line for line in user.told)
-    assert sum(question.startswith("Hours") for question in user.asked) == 2
+    assert sum(question.startswith("Hours the") for question in user.asked) == 2
 
 
 def test_the_miniature_is_asked_for_neither_data_nor_suite() -> None:
