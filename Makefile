@@ -10,7 +10,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation bench-loop bench-proposers bench-premises docs faults conformance clean
+.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation bench-loop bench-proposers bench-premises docs faults conformance bench-mlflow clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -93,6 +93,9 @@ bench-evaluation: env ## tokens per second of both backends, and the time of 36 
 
 bench-loop: env ## what the agent itself costs per probe, and how long workers wait for it (ten minutes; BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.loop $(BENCH)
+
+bench-mlflow: env ## what the MLflow mirror costs a night per probe, on SQLite and over HTTP (five minutes; BENCH=options)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.mlflow_cost $(BENCH)
 
 bench-proposers: env ## proposers against Optuna's and keep-if-better; with DATA=folder also on public trials (hours; BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.proposers --jobs $$(nproc) $(if $(DATA),--data "$(DATA)") $(BENCH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from probes.errors import LaunchError
+from probes.errors import LaunchError, LedgerError
 from runner.champion import recipe_toml
 from runner.folder import SessionFolder, is_running
 from runner.session import recorded_config
@@ -46,16 +46,16 @@ def register_champion(
     folder: SessionFolder, holder: Holder, environ: Mapping[str, str], say: Callable[[str], object]
 ) -> None:
     """Copy a promotion to the model registry of the night's own store; what hinders it is said and stops nothing."""
-    night = folder.load()
-    tracking = recorded_config(night, folder).tracking
-    if not tracking.mlflow:
-        return
     from tracking.mlflow_registry import Promotion, register
 
-    uri = store_uri(tracking, folder.path.parent, environ)
+    night = folder.load()
     try:
+        tracking = recorded_config(night, folder).tracking
+        if not tracking.mlflow:
+            return
+        uri = store_uri(tracking, folder.path.parent, environ)
         parent_run(uri, tracking, night, folder, say)
         promotion = Promotion(holder, recipe_toml(holder.champion), folder.path)
         say(f"in MLflow's model registry: {register(uri, tracking.experiment, night, promotion)}")
-    except LaunchError as error:
+    except (LaunchError, LedgerError) as error:
         say(str(error))

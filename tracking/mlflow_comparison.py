@@ -52,9 +52,8 @@ def _probe_problems(client: Any, night: NightRecord, probe: FinishedProbe, run: 
 
 
 def _differing(client: Any, run: Any, row: rows.RunRow, name: str) -> list[str]:
-    problems = _unequal(row.params, run.data.params, f"{name}: param") + _unequal(
-        row.tags, run.data.tags, f"{name}: tag"
-    )
+    problems = _unequal(row.params, run.data.params, f"{name}: param")
+    problems += _unequal(row.tags, run.data.tags, f"{name}: tag")
     wanted: dict[str, set[tuple[int, float]]] = defaultdict(set)
     for point in row.metrics:
         wanted[point.key].add((point.step, point.value))
