@@ -10,7 +10,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation bench-loop bench-proposers bench-premises docs faults conformance bench-mlflow clean
+.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation bench-loop bench-proposers bench-premises docs faults conformance bench-mlflow bench-report clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -96,6 +96,9 @@ bench-loop: env ## what the agent itself costs per probe, and how long workers w
 
 bench-mlflow: env ## what the MLflow mirror costs a night per probe, on SQLite and over HTTP (five minutes; BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.mlflow_cost $(BENCH)
+
+bench-report: env ## what the report of 200 and of 10,000 probes takes (a minute; BENCH=options)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.report $(BENCH)
 
 bench-proposers: env ## proposers against Optuna's and keep-if-better; with DATA=folder also on public trials (hours; BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.proposers --jobs $$(nproc) $(if $(DATA),--data "$(DATA)") $(BENCH)

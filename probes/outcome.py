@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -63,11 +63,18 @@ class ItemScores(Frozen):
     cause: str = ""
     """The commonest reason why samples have no score or 0 points; empty when none has."""
 
+    def model_post_init(self, context: Any, /) -> None:
+        """Share one set of field names: a long night holds half a million items, and nothing asks which were given."""
+        object.__setattr__(self, "__pydantic_fields_set__", _ITEM_FIELDS)
+
     @property
     def mean(self) -> float | None:
         """Mean over the scored samples, None when there is none."""
         known = [s for s in self.scores if s is not None]
         return fmean(known) if known else None
+
+
+_ITEM_FIELDS = set(ItemScores.model_fields)
 
 
 class TrainingPoint(Frozen):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ from runner.set_aside import set_aside
 from runner.stretch import Stretch, require_same_conditions, require_same_inputs
 from runner.surroundings import Surroundings, gather_inputs
 from runner.tables import show_view
+from runner.wind_up import open_scribe, wind_up
 from tracking import events as ev
 from tracking.atomic import replace_text
 from tracking.ledger import Ledger
@@ -170,6 +172,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
     around = keyed(config, around)
     with ExitStack() as stack:
         proposer = stack.enter_context(open_proposer(config.agent, around.environ, around.clock))
+        scribe = stack.enter_context(open_scribe(config, around.environ))
         # Early, so that the workers' imports overlap with everything below.
         launcher = stack.enter_context(around.open_launcher(config, folder.logs, stop))
         prepared = _prepare(config, folder, around)
@@ -200,6 +203,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
             checkpoint_path=folder.checkpoint,
             proposer=proposer,
             lane_facts=lane_facts(config.lanes, config.recipe, prepared.inputs.tags, prepared.lanes),
+            wind_up=partial(wind_up, config, stretch, night, scribe),
             write_report=stretch.write_report,
         )
         with display, catching_signals(stop), stretch:

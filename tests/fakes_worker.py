@@ -101,7 +101,18 @@ def scored(request: ProbeRequest) -> ProbeOutcome:
         )
         for row in rows
     )
+    write_responses(request, [row["id"] for row in rows])
     return ProbeOutcome(key=request.key, status=ProbeStatus.COMPLETED, items=items, seconds=0.01)
+
+
+def write_responses(request: ProbeRequest, items: list[str]) -> None:
+    os.makedirs(request.folder, exist_ok=True)
+    with open(os.path.join(request.folder, "responses.jsonl"), "w", encoding="utf-8") as file:
+        for item in items:
+            for sample in range(request.samples):
+                text = f"An answer at learning rate {request.recipe.learning_rate:g}."
+                row = {"item": item, "sample": sample, "seed": request.seed, "text": text, "stop_reason": "stop"}
+                file.write(json.dumps({**row, "tool_calls": [], "tokens": 8}) + "\n")
 
 
 def main() -> None:

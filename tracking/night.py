@@ -95,6 +95,8 @@ _NO_STEPS = frozenset(
         "target_settled",
         "policy_set",
         "measurement_flagged",
+        "answers_kept",
+        "summary_written",
         "probe_started",
         "warned",
     }
@@ -185,6 +187,10 @@ class NightRecord:
     confirm_probes: int | None = None
     """Probes of the confirmation as fixed when the search ended."""
     claim: Claim | None = None
+    shown: tuple[ev.ShownItem, ...] | None = None
+    """Items whose answers the report shows; None before they were kept."""
+    summary: ev.SummaryWritten | None = None
+    """What a language model made of the report; None: none was asked."""
     warnings: list[ev.Warned] = field(default_factory=list[ev.Warned])
     resumes: list[ev.SessionResumed] = field(default_factory=list[ev.SessionResumed])
     stopped: ev.SessionStopped | None = None
@@ -293,6 +299,10 @@ class NightRecord:
                 self.confirm_probes = event.confirm_probes
             case ev.ClaimMade():
                 self.claim = event.claim
+            case ev.AnswersKept():
+                self.shown = event.items
+            case ev.SummaryWritten():
+                self.summary = event
             case ev.Warned():
                 self.warnings.append(event)
             case ev.SessionStopped():

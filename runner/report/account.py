@@ -16,11 +16,9 @@ from runner.report.blocks import (
     Section,
     Shares,
     Table,
-    foreign_cell,
-    number_columns,
-    text_columns,
 )
 from runner.report.speed import speed_blocks
+from runner.report.texts import foreign_cell, number_columns, text_columns
 from tracking.events import Arm, Phase, ProbePlan
 from tracking.figures import show, show_count
 from tracking.headline import cost_in_words

@@ -5,16 +5,12 @@ Every text here is plain: the writers escape it. Every number in it has already 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tracking.events import Arm
-from tracking.figures import MISSING
 
 Tone = Literal["plain", "good", "bad", "open", "muted", "strong"]
-LONGEST_TEXT = 400
-"""Characters of a foreign text that are shown; the rest is in the ledger."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +55,8 @@ class Paragraph:
     """One paragraph of plain text."""
 
     text: str
+    is_foreign: bool = False
+    """Written by a model."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,35 @@ class Shares:
     parts: tuple[Part, ...]
 
 
-Block = Table | Paragraph | Commands | Forest | ScoreChart | KnobCharts | Shares
+@dataclass(frozen=True)
+class Answer:
+    """One answer of a model, its line ends kept."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class AnswerPair:
+    """An item with the answers to it, side by side."""
+
+    item: str
+    category: str
+    moved: str
+    """Its mean before and after."""
+    prompt: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class AnswerPairs:
+    """Items with their answers."""
+
+    caption: str
+    pairs: tuple[AnswerPair, ...]
+
+
+Block = Table | Paragraph | Commands | Forest | ScoreChart | KnobCharts | Shares | AnswerPairs
 
 
 @dataclass(frozen=True)
@@ -185,37 +211,3 @@ class Report:
     facts: tuple[tuple[str, str], ...]
     """Label and value of what must be seen first."""
     sections: tuple[Section, ...]
-
-
-def text_cell(text: str, tone: Tone = "plain") -> Cell:
-    """Return a cell; an empty text is missing."""
-    return Cell(text or MISSING, tone)
-
-
-def foreign_cell(text: str) -> Cell:
-    """Return a cell with text that a model or a data file wrote, on one line and at a readable length."""
-    return Cell(one_line(text) or MISSING, is_foreign=True)
-
-
-def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return `text` without line ends and control characters, cut with an ellipsis that says how much there was."""
-    cut = text[: 4 * longest]
-    plain = " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in cut).split())
-    if len(text) <= longest:
-        return plain
-    return f"{plain[:longest].rstrip()}… ({len(text):,} characters)"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return `a`, `a and b`, `a, b and c`."""
-    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
-
-
-def number_columns(*titles: str) -> tuple[Column, ...]:
-    """Return number columns."""
-    return tuple(Column(title, is_number=True) for title in titles)
-
-
-def text_columns(*titles: str) -> tuple[Column, ...]:
-    """Return text columns."""
-    return tuple(Column(title) for title in titles)

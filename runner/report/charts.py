@@ -158,7 +158,7 @@ def _levels(chart: ScoreChart, x: Scale, y: Scale, last: int) -> list[str]:
 
 
 def _mark(point: ScorePoint, x: Scale, y: Scale) -> str:
-    title = f"<title>{escape(point.label)}</title>"
+    title = f"<title>{escape(point.label)}</title>" if point.label else ""
     if point.score is None:
         foot = PLOT_HEIGHT - BOTTOM - 3
         return f'<text class="failed" x="{x(point.number)}%" y="{foot}" text-anchor="middle">×{title}</text>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from probes.statistics.bottleneck import Bottleneck
 from runner.report.account import artifacts_section, cost_section, reproduction_section, trouble_section
 from runner.report.blocks import Report, Section
 from runner.report.conditions import data_section, space_section
@@ -13,7 +14,7 @@ from runner.report.earlier import earlier_section
 from runner.report.findings import candidates_section, claim_section
 from runner.report.fragile import fragile_section
 from runner.report.invalidated import invalidated_section
-from runner.report.journal import journal_section
+from runner.report.journal import data_bottlenecks, journal_section
 from runner.report.measurement import measurement_section
 from runner.report.negatives import negatives_section
 from runner.report.noise import noise_section
@@ -21,24 +22,30 @@ from runner.report.policy import policy_section
 from runner.report.proposers import proposers_section
 from runner.report.scores import scores_section
 from runner.report.sensitivity import sensitivity_section
-from runner.report.tomorrow import recommendation, tomorrow_section
+from runner.report.side_by_side import answers_section
+from runner.report.tomorrow import advice, recommendation, tomorrow_section
+from runner.report.words import words_section
 from tracking.events import SessionStarted
 from tracking.figures import MISSING, show, show_count
-from tracking.headline import cost_in_words, design_in_words, headline, taken_in_words
+from tracking.headline import design_in_words, headline, taken_in_words
 from tracking.night import NightRecord
-from tracking.summary import spend
 
 
-def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = ()) -> Report:
+def build_report(
+    night: NightRecord, files: Sequence[tuple[str, float, str]] = (), stuck: Sequence[Bottleneck] | None = None
+) -> Report:
     """Return the report of a night, finished or not.
 
     Args:
         night: the replayed ledger.
         files: name, size in MiB and digest of the files that lie beside the report.
+        stuck: the categories that no lane moved, where they are known already.
     """
+    stuck = data_bottlenecks(night) if stuck is None else stuck
+    given = advice(night, stuck)
     sections: list[Section | None] = [
         claim_section(night),
-        tomorrow_section(night),
+        tomorrow_section(given),
         invalidated_section(night),
         space_section(night),
         policy_section(night),
@@ -46,10 +53,11 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
         sensitivity_section(night),
         fragile_section(night),
         negatives_section(night),
-        journal_section(night),
+        journal_section(night, stuck),
         proposers_section(night),
         design_section(night),
         scores_section(night),
+        answers_section(night),
         measurement_section(night),
         noise_section(night),
         earlier_section(night),
@@ -59,14 +67,17 @@ def build_report(night: NightRecord, files: Sequence[tuple[str, float, str]] = (
         reproduction_section(night),
         artifacts_section(night, files),
     ]
-    claim = night.claim
+    claim, top = night.claim, (headline(night), taken_in_words(night))
+    facts = tuple(_facts(night))
+    told = [section for section in sections if section is not None and section.blocks]
+    words = words_section(night, told, (*top, *(value for _, value in facts)))
     return Report(
         title=f"Night report: {session_name(night.started)}",
-        headline=headline(night),
-        lede=(taken_in_words(night), f"Tomorrow: {recommendation(night)}"),
+        headline=top[0],
+        lede=(top[1], f"Tomorrow: {recommendation(given)}"),
         outcome="unfinished" if claim is None else "confirmed" if claim.confirmed else "not confirmed",
-        facts=tuple(_facts(night)),
-        sections=tuple(section for section in sections if section is not None and section.blocks),
+        facts=facts,
+        sections=tuple([*told[:2], *([words] if words is not None else []), *told[2:]]),
     )
 
 
@@ -76,7 +87,6 @@ def session_name(started: SessionStarted | None) -> str:
 
 
 def _facts(night: NightRecord) -> list[tuple[str, str]]:
-    cost = spend(night)
     whole = [probe for probe in night.probes if probe.plan.is_whole]
     scored = sum(probe.is_completed for probe in whole)
     lost = len(whole) - scored + len(night.open_plans)
@@ -85,8 +95,7 @@ def _facts(night: NightRecord) -> list[tuple[str, str]]:
     probes += f"; {show_count(short['control'], 'control')}" if short["control"] else ""
     probes += f"; {show_count(short['smoke'], 'smoke run')}" if short["smoke"] else ""
     reason = night.stopped.stop_reason if night.stopped else "not ended"
-    facts = [("Target", night.target), ("Probes", probes), ("Wall time", show(cost["wall_s"], "duration"))]
-    facts.append(("Cost", cost_in_words(night)))
+    facts = [("Target", night.target), ("Probes", probes)]
     if night.power is not None:
         facts.append(("Smallest visible gain", f"{show(night.power.target_resolvable, 'margin')} points"))
     if night.invalidated:

@@ -15,12 +15,9 @@ from runner.report.blocks import (
     Section,
     Table,
     Tone,
-    foreign_cell,
-    number_columns,
-    one_line,
-    text_columns,
 )
 from runner.report.heat import heat_map
+from runner.report.texts import foreign_cell, number_columns, one_line, text_columns
 from tracking.figures import MISSING, show, show_count, show_effect, show_interval, show_p
 from tracking.headline import change_in_words
 from tracking.mlflow_rows import recipe_params
@@ -28,6 +25,8 @@ from tracking.night import NightRecord
 
 DECISIONS = {"accept": "accepted", "reject": "rejected", "more": "undecided", "park": "parked"}
 DECISION_TONES: dict[str, Tone] = {"accept": "good", "reject": "bad", "more": "open", "park": "open"}
+REASONS = "Reasons"
+"""Caption of the table with the proposers' own words."""
 LIKELY = 0.8
 """P(better) from which on a change that breaks a guard is told as a trade-off and not as noise."""
 ORDER = ("accept", "park", "more", "reject")
@@ -184,7 +183,7 @@ def _reasons(night: NightRecord, ranked: list[tuple[str, CandidateReading | None
         reason = foreign_cell(reading.reason if reading else "")
         rows.append((Cell(name, "muted"), reason, foreign_cell(candidate.proposer), *words))
     titles = ("", "The referee's", "Proposed by", *(("The proposer's",) if has_words else ()))
-    return Table("Reasons", text_columns(*titles), tuple(rows))
+    return Table(REASONS, text_columns(*titles), tuple(rows))
 
 
 def _verdict(reading: CandidateReading) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from probes.candidate import Candidate
 from probes.statistics.verdicts import CandidateReading, GuardReading, GuardState
-from runner.report.blocks import Block, Cell, Column, Table, Tone, foreign_cell, number_columns, one_line
+from runner.report.blocks import Block, Cell, Column, Table, Tone
+from runner.report.texts import foreign_cell, number_columns, one_line
 from tracking.figures import MISSING, show
 from tracking.headline import change_in_words
 from tracking.night import NightRecord

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from runner.report import charts, small_charts
 from runner.report.blocks import Report
+from runner.report.texts import many_lines
 
 FOLDER = Path(__file__).parent
 
@@ -32,6 +33,7 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.filters["kind"] = _kind
+    environment.filters["many_lines"] = many_lines
     environment.filters["breakable"] = _breakable
     return environment.get_template("report.html.j2")
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from runner.report.blocks import (
+    AnswerPairs,
     Block,
     Column,
     Commands,
@@ -20,6 +21,7 @@ from runner.report.blocks import (
     Shares,
     Table,
 )
+from runner.report.texts import one_line
 
 _SPECIAL = re.compile(
     r"[\\`*|~&\[\]_]|<(?=[A-Za-z/!?])|://|^(?:>|[-+](?=\s|$)|-(?=--)|#(?=#*(?:\s|$))|\d+[.)](?=\s|$))"
@@ -81,10 +83,22 @@ def _block(block: Block) -> list[str]:
         case Shares():
             parts = ", ".join(f"{part.label} {part.shown}" for part in block.parts)
             return ["", escape(f"{block.caption}: {parts}.")]
+        case AnswerPairs():
+            return _answers(block)
         case KnobCharts():
             return ["", f"_Charts in report.html: {escape(block.caption)}_"]
         case ScoreChart():
             return ["", f"_Chart in report.html: {escape(block.caption)}_"]
+
+
+def _answers(block: AnswerPairs) -> list[str]:
+    """Return the items one after the other; an answer is a quotation of one line."""
+    lines = ["", f"**{escape(block.caption)}**"]
+    for pair in block.pairs:
+        lines += ["", f"{escape(one_line(pair.item))}: {escape(pair.category)}, {escape(pair.moved)}"]
+        lines += ["", f"- Asked: {escape(one_line(pair.prompt))}"]
+        lines += [f"- {escape(answer.title)}: {escape(one_line(answer.text))}" for answer in pair.answers]
+    return lines
 
 
 def _table(table: Table) -> list[str]:

@@ -16,10 +16,8 @@ from runner.report.blocks import (
     Section,
     Table,
     Tone,
-    foreign_cell,
-    number_columns,
-    text_columns,
 )
+from runner.report.texts import foreign_cell, number_columns, text_columns
 from tracking.figures import show, show_count
 from tracking.night import NightRecord
 

@@ -14,10 +14,8 @@ from runner.report.blocks import (
     Section,
     Table,
     Tone,
-    foreign_cell,
-    number_columns,
-    one_line,
 )
+from runner.report.texts import foreign_cell, number_columns, one_line
 from tracking.collapses import collapse_of
 from tracking.figures import MISSING, show, show_count, show_effect
 from tracking.headline import change_in_words

@@ -13,9 +13,8 @@ from runner.report.blocks import (
     Section,
     Shares,
     Table,
-    number_columns,
-    text_columns,
 )
+from runner.report.texts import number_columns, text_columns
 from tracking.figures import show, show_count, show_interval
 from tracking.night import NightRecord
 

@@ -15,10 +15,8 @@ from runner.report.blocks import (
     Paragraph,
     Section,
     Table,
-    foreign_cell,
-    number_columns,
-    one_line,
 )
+from runner.report.texts import foreign_cell, number_columns, one_line
 from tracking.events import ModelTurn
 from tracking.figures import MISSING, show, show_count, show_interval
 from tracking.night import NightRecord

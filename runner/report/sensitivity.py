@@ -18,11 +18,8 @@ from runner.report.blocks import (
     Section,
     Table,
     Tone,
-    foreign_cell,
-    number_columns,
-    one_line,
-    text_columns,
 )
+from runner.report.texts import foreign_cell, number_columns, one_line, text_columns
 from tracking.collapses import collapse_of
 from tracking.figures import MISSING, show, show_effect
 from tracking.night import NightRecord

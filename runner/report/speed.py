@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from statistics import median
 
-from runner.report.blocks import Block, Cell, Table, Tone, number_columns, text_columns
+from runner.report.blocks import Block, Cell, Table, Tone
+from runner.report.texts import number_columns, text_columns
 from tracking.figures import MISSING, show
 from tracking.night import NightRecord
 

@@ -6,20 +6,22 @@ a model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 from statistics import NormalDist
 from typing import Any
 
 from probes.candidate import Change
 from probes.frozen import Frozen
+from probes.statistics.bottleneck import Bottleneck
 from probes.statistics.power import POWER, blind_guards
-from runner.report.blocks import Paragraph, Section, Table, foreign_cell, listed, one_line, text_columns
-from runner.report.journal import data_bottlenecks
+from runner.report.blocks import Paragraph, Section, Table
+from runner.report.texts import foreign_cell, listed, one_line, text_columns
 from tracking.figures import show, show_count, show_effect
 from tracking.headline import change_in_words, stopping_check
 from tracking.night import NightRecord
 
+Rule = Callable[[NightRecord], "Iterator[Advice]"]
 LIKELY = 0.8
 """P(effect > 0) from which on a parked change is worth more probes."""
 WORTH_SAVING = 0.1
@@ -37,24 +39,28 @@ class Advice(Frozen):
     because: str
 
 
-def advice(night: NightRecord) -> tuple[Advice, ...]:
-    """Return what to do, the most urgent first; never empty."""
+def advice(night: NightRecord, stuck: Sequence[Bottleneck]) -> tuple[Advice, ...]:
+    """Return what to do, the most urgent first; never empty.
+
+    Args:
+        night: the replayed ledger.
+        stuck: the categories that no lane moved.
+    """
     unfinished = tuple(_unfinished(night))
     if unfinished:
         return unfinished
-    found = tuple(each for rule in RULES for each in rule(night))
+    found = (*_each(BEFORE_DATA, night), *_bottlenecks(stuck), *_each(AFTER_DATA, night))
     return found or (_nothing_left(night),)
 
 
-def recommendation(night: NightRecord) -> str:
+def recommendation(given: Sequence[Advice]) -> str:
     """Return the first advice in one sentence."""
-    first = advice(night)[0]
-    return f"{first.do.rstrip('.')}."
+    return f"{given[0].do.rstrip('.')}."
 
 
-def tomorrow_section(night: NightRecord) -> Section:
+def tomorrow_section(given: Sequence[Advice]) -> Section:
     """Return everything that the rules advise."""
-    rows = tuple((foreign_cell(each.do), foreign_cell(each.because)) for each in advice(night))
+    rows = tuple((foreign_cell(each.do), foreign_cell(each.because)) for each in given)
     table = Table("Recommended, the most urgent first", text_columns("Do", "Because"), rows)
     return Section("tomorrow", "Tomorrow night", (Paragraph(RULE), table))
 
@@ -62,9 +68,8 @@ def tomorrow_section(night: NightRecord) -> Section:
 RULE = "Fixed rules read this from the night's record; nobody's opinion is in it."
 
 
-def tomorrow_summary(night: NightRecord) -> list[dict[str, Any]]:
-    """Return the same for `summary.json`."""
-    return [each.model_dump(mode="json") for each in advice(night)]
+def _each(rules: Sequence[Rule], night: NightRecord) -> Iterator[Advice]:
+    return (each for rule in rules for each in rule(night))
 
 
 def _unfinished(night: NightRecord) -> Iterator[Advice]:
@@ -180,8 +185,8 @@ def _likely(night: NightRecord) -> Iterator[Advice]:
             yield Advice(rule="decide what is open", do=do, because=because)
 
 
-def _bottlenecks(night: NightRecord) -> Iterator[Advice]:
-    for each in data_bottlenecks(night):
+def _bottlenecks(stuck: Sequence[Bottleneck]) -> Iterator[Advice]:
+    for each in stuck:
         because = f"{show_count(each.still, 'change')} left it at {show(each.level, 'score')}: recipes do not move it"
         yield Advice(rule="collect data", do=f"Collect or mend training rows for {each.category}", because=because)
 
@@ -210,8 +215,6 @@ def _nothing_left(night: NightRecord) -> Advice:
     return Advice(rule="look elsewhere", do="Spend on data or another base model, not on this space", because=because)
 
 
-Rule = Callable[[NightRecord], Iterator[Advice]]
-RULES: tuple[Rule, ...] = (
-    _promote, _guards, _repeat, _blind, _edges, _likely, _bottlenecks, _untried, _samples,
-)  # fmt: skip
-"""The order of urgency."""
+BEFORE_DATA: tuple[Rule, ...] = (_promote, _guards, _repeat, _blind, _edges, _likely)
+AFTER_DATA: tuple[Rule, ...] = (_untried, _samples)
+"""In the order of urgency; what asks for data stands between them."""

@@ -10,12 +10,12 @@ import pytest
 from fakes_night import CATEGORIES, NightWriter, Story, make_night
 
 from probes.errors import LedgerError
-from runner.report.blocks import one_line
 from runner.report.build import write_report
 from runner.report.charts import Scale, ticks
 from runner.report.content import build_report
 from runner.report.html import to_html
 from runner.report.markdown import escape, to_markdown
+from runner.report.texts import one_line
 from tracking import events as ev
 from tracking.figures import show_p
 from tracking.ledger import Ledger
