@@ -10,7 +10,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation bench-loop bench-proposers bench-premises docs faults conformance bench-mlflow bench-report clean
+.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation bench-loop bench-proposers bench-premises docs faults conformance bench-mlflow bench-report screenshots clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ test-gpu: env ## tests that need a CUDA device
 
 ui: env ## the MLflow UI on the store in results/, on this machine only
 	$(BIN)/nightlab ui
+
+screenshots: env ## real nights, their reports and MLflow's pages as pictures in docs/images (ten minutes; needs Chromium; BENCH=options)
+	PYTHONPATH=tests OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m docs.screenshots $(BENCH)
 
 landscape: env ## measure the true effects of single changes in both miniature sessions (half an hour)
 	for session in miniature miniature_at_optimum; do \

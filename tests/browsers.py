@@ -5,9 +5,11 @@ A window of its own per look, so that nothing is left over. Only loopback addres
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Generator
+import socket
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDE, PHONE = (1280, 900), (390, 844)
@@ -25,6 +27,14 @@ RULES = {
     "rules": {"color-contrast": {"enabled": True}, "heading-order": {"enabled": True}},
     "resultTypes": ["violations"],
 }
+
+BEEN_HERE = {
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+    "mlflow.assistant.panelOpen_v1": "false",
+    "mlflow.detectIssues.guidanceShown_v1": "true",
+    "_mlflow_model_registry_promo_modal_dismissed_v1": "true",
+}
+"""What MLflow keeps of a reader who has put its first-time panels away."""
 
 
 @dataclass
@@ -58,6 +68,13 @@ class Look:
         return [f"{one['id']}: {node['target']} {node['html'][:200]}" for one in found for node in one["nodes"]]
 
 
+def free_port() -> int:
+    """Return a port of this machine that nobody has now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
 def find_chromium() -> str | None:
     """Return the browser of this machine."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
@@ -79,20 +96,33 @@ def open_browser() -> Generator[Browser]:
 
 @contextmanager
 def look_at(
-    browser: Browser, url: str, size: tuple[int, int] = WIDE, scheme: Scheme = "light", scale: float = 1.0
+    browser: Browser,
+    url: str,
+    size: tuple[int, int] = WIDE,
+    scheme: Scheme = "light",
+    scale: float = 1.0,
+    storage: Mapping[str, str] | None = None,
 ) -> Generator[Look]:
-    """Open a window on `url`; whoever looks waits for what is to appear."""
+    """Open a window on `url`; whoever looks waits for what is to appear.
+
+    `storage` is what the page finds in its local storage, as if the reader had been there before.
+    """
     window = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, device_scale_factor=scale,
         is_mobile=size == PHONE, has_touch=size == PHONE, locale="en-GB", timezone_id="UTC",
     )  # fmt: skip
     window.set_default_timeout(30_000)
+    if storage:
+        window.add_init_script(f"try {{ Object.assign(localStorage, {json.dumps(storage)}) }} catch {{}}")
     look = Look(window.new_page())
     page = look.page
-    page.on("console", lambda said: look.errors.append(said.text) if said.type == "error" else None)
+    page.on(
+        "console",
+        lambda said: look.errors.append(f"{said.text} {said.location['url']}") if said.type == "error" else None,
+    )
     page.on("pageerror", lambda error: look.errors.append(str(error)))
     page.on("request", lambda request: look.asked.append(request.url))
-    page.on("requestfailed", lambda request: look.failed.append(_failure(request)))
+    page.on("requestfailed", lambda request: look.failed.append(f"{request.failure} {request.url}"))
     page.on(
         "response", lambda answer: look.failed.append(f"{answer.status} {answer.url}") if answer.status > 399 else None
     )
@@ -103,5 +133,11 @@ def look_at(
     window.close()
 
 
-def _failure(request: Request) -> str:
-    return f"{request.failure} {request.url}"
+def _hear(look: Look, said: ConsoleMessage) -> None:
+    if said.type == "error":
+        look.errors.append(f"{said.text} {said.location['url']}")
+
+
+def _receive(look: Look, answer: Response) -> None:
+    if answer.status >= 400:
+        look.failed.append(f"{answer.status} {answer.url}")

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path[:0] = [os.getcwd(), str(Path(__file__).parent)]
+sys.path.insert(0, os.getcwd())
 
 from fakes_worker import scored
 from hostile_texts import HOSTILE
@@ -29,7 +29,14 @@ def answer(request: ProbeRequest) -> ProbeOutcome:
     outcome = scored(request)
     texts = {item.item: _texts(request, number) for number, item in enumerate(outcome.items)}
     lines = [
-        {"item": item, "sample": sample, "seed": request.seed + sample, "text": text, "stop_reason": "stop"}
+        {
+            "item": item,
+            "sample": sample,
+            "seed": request.seed + sample,
+            "text": text,
+            "stop_reason": "stop",
+            "tool_calls": [],
+        }
         for item, answers in texts.items()
         for sample, text in enumerate(answers)
     ]

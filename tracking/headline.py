@@ -80,13 +80,16 @@ def cost_in_words(night: NightRecord) -> str:
     """Return what the night cost and on what: `$3.20 of $20.00: training $2.00, …`; an en dash where no rate tells."""
     bill, limit = night.bill, budget_usd(night.started.config if night.started else {})
     total = show(bill.usd, "usd") + (f" of {show(limit, 'usd')}" if limit is not None else "")
+    judge_and_agent = f"judge {show(bill.judge_usd, 'usd')}, agent {show(bill.agent_usd, 'usd')}"
     if bill.usd is None and not bill.model_usd:
         return total
+    if bill.usd is None:
+        return f"{show(bill.model_usd, 'usd')} for models ({judge_and_agent}); no rate tells the rest"
     parts = {"training": bill.train_usd, "evaluation": bill.evaluate_usd, "other": bill.other_usd}
     said = [f"{name} {show(usd, 'usd')}" for name, usd in parts.items()]
     models = f"models {show(bill.model_usd, 'usd')}"
     if bill.judge_usd or bill.agent_usd:
-        models += f" (judge {show(bill.judge_usd, 'usd')}, agent {show(bill.agent_usd, 'usd')})"
+        models += f" ({judge_and_agent})"
     return f"{total}: {', '.join((*said, models))}"
 
 

@@ -210,4 +210,6 @@ class Report:
     outcome: Literal["confirmed", "not confirmed", "unfinished"]
     facts: tuple[tuple[str, str], ...]
     """Label and value of what must be seen first."""
+    beside: tuple[tuple[str, str], ...]
+    """Words and file name of what lies in the same folder."""
     sections: tuple[Section, ...]

@@ -77,8 +77,17 @@ def build_report(
         lede=(top[1], f"Tomorrow: {recommendation(given)}"),
         outcome="unfinished" if claim is None else "confirmed" if claim.confirmed else "not confirmed",
         facts=facts,
+        beside=_beside(night),
         sections=tuple([*told[:2], *([words] if words is not None else []), *told[2:]]),
     )
+
+
+def _beside(night: NightRecord) -> tuple[tuple[str, str], ...]:
+    """Return the other files of the folder; the page that leads to MLflow only where the night was copied there."""
+    config = night.started.config if night.started else {}
+    is_mirrored = config.get("tracking", {}).get("mlflow", False)
+    mlflow = (("this night in MLflow", "mlflow.html"),) if is_mirrored else ()
+    return (*mlflow, ("a row per probe", "results.tsv"), ("figures for machines", "summary.json"))
 
 
 def session_name(started: SessionStarted | None) -> str:

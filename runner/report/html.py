@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from runner.report.blocks import Report
 from runner.report.texts import many_lines
 
 FOLDER = Path(__file__).parent
+_PER_CENT = re.compile(r"(\d) %")
 
 
 def to_html(report: Report, generated: str) -> str:
@@ -35,6 +37,7 @@ def _template() -> Template:
     environment.filters["kind"] = _kind
     environment.filters["many_lines"] = many_lines
     environment.filters["breakable"] = _breakable
+    environment.filters["tied"] = _tied
     return environment.get_template("report.html.j2")
 
 
@@ -45,3 +48,8 @@ def _kind(value: Any) -> str:
 def _breakable(text: str) -> Markup:
     """Return a heading that may break after an underscore: names of categories have no spaces."""
     return Markup("_<wbr>").join(text.split("_"))
+
+
+def _tied(text: str) -> str:
+    """Return our own prose with each figure and its per cent sign kept on one line."""
+    return _PER_CENT.sub("\\1\N{NO-BREAK SPACE}%", text)

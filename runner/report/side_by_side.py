@@ -28,19 +28,28 @@ def answers_section(night: NightRecord) -> Section | None:
     new = completed_probes(night, "final", in_confirmation=True) if is_compared else []
     before, after = item_means(old), item_means(new)
     text = (
-        "The held-out items that gained most and those that lost most, with an answer typical of either side: its "
-        "score is nearest the side's mean. Single answers illustrate; the means behind them are what was measured."
+        "The held-out items whose means changed most for the better and for the worse, with an answer typical of "
+        "either side: its score is nearest the side's mean. Single answers illustrate; the means are what was measured."
         if is_compared
         else "The search items on which the baseline does best and worst, each with a typical answer. Nothing was "
         "confirmed against it, so there is no answer of a final recipe."
     )
     blocks: list[Block] = [Paragraph(text)]
-    titles = {"best": "Gained most", "worst": "Lost most"} if is_compared else {"best": "Best", "worst": "Worst"}
-    for place, title in titles.items():
-        pairs = tuple(_pair(item, before, after, old) for item in night.shown if item.place == place)
-        if pairs:
-            blocks.append(AnswerPairs(title, pairs))
+    for place in ("best", "worst"):
+        kept = [item for item in night.shown if item.place == place]
+        if kept:
+            changes = [after[item.item] - before[item.item] for item in kept] if is_compared else []
+            blocks.append(AnswerPairs(_title(place, changes), tuple(_pair(item, before, after, old) for item in kept)))
     return Section("answers", "Answers, before and after" if is_compared else "Answers", tuple(blocks))
+
+
+def _title(place: str, changes: Sequence[float]) -> str:
+    """Return what the items of one end have in common: at the lower end even the worst may have gained."""
+    if not changes:
+        return place.capitalize()
+    if place == "best":
+        return "Gained most" if max(changes) > 0 else "Lost least"
+    return "Lost most" if min(changes) < 0 else "Gained least"
 
 
 def _pair(

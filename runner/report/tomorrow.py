@@ -204,7 +204,8 @@ def _untried(night: NightRecord) -> Iterator[Advice]:
 def _samples(night: NightRecord) -> Iterator[Advice]:
     told = night.noise.advice if night.noise else None
     if told is not None and told.best_samples is not None and (told.time_saved or 0.0) >= WORTH_SAVING:
-        do = f"Ask for {show(told.best_samples, 'count')} answers per item instead of {show(told.samples, 'count')}"
+        answers = show_count(round(told.best_samples), "answer")
+        do = f"Ask for {answers} per item instead of {show(told.samples, 'count')}"
         because = f"the same precision in {show(told.time_saved, 'share')} less time"
         yield Advice(rule="spend on answers", do=do, because=because)
 
