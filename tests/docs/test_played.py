@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,15 +55,13 @@ def table_of(readme: str) -> dict[str, str]:
     return dict(rows)
 
 
-def claimed(summary: dict[str, object]) -> dict[str, str]:
+def claimed(summary: dict[str, Any]) -> dict[str, str]:
     claim = summary["claim"]
-    assert isinstance(claim, dict)
-    found = {str(claim["target"]): claim, **claim["guards"]}
-    return {name: in_words(test["effect"], test["interval"]) for name, test in found.items()}
+    found = {"private_voice": claim, **claim["guards"]}
+    return {name: in_words(test["effect"], *test["interval"]) for name, test in found.items()}
 
 
-def in_words(effect: float, interval: dict[str, float]) -> str:
-    low, high = interval["low"], interval["high"]
+def in_words(effect: float, low: float, high: float) -> str:
     return f"{effect:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "\N{MINUS SIGN}")
 
 
