@@ -26,7 +26,7 @@ class AnswersRecord:
     first_to_say: dict[str, FinishedProbe] = field(default_factory=dict[str, FinishedProbe])
     """Digest of all of a probe's answers → the first probe that gave them."""
     alike: dict[str, list[FinishedProbe]] = field(default_factory=dict[str, list[FinishedProbe]])
-    """The same digest → all probes that gave them, where there are several."""
+    """The same digest → all probes that gave them, where there are several; smoke runs are left out."""
     mismeasured: list[FinishedProbe] = field(default_factory=list[FinishedProbe])
     """Probes that another model answered."""
     unclear: list[FinishedProbe] = field(default_factory=list[FinishedProbe])
@@ -47,7 +47,8 @@ class AnswersRecord:
             tally.asked, tally.lost = tally.asked + len(item.scores), tally.lost + lost
             if lost:
                 tally.causes[item.cause] += lost
-        if measured is not None:
+        # After a quarter of the steps a small change may not have changed one answer yet.
+        if measured is not None and probe.plan.phase != "smoke":
             first = self.first_to_say.setdefault(measured.answers, probe)
             if first is not probe:
                 self.alike.setdefault(measured.answers, [first]).append(probe)

@@ -115,7 +115,7 @@ def promote(
     from runner.folder import SessionFolder
     from runner.mlflow_night import register_champion
 
-    around = _around(context)
+    around = surroundings(context)
     register_champion(SessionFolder(folder), holder, around.environ, around.say)
 
 

@@ -14,16 +14,33 @@ morning_app = typer.Typer()
 
 
 @morning_app.command(rich_help_panel=MORNING)
-def report(folder: SessionDir) -> None:
-    """Rebuild the report of a session from its ledger, and print the claim.
+def report(
+    folder: SessionDir,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Write nothing; compute every figure again and name those that differ.")
+    ] = False,
+) -> None:
+    """Rebuild the report of a session from its ledger, or hold it against the ledger.
 
-    nightlab report results/friday
+    With --verify a mismatch is named with its place and the ledger's value, and the exit code is 2.
+
+        nightlab report results/friday --verify
     """
     from runner.folder import SessionFolder
+
+    place = SessionFolder(folder)
+    if verify:
+        from runner.report.verify import verified_in_words, verify_report
+
+        place.require_session()
+        found = verify_report(place.path)
+        print(verified_in_words(found, place.path))
+        if found.mismatches:
+            raise typer.Exit(2)
+        return
     from runner.report.build import write_report
     from tracking.headline import headline
 
-    place = SessionFolder(folder)
     night = place.load()
     write_report(place.path)
     print(place.path / "report.md")
