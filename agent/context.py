@@ -29,8 +29,8 @@ class Appends(Protocol):
         ...
 
 
-def _no_report() -> None:
-    """Write nothing: for nights whose caller reports."""
+def _nothing() -> None:
+    """Do nothing: for nights whose caller reports."""
 
 
 @dataclass
@@ -50,7 +50,9 @@ class NightContext:
     proposer: Proposer = field(default_factory=lambda: StatisticalProposer("optuna"))
     lane_facts: LaneFacts | None = None
     """What session and training rows say of the lanes; None: nothing is known, and all that are open stay so."""
-    write_report: Callable[[], None] = field(default=_no_report)
+    wind_up: Callable[[], None] = field(default=_nothing)
+    """Called before the last line: what the session records for the report."""
+    write_report: Callable[[], None] = field(default=_nothing)
     evidence: SearchEvidence = field(init=False)
     """The search's fits, so that a look at a long ledger costs what is new in it."""
     tried: TriedMoves = field(init=False)

@@ -188,6 +188,7 @@ def report(state: NightState, runtime: Runtime[NightContext]) -> Update:
     context = runtime.context
     watch_promotions(context)
     if context.night.stopped is None or context.night.stopped.stop_reason != "finished":
+        context.wind_up()
         context.record(ev.SessionStopped(at=context.clock.now(), stop_reason="finished"))
     context.write_report()
     return {"next": "report"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -63,11 +63,18 @@ class ItemScores(Frozen):
     cause: str = ""
     """The commonest reason why samples have no score or 0 points; empty when none has."""
 
+    def model_post_init(self, context: Any, /) -> None:
+        """Share one set of field names: a long night holds half a million items, and nothing asks which were given."""
+        object.__setattr__(self, "__pydantic_fields_set__", _ITEM_FIELDS)
+
     @property
     def mean(self) -> float | None:
         """Mean over the scored samples, None when there is none."""
         known = [s for s in self.scores if s is not None]
         return fmean(known) if known else None
+
+
+_ITEM_FIELDS = set(ItemScores.model_fields)
 
 
 class TrainingPoint(Frozen):
@@ -140,9 +147,11 @@ class GenerationConfig(Frozen):
     temperature: float = Field(default=1.0, ge=0.0, le=5.0)
     """0 is greedy."""
     top_p: float = Field(default=0.95, gt=0.0, le=1.0)
+    """Nucleus sampling; 1 leaves every token in."""
     top_k: int = Field(default=64, ge=0)
     """0: no limit."""
     max_new_tokens: int = Field(default=1024, ge=1, le=131_072)
+    """An answer is cut there."""
     batch_size: int = Field(default=256, ge=1)
     """Prompts per generate call."""
 

@@ -20,6 +20,7 @@ from probes.language_models.config import ModelAccess
 from probes.language_models.prices import price_of
 from probes.recipe import Recipe
 from probes.statistics.config import GuardsConfig, RefereeConfig, TargetConfig
+from runner.report.config import ReportConfig
 from tracking.config import TrackingConfig
 from tracking.events import EVENT_KINDS
 
@@ -124,10 +125,11 @@ class SessionConfig(Frozen):
     launcher: LauncherConfig = LauncherConfig()
     alarm: AlarmConfig = AlarmConfig()
     tracking: TrackingConfig = TrackingConfig()
+    report: ReportConfig = ReportConfig()
 
     @model_validator(mode="after")
     def _dollars_are_known(self) -> Self:
-        asked = {"judge": self.judge, "agent": self.agent.access}
+        asked = {"judge": self.judge, "agent": self.agent.access, "report.summary": self.report.summary}
         for section, access in asked.items() if self.budget.usd is not None else ():
             if isinstance(access, ModelAccess):
                 require_price(access, section)

@@ -9,6 +9,7 @@ from typing import Protocol
 from runner.alarm import AlarmHook
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
+from runner.mlflow_link import Address, write_link_page
 from runner.stretch import Stretch
 from runner.surroundings import Surroundings
 from tracking import events as ev
@@ -53,9 +54,8 @@ def mirroring(
     from tracking.mlflow_system import FILE, SystemSampler
 
     results = folder.path.parent
-    mirror = start_mirror(
-        store_uri(config.tracking, results, around.environ), config.tracking.experiment, results, folder.path
-    )
+    uri = store_uri(config.tracking, results, around.environ)
+    mirror = start_mirror(uri, config.tracking.experiment, results, folder.path)
     for event in ledger.events():
         mirror(event)
     ledger.observe(mirror)
@@ -65,6 +65,8 @@ def mirroring(
     finally:
         sampler.close()
         problems = mirror.close()
+        if mirror.parent_run_id is not None:
+            write_link_page(folder.path, Address(uri, mirror.experiment_id, mirror.parent_run_id))
         for problem in problems:
             stretch.warn(MLFLOW, problem)
         if problems:

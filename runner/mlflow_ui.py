@@ -20,11 +20,12 @@ from rich.console import Console
 
 from probes.errors import LaunchError
 from runner.folder import RESULTS, SessionFolder
+from runner.mlflow_link import Address, write_link_page
 from runner.mlflow_night import parent_run
 from runner.serving.guard import PATIENCE_S
 from runner.session import recorded_config
 from tracking.config import TrackingConfig
-from tracking.mlflow_store import ServerCommand, run_link, server_command, store_uri
+from tracking.mlflow_store import ServerCommand, server_command, store_uri
 
 START_LIMIT_S = 90.0
 STOP_PATIENCE_S = PATIENCE_S + 5.0
@@ -57,7 +58,7 @@ def serve(session: Path | None, port: int, console: Console, environ: Mapping[st
     found = None
     if folder is not None and night is not None and night.started is not None:
         found = parent_run(uri, config, night, folder, console.print)
-    link = run_link(url, *found) if found is not None else url
+    link = write_link_page(folder.path, Address(uri, *found), port) if folder is not None and found is not None else url
     if command is None:
         print(link)
         return

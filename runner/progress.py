@@ -71,6 +71,10 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
         case ev.ClaimMade():
             word = "confirmed" if event.claim.confirmed else "not confirmed"
             return f"claim {word}: {event.claim.reason}"
+        case ev.AnswersKept():
+            return f"answers kept for the report: {show_count(len(event.items), 'item')}"
+        case ev.SummaryWritten():
+            return f"summary of {event.model}: {event.reason or show_count(len(event.text), 'character')}"
         case ev.ControlsChecked():
             return f"controls: {controls_in_words(event.controls)}"
         case ev.MeasurementFlagged():

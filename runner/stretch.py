@@ -35,6 +35,10 @@ class Stretch:
         """Record into `ledger` and `night`."""
         self._ledger, self._night, self._clock, self._folder = ledger, night, clock, folder
 
+    def now(self) -> str:
+        """Return the time, as events have it."""
+        return self._clock.now()
+
     def record(self, event: ev.Event) -> None:
         """Append an event to the ledger, then to the record."""
         self._ledger.append(event)

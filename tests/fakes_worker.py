@@ -101,13 +101,30 @@ def scored(request: ProbeRequest) -> ProbeOutcome:
         )
         for row in rows
     )
+    write_responses(request, [row["id"] for row in rows])
     return ProbeOutcome(key=request.key, status=ProbeStatus.COMPLETED, items=items, seconds=0.01)
+
+
+def write_responses(request: ProbeRequest, items: list[str]) -> None:
+    os.makedirs(request.folder, exist_ok=True)
+    with open(os.path.join(request.folder, "responses.jsonl"), "w", encoding="utf-8") as file:
+        for item in items:
+            for sample in range(request.samples):
+                text = f"An answer at learning rate {request.recipe.learning_rate:g}."
+                row = {"item": item, "sample": sample, "seed": request.seed, "text": text, "stop_reason": "stop"}
+                file.write(json.dumps({**row, "tool_calls": [], "tokens": 8}) + "\n")
 
 
 def main() -> None:
     if os.environ.get("FAKE_START") == "fails":
         sys.stderr.write("no such device\n")
         sys.exit(5)
+    first = os.environ.get("FAKE_FIRST_FOUR_DIE")
+    if first:
+        with open(first, "a", encoding="utf-8") as starts:
+            starts.write("x")
+        if os.path.getsize(first) <= 4:
+            os.kill(os.getpid(), signal.SIGKILL)
     one = os.environ.get("FAKE_ONE_DIES")
     if one:
         with open(one, "a", encoding="utf-8") as starts:

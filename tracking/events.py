@@ -267,6 +267,58 @@ class ClaimMade(_Event):
     claim: Claim
 
 
+class ShownAnswer(Frozen):
+    """One answer that the report shows."""
+
+    probe: int
+    """Number of the probe that gave it."""
+    sample: int
+    score: float | None
+    """0 … 10, None when unscored."""
+    text: str
+    """Its beginning; a tool call as JSON."""
+    length: int
+    """Characters of the whole answer."""
+
+
+class ShownItem(Frozen):
+    """One item with what was answered to it before and after."""
+
+    item: str
+    place: Literal["best", "worst"]
+    """Whether it is among those that gained most, or lost most; by the baseline's level where there is no `after`."""
+    prompt: str
+    """The beginning of its last turn."""
+    before: ShownAnswer
+    """Of the baseline, as typical of it as there is: its score is nearest the mean."""
+    after: ShownAnswer | None = None
+    """Of the final recipe; None in a night without a confirmation."""
+
+
+class AnswersKept(_Event):
+    """The few answers that the report shows, so that it can be rebuilt from the ledger alone."""
+
+    kind: Literal["answers_kept"] = "answers_kept"
+    items: tuple[ShownItem, ...]
+
+
+class SummaryWritten(_Event):
+    """A language model was asked to say in a paragraph what the report says."""
+
+    kind: Literal["summary_written"] = "summary_written"
+    model: str
+    """Provider and model."""
+    text: str = ""
+    """As it was written; the report shows it only when every figure in it is one of the night's. Empty: none came."""
+    reason: str = ""
+    """Why none came."""
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    """None when usage or price is unknown."""
+    attempts: int = 0
+    """Requests sent; 0 when none was, or no reply came."""
+
+
 class Warned(_Event):
     """Something a reader of the report must know."""
 
@@ -315,6 +367,8 @@ Event = Annotated[
     | WorkingRecipeMoved
     | SearchEnded
     | ClaimMade
+    | AnswersKept
+    | SummaryWritten
     | Warned
     | MeasurementsInvalidated
     | SessionStopped,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from probes.candidate import Change
 from probes.statistics.verdicts import Claim
+from probes.validity import Flag
 from tracking.events import ProbePlan
 from tracking.figures import show, show_count, show_interval
 from tracking.night import NightRecord
@@ -23,6 +24,10 @@ def headline(night: NightRecord) -> str:
     if night.is_set_back:
         return _set_back(night)
     if night.stopped is not None and night.stopped.stop_reason in STOPPED:
+        flag = stopping_check(night)
+        if flag is not None:
+            about = f"“{flag.check}” on {flag.subject}"
+            return f"The night was stopped by the check {about} after {probes}; nothing is claimed."
         return STOPPED[night.stopped.stop_reason].format(probes=probes)
     if night.stopped is None:
         return f"The night has not ended: {probes} so far, nothing is claimed yet."
@@ -75,14 +80,30 @@ def cost_in_words(night: NightRecord) -> str:
     """Return what the night cost and on what: `$3.20 of $20.00: training $2.00, …`; an en dash where no rate tells."""
     bill, limit = night.bill, budget_usd(night.started.config if night.started else {})
     total = show(bill.usd, "usd") + (f" of {show(limit, 'usd')}" if limit is not None else "")
+    judge_and_agent = f"judge {show(bill.judge_usd, 'usd')}, agent {show(bill.agent_usd, 'usd')}"
     if bill.usd is None and not bill.model_usd:
         return total
+    if bill.usd is None:
+        return f"{show(bill.model_usd, 'usd')} for models ({judge_and_agent}); no rate tells the rest"
     parts = {"training": bill.train_usd, "evaluation": bill.evaluate_usd, "other": bill.other_usd}
     said = [f"{name} {show(usd, 'usd')}" for name, usd in parts.items()]
     models = f"models {show(bill.model_usd, 'usd')}"
     if bill.judge_usd or bill.agent_usd:
-        models += f" (judge {show(bill.judge_usd, 'usd')}, agent {show(bill.agent_usd, 'usd')})"
+        models += f" ({judge_and_agent})"
     return f"{total}: {', '.join((*said, models))}"
+
+
+def stopping_check(night: NightRecord) -> Flag | None:
+    """Return the check of the measurements that ended the night's latest stretch; None when none did."""
+    message = night.stopped.message if night.stopped is not None and night.stopped.stop_reason == "failed" else ""
+    return next((flag for flag in night.flags if flag.stops and flag.message[:1000] in message), None)
+
+
+def taken_in_words(night: NightRecord) -> str:
+    """Return what the night took, in one sentence: probes, time and dollars."""
+    rated = night.bill.usd is not None or bool(night.bill.model_usd)
+    cost = f"cost {cost_in_words(night)}" if rated else "no rate tells its cost"
+    return f"It took {show_count(len(night.ended), 'probe')} in {show(night.active_s, 'duration')}; {cost}."
 
 
 def _claimed(night: NightRecord, claim: Claim) -> str:

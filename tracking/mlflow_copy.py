@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 from probes.outcome import ProbeStatus
 from tracking import events as ev
 from tracking import mlflow_rows as rows
+from tracking.finished import FinishedProbe
 from tracking.invalidation import Invalidation
 from tracking.mlflow_answers import TABLE, answer_table
 from tracking.mlflow_client import DONE_TAG, NIGHT_TAG, PROBE_TAG, RunWriter
 from tracking.mlflow_datasets import DatasetRow, datasets_of
 from tracking.mlflow_system import Sample, system_points
 from tracking.mlflow_traces import TraceRow, judge_trace, turn_trace, write_trace
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 ARTIFACTS = ("report.md", "report.html", "summary.json", "results.tsv", "session.toml")
 Task = Callable[[], object]

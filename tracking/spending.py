@@ -106,7 +106,7 @@ class Spending:
     lost_s: float = 0.0
     """Seconds of probes that an interruption cut off, as far as the ledger can tell."""
     turns: int = 0
-    """Questions the agent asked a language model."""
+    """Questions put to a language model: the agent's, and the one for the report's summary."""
     unpriced_turns: int = 0
     agent_usd: float = 0.0
     """Of the turns whose cost is known."""
@@ -125,7 +125,7 @@ class Spending:
             case ev.SessionResumed():
                 self.lost_s += sum(_seconds(began, self._last_at) for began in self.running.values())
                 self.running.clear()
-            case ev.ModelTurn():
+            case ev.ModelTurn() | ev.SummaryWritten():
                 self._take_turn(event)
             case _:
                 pass
@@ -157,8 +157,8 @@ class Spending:
         if event.plan.is_whole:
             self.whole.add(cost)
 
-    def _take_turn(self, turn: ev.ModelTurn) -> None:
-        """Count what a question of the agent cost, unless nobody was asked."""
+    def _take_turn(self, turn: ev.ModelTurn | ev.SummaryWritten) -> None:
+        """Count what a question of the agent or for the summary cost, unless nobody was asked."""
         if turn.attempts == 0:
             return
         self.turns += 1

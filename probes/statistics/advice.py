@@ -118,8 +118,9 @@ def _about_samples(
     because = f"training takes as long as {costs.ratio:.1f} rounds of answers"
     if buy == "samples":
         return f"More answers are the better buy: {wanted} per item instead of {samples} give {less} ({because})."
+    answers = "answer" if wanted == "about 1" else "answers"
     return (
-        f"More replicates are the better buy: {wanted} answers per item instead of {samples} give {less} ({because})."
+        f"More replicates are the better buy: {wanted} {answers} per item instead of {samples} give {less} ({because})."
     )
 
 

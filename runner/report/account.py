@@ -12,16 +12,18 @@ from runner.report.blocks import (
     Column,
     Commands,
     Paragraph,
+    Part,
     Section,
+    Shares,
     Table,
-    foreign_cell,
-    number_columns,
-    text_columns,
 )
+from runner.report.speed import speed_blocks
+from runner.report.texts import foreign_cell, number_columns, text_columns
 from tracking.events import Arm, Phase, ProbePlan
-from tracking.figures import show, show_count
+from tracking.figures import MISSING, show, show_count
+from tracking.finished import FinishedProbe
 from tracking.headline import cost_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 from tracking.probe_table import time_split
 from tracking.spending import device_hour_usd
 from tracking.summary import spend
@@ -64,7 +66,16 @@ def cost_section(night: NightRecord) -> Section | None:
     note += f"Cost {cost_in_words(night)}."
     unpriced = spend(night)["unpriced"]
     note += f" {show(unpriced, 'count')} without a known cost are counted at the mean." if unpriced else ""
-    return Section("cost", "Cost", (Table("Time by phase", columns, tuple(rows), note, has_total=True),))
+    blocks: list[Block] = [Table("Time by phase", columns, tuple(rows), note, has_total=True), *_time_split(night)]
+    return Section("cost", "Cost", (*blocks, *speed_blocks(night)))
+
+
+def _time_split(night: NightRecord) -> list[Block]:
+    took = spend(night)
+    parts = {"training": took["train_s"], "evaluation": took["evaluate_s"], "loading, saving, waiting": took["other_s"]}
+    whole = sum(seconds or 0.0 for seconds in parts.values())
+    told = tuple(Part(name, (s or 0.0) / whole, show(s, "duration")) for name, s in parts.items()) if whole else ()
+    return [Shares("What the probes' time went to", told)] if told else []
 
 
 def _cost_row(night: NightRecord, title: str, probes: Sequence[FinishedProbe]) -> tuple[Cell, ...]:
@@ -182,7 +193,11 @@ def artifacts_section(night: NightRecord, files: Sequence[tuple[str, float, str]
         blocks.append(Table("Files", columns, rows))
     rows = tuple(_adapter_row(probe) for probe in night.probes if _is_final(probe))
     if rows:
-        columns = (*text_columns("Probe", "Folder"), *number_columns("Rank", "Size"), Column("SHA-256"))
+        columns = (
+            *text_columns("Probe", "Folder"),
+            *number_columns("Rank", "Size"),
+            *text_columns("SHA-256", "Digest of its answers"),
+        )
         blocks.append(Table("Adapters of the final recipe", columns, rows))
     return Section("artifacts", "Artifacts", tuple(blocks)) if blocks else None
 
@@ -192,7 +207,7 @@ def _is_final(probe: FinishedProbe) -> bool:
 
 
 def _adapter_row(probe: FinishedProbe) -> tuple[Cell, ...]:
-    adapter = probe.outcome.adapter
+    adapter, measured = probe.outcome.adapter, probe.outcome.measured
     assert adapter is not None
     return (
         Cell(f"#{probe.plan.number}"),
@@ -200,4 +215,5 @@ def _adapter_row(probe: FinishedProbe) -> tuple[Cell, ...]:
         Cell(show(adapter.rank, "count")),
         Cell(show(adapter.size_mib, "size_mib")),
         Cell(adapter.digest, "muted"),
+        Cell(measured.answers[:16] if measured is not None else MISSING, "muted"),
     )

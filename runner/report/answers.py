@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from probes.evaluation.judging.usage import JudgeUsage
 from probes.outcome import ItemScores
-from runner.report.blocks import Block, Cell, Column, Table, foreign_cell, number_columns, text_columns
+from runner.report.blocks import Block, Cell, Column, Table
+from runner.report.texts import foreign_cell, number_columns, text_columns
 from tracking.figures import MISSING, show
 from tracking.night import NightRecord
 from tracking.summary import judge_spend

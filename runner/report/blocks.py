@@ -5,16 +5,14 @@ Every text here is plain: the writers escape it. Every number in it has already 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tracking.events import Arm
-from tracking.figures import MISSING
 
+Outcome = Literal["confirmed", "not confirmed", "unfinished", "stopped"]
+"""`stopped`: a check of the measurements ended the night."""
 Tone = Literal["plain", "good", "bad", "open", "muted", "strong"]
-LONGEST_TEXT = 400
-"""Characters of a foreign text that are shown; the rest is in the ledger."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,8 @@ class Cell:
     tone: Tone = "plain"
     is_foreign: bool = False
     """Written by a model or a data file: its direction is its own."""
+    heat: float | None = None
+    """−1 … 1: how strongly the ground is tinted, as a cell of a heat map; the text says the same in figures."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,19 @@ class Table:
     has_total: bool = False
     """The last row sums the others."""
 
+    @property
+    def stacks(self) -> bool:
+        """Whether its rows stand one below the other on a phone: words in several columns need the width."""
+        return len(self.columns) > 2 and not any(column.is_number for column in self.columns)
+
 
 @dataclass(frozen=True)
 class Paragraph:
     """One paragraph of plain text."""
 
     text: str
+    is_foreign: bool = False
+    """Written by a model."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,84 @@ class ScoreChart:
     """Baseline mean plus and minus two standard deviations."""
 
 
-Block = Table | Paragraph | Commands | Forest | ScoreChart
+@dataclass(frozen=True)
+class KnobPoint:
+    """One value of a knob in its chart."""
+
+    value: str
+    level: float
+    """Change of the target against the baseline, step by step."""
+    low: float | None
+    high: float | None
+    tone: Tone
+    is_safe: bool
+    """Whether it lies in the safe band."""
+    shown: str
+
+
+@dataclass(frozen=True)
+class KnobChart:
+    """How the target follows one knob."""
+
+    title: str
+    points: tuple[KnobPoint, ...]
+
+
+@dataclass(frozen=True)
+class KnobCharts:
+    """Small charts of equal scale, one per knob."""
+
+    caption: str
+    charts: tuple[KnobChart, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a whole."""
+
+    label: str
+    share: float
+    shown: str
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Parts of a whole, as one bar."""
+
+    caption: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of a model, its line ends kept."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class AnswerPair:
+    """An item with the answers to it, side by side."""
+
+    item: str
+    category: str
+    moved: str
+    """Its mean before and after."""
+    prompt: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class AnswerPairs:
+    """Items with their answers."""
+
+    caption: str
+    pairs: tuple[AnswerPair, ...]
+
+
+Block = Table | Paragraph | Commands | Forest | ScoreChart | KnobCharts | Shares | AnswerPairs
 
 
 @dataclass(frozen=True)
@@ -123,41 +207,11 @@ class Report:
 
     title: str
     headline: str
-    outcome: Literal["confirmed", "not confirmed", "unfinished"]
+    lede: tuple[str, ...]
+    """Sentences below the headline: what the night took, what to do next."""
+    outcome: Outcome
     facts: tuple[tuple[str, str], ...]
     """Label and value of what must be seen first."""
+    beside: tuple[tuple[str, str], ...]
+    """Words and file name of what lies in the same folder."""
     sections: tuple[Section, ...]
-
-
-def text_cell(text: str, tone: Tone = "plain") -> Cell:
-    """Return a cell; an empty text is missing."""
-    return Cell(text or MISSING, tone)
-
-
-def foreign_cell(text: str) -> Cell:
-    """Return a cell with text that a model or a data file wrote, on one line and at a readable length."""
-    return Cell(one_line(text) or MISSING, is_foreign=True)
-
-
-def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return `text` without line ends and control characters, cut with an ellipsis that says how much there was."""
-    cut = text[: 4 * longest]
-    plain = " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in cut).split())
-    if len(text) <= longest:
-        return plain
-    return f"{plain[:longest].rstrip()}… ({len(text):,} characters)"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return `a`, `a and b`, `a, b and c`."""
-    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
-
-
-def number_columns(*titles: str) -> tuple[Column, ...]:
-    """Return number columns."""
-    return tuple(Column(title, is_number=True) for title in titles)
-
-
-def text_columns(*titles: str) -> tuple[Column, ...]:
-    """Return text columns."""
-    return tuple(Column(title) for title in titles)

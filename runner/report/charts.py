@@ -46,7 +46,8 @@ def forest_bar(row: ForestRow, x: Scale) -> Markup:
     """Return one row of a forest plot: the zero line, the interval and the estimate."""
     middle = ROW_HEIGHT / 2
     return Markup(
-        f'<svg class="bar {row.tone}" width="100%" height="{ROW_HEIGHT}" role="img" aria-label="{escape(row.shown)}">'
+        f'<svg class="bar {row.tone}" width="100%" height="{ROW_HEIGHT}" role="img">'
+        f"<title>{escape(row.label)}: {escape(row.shown)}</title>"
         f'<line class="zero" x1="{x(0)}%" x2="{x(0)}%" y1="0" y2="{ROW_HEIGHT}"/>'
         f'<line class="span" x1="{x(row.low)}%" x2="{x(row.high)}%" y1="{middle}" y2="{middle}"/>'
         f'<circle class="dot" cx="{x(row.effect)}%" cy="{middle}" r="4.5"/></svg>'
@@ -77,9 +78,11 @@ def score_svg(chart: ScoreChart) -> Markup:
         *_levels(chart, x, y, last),
         *(_mark(point, x, y) for point in chart.points),
     ]
-    label, body = escape(chart.caption), "".join(parts)
+    ends = f"{show(min(known), 'score')} to {show(max(known), 'score')}"
+    said = f"{show(len(known), 'count')} scored probes from #{first} to #{last}, {ends}"
     return Markup(
-        f'<svg class="scores" width="100%" height="{PLOT_HEIGHT}" role="img" aria-label="{label}">{body}</svg>'
+        f'<svg class="scores" width="100%" height="{PLOT_HEIGHT}" role="img"><title>{escape(chart.caption)}</title>'
+        f"<desc>{escape(said)}</desc>{''.join(parts)}</svg>"
     )
 
 
@@ -155,7 +158,7 @@ def _levels(chart: ScoreChart, x: Scale, y: Scale, last: int) -> list[str]:
 
 
 def _mark(point: ScorePoint, x: Scale, y: Scale) -> str:
-    title = f"<title>{escape(point.label)}</title>"
+    title = f"<title>{escape(point.label)}</title>" if point.label else ""
     if point.score is None:
         foot = PLOT_HEIGHT - BOTTOM - 3
         return f'<text class="failed" x="{x(point.number)}%" y="{foot}" text-anchor="middle">×{title}</text>'

@@ -13,12 +13,9 @@ from runner.report.blocks import (
     Paragraph,
     Section,
     Table,
-    foreign_cell,
-    number_columns,
-    one_line,
-    text_columns,
 )
 from runner.report.scores import completed_probes
+from runner.report.texts import foreign_cell, number_columns, one_line, text_columns
 from tracking.figures import show, show_count
 from tracking.night import NightRecord
 
@@ -35,8 +32,8 @@ def space_section(night: NightRecord) -> Section | None:
         return None
     rows = tuple(
         (
-            Cell(lane.replace("_", " ")),
             Cell(knob),
+            Cell(lane.replace("_", " ")),
             foreign_cell(knobs.get((lane, knob), "")),
             foreign_cell(", ".join(tried.get((lane, knob), [])))
             if (lane, knob) in tried
@@ -44,7 +41,8 @@ def space_section(night: NightRecord) -> Section | None:
         )
         for lane, knob in {**knobs, **dict.fromkeys(tried, "")}
     )
-    blocks: list[Block] = [Table("Knobs", text_columns("Lane", "Knob", "Range and step limit", "Values tried"), rows)]
+    blocks: list[Block] = [Paragraph(_power(night))] if night.power is not None else []
+    blocks.append(Table("Knobs", text_columns("Knob", "Lane", "Range and step limit", "Values tried"), rows))
     if night.search_ended:
         blocks.append(Paragraph(f"The search ended because {one_line(night.search_ended).rstrip('.')}."))
     left = [knob for lane, knob in knobs if (lane, knob) not in tried]
@@ -57,6 +55,18 @@ def space_section(night: NightRecord) -> Section | None:
         )
         blocks.append(Table("Proposals refused", text_columns("Proposer", "Proposal", "Rule it broke"), refused))
     return Section("space", "What was searched", tuple(blocks))
+
+
+def _power(night: NightRecord) -> str:
+    """Return what the night could have seen at all."""
+    power = night.power
+    assert power is not None
+    floor = show(power.target_resolvable, "margin")
+    chance = show(power.guards_pass_probability, "share")
+    return (
+        f"Gains of {night.target} under {floor} points could not have been seen reliably in the confirmation (noise: "
+        f"{power.noise_source}); with nothing changed all guards would have passed {chance} of the time."
+    )
 
 
 def data_section(night: NightRecord) -> Section | None:

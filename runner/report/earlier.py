@@ -12,11 +12,8 @@ from runner.report.blocks import (
     Paragraph,
     Section,
     Table,
-    foreign_cell,
-    number_columns,
-    text_cell,
-    text_columns,
 )
+from runner.report.texts import foreign_cell, number_columns, text_cell, text_columns
 from tracking.figures import show, show_count, show_interval
 from tracking.memory.known import EarlierNights, Use
 from tracking.memory.words import level_in_words

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from probes.candidate import Forecast
 from probes.recipe import Recipe
-from probes.statistics.verdicts import CandidateReading
+from probes.statistics.verdicts import CandidateReading, Interval
 from runner.report.blocks import (
     Block,
     Cell,
@@ -14,18 +15,18 @@ from runner.report.blocks import (
     Section,
     Table,
     Tone,
-    foreign_cell,
-    number_columns,
-    one_line,
-    text_columns,
 )
+from runner.report.heat import heat_map
+from runner.report.texts import foreign_cell, number_columns, one_line, text_columns
 from tracking.figures import MISSING, show, show_count, show_effect, show_interval, show_p
-from tracking.headline import change_in_words
+from tracking.headline import change_in_words, stopping_check
 from tracking.mlflow_rows import recipe_params
 from tracking.night import NightRecord
 
 DECISIONS = {"accept": "accepted", "reject": "rejected", "more": "undecided", "park": "parked"}
 DECISION_TONES: dict[str, Tone] = {"accept": "good", "reject": "bad", "more": "open", "park": "open"}
+REASONS = "Reasons"
+"""Caption of the table with the proposers' own words."""
 LIKELY = 0.8
 """P(better) from which on a change that breaks a guard is told as a trade-off and not as noise."""
 ORDER = ("accept", "park", "more", "reject")
@@ -62,6 +63,12 @@ def _how_to_go_on(night: NightRecord) -> str:
     if night.is_set_back:
         taken = "Its claim is withdrawn: it rested on probes that were marked. " if night.withdrawn else ""
         return f"{taken}“nightlab resume” with this folder measures anew what was marked and goes on from there."
+    flag = stopping_check(night)
+    if flag is not None:
+        return (
+            f"By the check “{flag.check}” what was measured means nothing, so the night stopped there. “nightlab "
+            "resume” would stop at the same check: mend what it found, then start a new night."
+        )
     message = one_line(night.stopped.message).rstrip(".") if night.stopped else ""
     why = f"It stopped because: {message}. " if message else ""
     return f"{why}Everything finished so far is kept; “nightlab resume” with this folder goes on from here."
@@ -111,10 +118,9 @@ def candidates_section(night: NightRecord) -> Section | None:
     bounded = tuple(row for row in rows if row is not None)
     if bounded:
         blocks.append(Forest(f"Effect on {night.target}, in points, with its interval", bounded))
-    blocks += [_candidate_table(night, ranked), _reasons(night, ranked)]
+    blocks += [_lanes(night), _candidate_table(night, ranked), _reasons(night, ranked)]
     blocks += _trade_offs(night, ranked)
-    if any(reading and reading.guards for _, reading in ranked):
-        blocks.append(_guard_matrix(night, ranked))
+    blocks += heat_map(night)
     return Section("candidates", "Candidates", tuple(blocks))
 
 
@@ -136,17 +142,29 @@ def _forest_row(night: NightRecord, name: str, reading: CandidateReading | None)
 
 
 def _candidate_table(night: NightRecord, ranked: list[tuple[str, CandidateReading | None]]) -> Table:
+    is_foretold = any(candidate.forecast for candidate in night.candidates.values())
+    foretold = number_columns("Forecast") if is_foretold else ()
     columns = (
         *text_columns("", "Lane", "Change"),
         *number_columns("Runs", "Effect and interval", "P(better)"),
+        *foretold,
         *text_columns("Decision", "Verdict"),
     )
     rows: list[tuple[Cell, ...]] = []
-    for name, reading in ranked:
-        change = night.candidates[name].change
-        what = (Cell(name, "muted"), Cell(change.lane.replace("_", " ")), foreign_cell(str(change)))
-        rows.append((*what, *_reading_cells(reading)))
-    return Table("Every candidate of the night", columns, tuple(rows))
+    for name, reading in sorted(ranked, key=lambda pair: night.candidates[pair[0]].change.lane, reverse=True):
+        candidate = night.candidates[name]
+        what = (Cell(name, "muted"), Cell(candidate.change.lane.replace("_", " ")), foreign_cell(str(candidate.change)))
+        read = _reading_cells(reading)
+        forecast = (Cell(_forecast(candidate.forecast)),) if is_foretold else ()
+        rows.append((*what, *read[:3], *forecast, *read[3:]))
+    return Table("Every candidate of the night, by lane", columns, tuple(rows))
+
+
+def _forecast(forecast: Forecast | None) -> str:
+    """Return what its proposer expected: the effect with its 90 % interval."""
+    if forecast is None:
+        return MISSING
+    return show_effect(forecast.effect, Interval(low=forecast.low, high=forecast.high))
 
 
 def _reading_cells(reading: CandidateReading | None) -> tuple[Cell, ...]:
@@ -171,7 +189,7 @@ def _reasons(night: NightRecord, ranked: list[tuple[str, CandidateReading | None
         reason = foreign_cell(reading.reason if reading else "")
         rows.append((Cell(name, "muted"), reason, foreign_cell(candidate.proposer), *words))
     titles = ("", "The referee's", "Proposed by", *(("The proposer's",) if has_words else ()))
-    return Table("Reasons", text_columns(*titles), tuple(rows))
+    return Table(REASONS, text_columns(*titles), tuple(rows))
 
 
 def _verdict(reading: CandidateReading) -> str:
@@ -179,6 +197,35 @@ def _verdict(reading: CandidateReading) -> str:
     if reading.verdict == "inconclusive" and low is not None and high is not None and low < 0 < high:
         return "within noise"
     return reading.verdict
+
+
+def _lanes(night: NightRecord) -> Table:
+    """Return what each lane's changes came to."""
+    lanes = dict.fromkeys((*(night.started.space if night.started else ()), *_lane_names(night)))
+    rows = tuple(_lane_row(night, lane) for lane in lanes)
+    note = "Best: the highest estimate, too high on average for being the highest; no claim."
+    columns = (Column("Lane"), *number_columns("Tried", "Accepted", "Rejected", "Undecided", "Harmed a guard", "Best"))
+    return Table("By lane", columns, rows, note)
+
+
+def _lane_names(night: NightRecord) -> list[str]:
+    return [candidate.change.lane for candidate in night.candidates.values()]
+
+
+def _lane_row(night: NightRecord, lane: str) -> tuple[Cell, ...]:
+    names = [name for name, candidate in night.candidates.items() if candidate.change.lane == lane]
+    read = [reading for name in names if (reading := night.reading(name)) is not None]
+    accepted = sum(name in night.accepted for name in names)
+    rejected = sum(reading.decision == "reject" for reading in read)
+    harmed = sum(any(guard.state == "harmful" for guard in reading.guards.values()) for reading in read)
+    counts = (len(names), accepted, rejected, len(names) - accepted - rejected, harmed)
+    best = max((reading for reading in read if reading.effect is not None), key=_effect, default=None)
+    shown = show_effect(best.effect, best.interval) if best else MISSING
+    return (Cell(lane.replace("_", " ")), *(Cell(show(count, "count")) for count in counts), Cell(shown))
+
+
+def _effect(reading: CandidateReading) -> float:
+    return reading.effect if reading.effect is not None else float("-inf")
 
 
 def _trade_offs(night: NightRecord, ranked: list[tuple[str, CandidateReading | None]]) -> list[Block]:
@@ -196,19 +243,3 @@ def _trade_offs(night: NightRecord, ranked: list[tuple[str, CandidateReading | N
             gain = f"{night.target} ({show(reading.effect, 'effect')})"
             blocks.append(Paragraph(f"Trade-off: {change} helps {gain} but breaks {', '.join(broken)}."))
     return blocks
-
-
-def _guard_matrix(night: NightRecord, ranked: list[tuple[str, CandidateReading | None]]) -> Table:
-    guards = sorted({guard for _, reading in ranked if reading for guard in reading.guards})
-    tones: dict[str, Tone] = {"safe": "plain", "harmful": "bad", "unresolved": "open"}
-    rows: list[tuple[Cell, ...]] = []
-    for name, reading in ranked:
-        if reading is None:
-            continue
-        found = (reading.guards.get(guard) for guard in guards)
-        cells = (Cell(show(g.effect, "effect"), tones[g.state]) if g else Cell(MISSING, "muted") for g in found)
-        rows.append((foreign_cell(change_in_words(night.candidates[name].change)), *cells))
-    note = "Red: harmed beyond its margin. Amber: not resolved. Plain: safe."
-    return Table(
-        "What each candidate did to the guards", (Column("Change"), *number_columns(*guards)), tuple(rows), note
-    )

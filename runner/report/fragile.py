@@ -6,7 +6,8 @@ from typing import Any
 
 from agent.tried import tried_moves
 from lanes.fragility import KnobHistory, knob_histories
-from runner.report.blocks import Paragraph, Section, one_line
+from runner.report.blocks import Paragraph, Section
+from runner.report.texts import one_line
 from tracking.collapses import LOSS
 from tracking.figures import show
 from tracking.night import NightRecord

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runner.report.blocks import Cell, Paragraph, Section, Table, foreign_cell, number_columns, text_columns
+from runner.report.blocks import Cell, Paragraph, Section, Table
+from runner.report.texts import foreign_cell, number_columns, text_columns
 from tracking.figures import show, show_count
 from tracking.invalidation import Invalidation, in_words
 from tracking.night import NightRecord

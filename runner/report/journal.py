@@ -15,12 +15,8 @@ from runner.report.blocks import (
     Section,
     Table,
     Tone,
-    foreign_cell,
-    listed,
-    number_columns,
-    one_line,
-    text_columns,
 )
+from runner.report.texts import foreign_cell, listed, number_columns, one_line, text_columns
 from tracking.figures import MISSING, show, show_count, show_effect
 from tracking.headline import change_in_words
 from tracking.journal import Fate, Hypothesis, journal
@@ -42,7 +38,7 @@ TONES: dict[Fate, Tone] = {
 }
 
 
-def journal_section(night: NightRecord) -> Section | None:
+def journal_section(night: NightRecord, stuck: Sequence[Bottleneck]) -> Section | None:
     """Return every hypothesis with likelihood, evidence, fate and next step, and what the night could not move."""
     if not night.candidates:
         return None
@@ -54,21 +50,24 @@ def journal_section(night: NightRecord) -> Section | None:
     blocks += _cancelled(night, found)
     blocks += _again(found)
     blocks += _known_harm(night, found)
-    blocks += _bottlenecks(night)
+    blocks += _bottlenecks(night, stuck)
     return Section("journal", "Hypotheses and their fate", tuple(blocks))
 
 
-def journal_summary(night: NightRecord) -> dict[str, Any]:
+def journal_summary(night: NightRecord, stuck: Sequence[Bottleneck]) -> dict[str, Any]:
     """Return the journal for `summary.json`."""
     return {
         "hypotheses": [each.model_dump(mode="json") for each in journal(night)],
-        "data_bottlenecks": [each.model_dump(mode="json") for each in data_bottlenecks(night)],
+        "data_bottlenecks": [each.model_dump(mode="json") for each in stuck],
         "data_bottleneck_rule": RULE,
     }
 
 
 def data_bottlenecks(night: NightRecord) -> tuple[Bottleneck, ...]:
-    """Return the categories that no lane moved, tonight or in earlier nights on the same data."""
+    """Return the categories that no lane moved, tonight or in earlier nights on the same data.
+
+    Fits every category again: asked once for a report.
+    """
     if not night.candidates:
         return ()
     earlier = night.earlier.movements if night.earlier is not None else ()
@@ -157,9 +156,8 @@ def _known_harm(night: NightRecord, found: Sequence[Hypothesis]) -> list[Block]:
     return blocks
 
 
-def _bottlenecks(night: NightRecord) -> list[Block]:
-    named = data_bottlenecks(night)
-    if not named:
+def _bottlenecks(night: NightRecord, stuck: Sequence[Bottleneck]) -> list[Block]:
+    if not stuck:
         return []
     nights = ", tonight and in earlier nights on the same data" if _has_earlier(night) else ""
     words = [
@@ -167,7 +165,7 @@ def _bottlenecks(night: NightRecord) -> list[Block]:
         f"{show_count(len(each.lanes), 'lane')} left it at {show(each.level, 'score')}{nights}"
         + (f", and {show(each.unclear, 'count')} more cannot tell" if each.unclear else "")
         + ". What recipes do not move, more or better training rows for it may."
-        for each in named
+        for each in stuck
     ]
     return [*(Paragraph(one_line(text)) for text in words), Paragraph(RULE)]
 

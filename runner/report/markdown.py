@@ -8,7 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runner.report.blocks import Block, Column, Commands, Forest, Paragraph, Report, ScoreChart, Table
+from runner.report.blocks import (
+    AnswerPairs,
+    Block,
+    Column,
+    Commands,
+    Forest,
+    KnobCharts,
+    Paragraph,
+    Report,
+    ScoreChart,
+    Shares,
+    Table,
+)
+from runner.report.texts import one_line
 
 _SPECIAL = re.compile(
     r"[\\`*|~&\[\]_]|<(?=[A-Za-z/!?])|://|^(?:>|[-+](?=\s|$)|-(?=--)|#(?=#*(?:\s|$))|\d+[.)](?=\s|$))"
@@ -19,7 +32,9 @@ _INTERVAL = re.compile(r"\[[+−]?[\d.]+, [+−]?[\d.]+\](?![(\[:])")
 def to_markdown(report: Report, generated: str) -> str:
     """Return the report; `generated` becomes its last line, the only one that differs between two rebuilds."""
     lines = [f"# {escape(report.title)}", "", f"**{escape(report.headline)}**", ""]
+    lines += [line for sentence in report.lede for line in (escape(sentence), "")]
     lines += [f"- {escape(label)}: {escape(value)}" for label, value in report.facts]
+    lines += ["", "Beside this page: " + ", ".join(f"[{escape(words)}]({file})" for words, file in report.beside)]
     for section in report.sections:
         lines += ["", f"## {escape(section.title)}"]
         for block in section.blocks:
@@ -66,8 +81,25 @@ def _block(block: Block) -> list[str]:
         case Forest():
             rows = [(row.label, row.shown) for row in block.rows]
             return ["", f"**{escape(block.caption)}**", "", *_grid((Column("Change"), Column("Effect", True)), rows)]
+        case Shares():
+            parts = ", ".join(f"{part.label} {part.shown}" for part in block.parts)
+            return ["", escape(f"{block.caption}: {parts}.")]
+        case AnswerPairs():
+            return _answers(block)
+        case KnobCharts():
+            return ["", f"_Charts in report.html: {escape(block.caption)}_"]
         case ScoreChart():
             return ["", f"_Chart in report.html: {escape(block.caption)}_"]
+
+
+def _answers(block: AnswerPairs) -> list[str]:
+    """Return the items one after the other; an answer is a quotation of one line."""
+    lines = ["", f"**{escape(block.caption)}**"]
+    for pair in block.pairs:
+        lines += ["", f"{escape(one_line(pair.item))}: {escape(pair.category)}, {escape(pair.moved)}"]
+        lines += ["", f"- Asked: {escape(one_line(pair.prompt))}"]
+        lines += [f"- {escape(answer.title)}: {escape(one_line(answer.text))}" for answer in pair.answers]
+    return lines
 
 
 def _table(table: Table) -> list[str]:

@@ -9,11 +9,12 @@ from runner.report.blocks import (
     Cell,
     Column,
     Paragraph,
+    Part,
     Section,
+    Shares,
     Table,
-    number_columns,
-    text_columns,
 )
+from runner.report.texts import number_columns, text_columns
 from tracking.figures import show, show_count, show_interval
 from tracking.night import NightRecord
 
@@ -25,6 +26,7 @@ def noise_section(night: NightRecord) -> Section | None:
     blocks: list[Block] = []
     if night.noise is not None:
         blocks += _noise_blocks(night.noise, night.target)
+        blocks += noise_budget(night.noise, night.power, night.target)
     if night.power is not None:
         blocks += _power_blocks(night.power, night.target)
     return Section("noise", "Noise, and what could be seen", tuple(blocks)) if blocks else None
@@ -91,6 +93,30 @@ def _component_blocks(noise: Noise) -> list[Block]:
     columns = (Column("Source"), *number_columns("sd, points", "90 % interval"), Column(""))
     note = "Moments of replicates × items × samples, pooled over recipes; one variance for all categories assumed."
     return [Table("Noise by source", columns, rows, note=note)]
+
+
+def noise_budget(noise: Noise, power: PowerTable | None, target: str) -> list[Block]:
+    """Return how much of one probe's variance on the target each source makes; nothing where that is not known."""
+    parts, rows = noise.components, {row.category: row for row in power.categories} if power else {}
+    if parts is None or target not in rows or not parts.samples:
+        return []
+    items = max(1, rows[target].items_search)
+    variance = {
+        "train seed, all categories": _square(parts.run),
+        "train seed, this category": _square(parts.run_category),
+        "train seed, single items": _square(parts.run_item) / items,
+        "sampling": _square(parts.sampling) / (items * parts.samples),
+    }
+    whole = sum(variance.values())
+    if not whole:
+        return []
+    told = tuple(Part(name, value / whole, show(value / whole, "share")) for name, value in variance.items())
+    answers = f"{show_count(items, 'item')} with {show(parts.samples, 'count')} answers each"
+    return [Shares(f"Noise budget: where the variance of one probe's {target} comes from, at {answers}", told)]
+
+
+def _square(part: Component) -> float:
+    return part.sd**2 if part.sd is not None else 0.0
 
 
 def _remark(part: Component) -> Cell:

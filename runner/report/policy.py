@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.report.blocks import Block, Cell, Paragraph, Section, Table, Tone, foreign_cell, one_line, text_columns
+from runner.report.blocks import Block, Cell, Paragraph, Section, Table, Tone
+from runner.report.texts import foreign_cell, one_line, text_columns
 from tracking.night import NightRecord
 from tracking.policy import BaseStrength, LaneState
 

@@ -13,15 +13,20 @@ from runner.report.blocks import (
     ScorePoint,
     Section,
     Table,
-    number_columns,
-    one_line,
 )
+from runner.report.texts import number_columns, one_line
 from tracking.events import Arm
 from tracking.figures import MISSING, show
+from tracking.finished import FinishedProbe
 from tracking.headline import probe_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("search", "baseline search"))
+
+MOST_LABELS = 1000
+"""Probes whose points say what they are; more of them cannot be told apart with a finger or a mouse."""
+Means = Mapping[str, float]
+"""Item → its mean."""
 
 
 def scores_section(night: NightRecord) -> Section | None:
@@ -34,21 +39,35 @@ def scores_section(night: NightRecord) -> Section | None:
     chart = ScoreChart(
         f"{night.target} by probe. Line: mean of the working recipe. Band: where the baseline falls 95 % of the time."
         + left_out,
-        tuple(_point(night, probe) for probe in whole),
+        tuple(_point(night, probe, len(whole) <= MOST_LABELS) for probe in whole),
         tuple(_levels(night, scores)),
         _band(night, scores.get(frozenset(), ())),
     )
-    return Section("scores", "Scores", (chart, _category_table(night)))
+    is_series = sum(probe.is_completed for probe in whole) > 1
+    return Section("scores", "Scores", (*((chart,) if is_series else ()), _category_table(night)))
 
 
 def completed_probes(night: NightRecord, arm: Arm, in_confirmation: bool) -> list[FinishedProbe]:
     """Return the whole probes of an arm that have scores, on the search items or on the held-out ones."""
     phases = ("confirm",) if in_confirmation else ("calibrate", "search")
-    return [p for p in night.probes if p.plan.arm == arm and p.plan.phase in phases and p.is_completed]
+    found = [p for p in night.probes if p.plan.arm == arm and p.plan.phase in phases and p.is_completed]
+    return sorted(found, key=lambda probe: probe.plan.number)
 
 
-def _point(night: NightRecord, probe: FinishedProbe) -> ScorePoint:
+def item_means(probes: Sequence[FinishedProbe]) -> dict[str, float]:
+    """Return item → mean over the probes that scored it."""
+    known: dict[str, list[float]] = {}
+    for probe in probes:
+        for item in probe.outcome.items:
+            if item.mean is not None:
+                known.setdefault(item.item, []).append(item.mean)
+    return {item: fmean(means) for item, means in known.items()}
+
+
+def _point(night: NightRecord, probe: FinishedProbe, is_labelled: bool) -> ScorePoint:
     plan, score = probe.plan, probe.metric(night.target)
+    if not is_labelled:
+        return ScorePoint(plan.number, score, plan.arm, plan.phase == "confirm", "")
     result = show(score, "score") if score is not None else probe.outcome.status.value
     label = f"#{plan.number} {one_line(probe_in_words(night, plan), 80)}: {result}"
     return ScorePoint(plan.number, score, plan.arm, plan.phase == "confirm", label)
