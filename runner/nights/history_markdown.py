@@ -13,12 +13,9 @@ from runner.report.blocks import (
     Report,
     Section,
     Table,
-    foreign_cell,
-    number_columns,
-    text_cell,
-    text_columns,
 )
 from runner.report.markdown import to_markdown
+from runner.report.texts import foreign_cell, number_columns, text_cell, text_columns
 from tracking.atomic import replace_text
 from tracking.figures import show, show_count, show_effect
 from tracking.headline import changes_in_words
@@ -53,7 +50,7 @@ def history_markdown(history: History) -> str:
         sections.append(Section("unread", "Not read", tuple(Paragraph(words) for words in history.unread)))
     title = "What the nights found"
     headline = f"{show_count(nights, 'night')} in {show_count(len(history.projects), 'project')}"
-    return to_markdown(Report(title, headline, "unfinished", (), tuple(sections)), _MADE_BY)
+    return to_markdown(Report(title, headline, (), "unfinished", (), (), tuple(sections)), _MADE_BY)
 
 
 def title_of(project: Project) -> str:
