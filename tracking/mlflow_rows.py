@@ -14,7 +14,7 @@ from probes.recipe import MixRule, Recipe
 from tracking.events import ProbePlan
 from tracking.headline import changes_in_words, design_in_words, probe_in_words
 from tracking.invalidation import Invalidation
-from tracking.mlflow_story import story
+from tracking.mlflow_story import judged_note, plain, story
 from tracking.night import FinishedProbe, NightRecord
 from tracking.probe_table import INVALIDATED, commit_label, judged_cells, measured_cells
 from tracking.results_tsv import show_cell
@@ -26,6 +26,10 @@ _AS_METRICS = (
     "overall", "critical_failures", "steps", "completion", "final_loss", "train_s", "evaluate_s", "other_s", "seconds",
     "peak_memory_gib",
 )  # fmt: skip
+
+
+_ALWAYS = ("total", "completed", "interrupted")
+"""Counts of probes told when they are 0: the last one may have been more before."""
 
 
 class Point(NamedTuple):
@@ -79,7 +83,8 @@ def night_row(night: NightRecord) -> RunRow:
     metrics += _claimed(night, ended)
     spent = {name: value for name, value in spend(night).items() if value is not None}
     metrics += [Point(f"spend/{name}", float(value), 0, ended) for name, value in spent.items()]
-    metrics += [Point(f"probes/{name}", float(count), 0, ended) for name, count in probe_counts(night).items()]
+    counts = {name: count for name, count in probe_counts(night).items() if count or name in _ALWAYS}
+    metrics += [Point(f"probes/{name}", float(count), 0, ended) for name, count in counts.items()]
     tags = {
         "session": started.session,
         "kind": "night",
@@ -182,12 +187,14 @@ def judged_tags(night: NightRecord, candidate: str | None) -> dict[str, str]:
     if reading is None:
         return {}
     judged = {name: show_cell(value) for name, value in judged_cells(night, candidate).items()}
-    return _clean({**judged, "reason": reading.reason})
+    return _clean({**judged, "reason": reading.reason, "mlflow.note.content": judged_note(night, candidate or "")})
 
 
 def marked_tags(mark: Invalidation) -> dict[str, str]:
     """Return the tags of a probe whose measurement no longer counts."""
-    return _clean({INVALIDATED: mark.words, "verdict": INVALIDATED, "decision": INVALIDATED})
+    told = f"**Invalidated** {plain(mark.words)}"
+    words = {INVALIDATED: mark.words, "verdict": INVALIDATED, "decision": INVALIDATED, "mlflow.note.content": told}
+    return _clean(words)
 
 
 def recipe_params(recipe: Recipe) -> dict[str, str]:
