@@ -30,7 +30,7 @@ from tracking.mlflow_client import connect
 
 ROOT = Path(__file__).parents[1]
 SESSIONS = ROOT / "runner" / "sessions"
-CLAIM, NO_CLAIM, STOPPED, MODEL = "miniature", "miniature-at-optimum", "wrong-scorer", "with-a-language-model"
+CLAIM, NO_CLAIM, STOPPED, MODEL = "miniature", "miniature-at-optimum", "wrong-scorer", "with-a-model"
 REPORTS = {CLAIM: "claim", NO_CLAIM: "no-claim", STOPPED: "stopped"}
 """Night → name of its pictures."""
 SIZES = {"desktop": WIDE, "phone": PHONE}
@@ -206,7 +206,7 @@ def probes(nights: Path, experiment: str) -> list[str]:
     """Return the runs of a baseline, a promising candidate and the final recipe of the first night."""
     client = connect(f"sqlite:///{nights / 'mlflow.db'}")
     found: list[str] = []
-    for wanted in ("tags.phase = 'calibrate'", "tags.decision = 'accept'", "tags.arm = 'final'"):
+    for wanted in ("tags.phase = 'calibrate'", "tags.phase = 'search'", "tags.arm = 'final'"):
         runs = client.search_runs([experiment], f"{wanted} and tags.session = '{CLAIM}'", max_results=1)
         found += [run.info.run_id for run in runs]
     return found

@@ -42,7 +42,8 @@ def scores_section(night: NightRecord) -> Section | None:
         tuple(_levels(night, scores)),
         _band(night, scores.get(frozenset(), ())),
     )
-    return Section("scores", "Scores", (chart, _category_table(night)))
+    is_series = sum(probe.is_completed for probe in whole) > 1
+    return Section("scores", "Scores", (*((chart,) if is_series else ()), _category_table(night)))
 
 
 def completed_probes(night: NightRecord, arm: Arm, in_confirmation: bool) -> list[FinishedProbe]:
