@@ -30,7 +30,7 @@ from tracking.mlflow_client import connect
 
 ROOT = Path(__file__).parents[1]
 SESSIONS = ROOT / "runner" / "sessions"
-CLAIM, NO_CLAIM, STOPPED, MODEL = "miniature", "miniature-at-optimum", "wrong-scorer", "with-a-model"
+CLAIM, NO_CLAIM, STOPPED, MODEL = "miniature", "miniature-at-optimum", "wrong-scorer", "with-a-language-model"
 REPORTS = {CLAIM: "claim", NO_CLAIM: "no-claim", STOPPED: "stopped"}
 """Night → name of its pictures."""
 SIZES = {"desktop": WIDE, "phone": PHONE}
