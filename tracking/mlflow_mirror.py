@@ -26,9 +26,10 @@ from probes.errors import ConfigError, LaunchError
 from probes.outcome import ProbeStatus
 from tracking import events as ev
 from tracking import mlflow_rows as rows
+from tracking.finished import FinishedProbe
 from tracking.invalidation import Invalidation
 from tracking.mlflow_store import LACKS, PATIENCE, QUIET, artifact_root, without_password
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 from tracking.probe_table import INVALIDATED
 
 ARTIFACTS = ("report.md", "report.html", "summary.json", "results.tsv", "session.toml")

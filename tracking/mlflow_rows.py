@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from probes.outcome import ProbeStatus
 from probes.recipe import MixRule, Recipe
 from tracking.events import ProbePlan
+from tracking.finished import FinishedProbe
 from tracking.headline import changes_in_words, design_in_words, headline, probe_in_words
 from tracking.invalidation import Invalidation
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 from tracking.probe_table import INVALIDATED, commit_label, judged_cells, measured_cells
 from tracking.results_tsv import show_cell
 from tracking.summary import spend

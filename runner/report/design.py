@@ -23,8 +23,9 @@ from runner.report.blocks import (
     text_columns,
 )
 from tracking.figures import MISSING, show, show_count
+from tracking.finished import FinishedProbe
 from tracking.headline import change_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 ON, OFF, LOST = "●", "·", "×"
 

@@ -18,8 +18,9 @@ from runner.report.blocks import (
 )
 from tracking.events import Arm
 from tracking.figures import MISSING, show
+from tracking.finished import FinishedProbe
 from tracking.headline import probe_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("search", "baseline search"))
 
