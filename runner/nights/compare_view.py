@@ -8,7 +8,7 @@ from rich.table import Table
 
 from probes.comparability import CURES
 from runner.nights.compare import Comparison, Row, guard_rows, recipe_rows, result_rows, setting_rows
-from runner.report.blocks import one_line
+from runner.report.texts import one_line
 from runner.tables import View
 
 

@@ -13,12 +13,9 @@ from runner.report.blocks import (
     Report,
     Section,
     Table,
-    foreign_cell,
-    number_columns,
-    text_cell,
-    text_columns,
 )
 from runner.report.markdown import to_markdown
+from runner.report.texts import foreign_cell, number_columns, text_cell, text_columns
 from tracking.atomic import replace_text
 from tracking.figures import show, show_count, show_effect
 from tracking.headline import changes_in_words

@@ -10,7 +10,7 @@ from rich.text import Text
 from runner.nights.compare import MOST_CHANGES, claim_in_words
 from runner.nights.history import History, Project, Ranking
 from runner.nights.history_markdown import BEHIND, categories_of, ranking_title, title_of
-from runner.report.blocks import one_line
+from runner.report.texts import one_line
 from runner.tables import View
 from tracking.figures import MISSING, show, show_effect
 from tracking.headline import changes_in_words
