@@ -50,7 +50,7 @@ def history_markdown(history: History) -> str:
         sections.append(Section("unread", "Not read", tuple(Paragraph(words) for words in history.unread)))
     title = "What the nights found"
     headline = f"{show_count(nights, 'night')} in {show_count(len(history.projects), 'project')}"
-    return to_markdown(Report(title, headline, "unfinished", (), tuple(sections)), _MADE_BY)
+    return to_markdown(Report(title, headline, (), "unfinished", (), (), tuple(sections)), _MADE_BY)
 
 
 def title_of(project: Project) -> str:
