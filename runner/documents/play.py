@@ -12,7 +12,9 @@ from runner.documents.stage import Played, Stage
 QUICK_LIMIT_S, SLOW_LIMIT_S = 120.0, 3000.0
 _MASKS = (
     (r"\b[0-9a-f]{32}\b", "RUN"),
-    (r"\b[0-9a-f]{16}\b", "DIGEST"),
+    (r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)([0-9a-f]{12}|[0-9a-f]{16})\b", "DIGEST"),
+    (r"(?m)^advice: .*$", "advice"),
+    (r"\b[\d,]+ figures\b", "N figures"),
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+\d\d:\d\d)?", "TIME"),
     (r"\b\d{4}-\d\d-\d\d\b", "TIME"),
     (r"\b\d{8}-\d{6}\b", "TIME"),
@@ -24,7 +26,7 @@ _MASKS = (
     (r"\$\d+\.\d+", "COST"),
     (r"[ \t─━]+", " "),
 )
-"""What differs between two runs of one seeded night, and how tables are set because of it."""
+"""What differs between two runs of one seeded night, advice by what took how long included, and how tables are set."""
 
 
 class Failed(NamedTuple):

@@ -25,7 +25,8 @@ ADDRESS = "ADDRESS"
 """Stands in the documents for where the project is cloned from."""
 CLONE = "nightlab"
 HOME = "/home/you"
-"""Stands in what is shown for the folder of the clone's parent."""
+"""Stands in what is shown for the folder of the clone's parent, and for the user's own."""
+USER = "you"
 TOOLS = ("python", "ruff", "pyright", "lint-imports")
 _STOP_S = 60.0
 
@@ -123,7 +124,9 @@ class Stage:
             process.wait(_STOP_S)
 
     def _shown(self, text: str) -> str:
-        return text.replace(str(self._home), HOME).replace(str(self._source), ADDRESS)
+        text = text.replace(str(self._home), HOME).replace(str(self._source), ADDRESS)
+        own = self._environ.get("HOME", "").rstrip("/")
+        return text.replace(f"{own}/", f"{HOME}/") if own else text
 
     def _variables(self) -> dict[str, str]:
         return {
@@ -133,6 +136,8 @@ class Stage:
             "PYTHONPATH": str(self.clone),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "COLUMNS": "120",
+            "USER": USER,
+            "LOGNAME": USER,
         }
 
     def _make_environment(self) -> None:
