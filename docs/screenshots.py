@@ -174,7 +174,7 @@ def take_mlflow(browser: Browser, nights: Path, link: str, album: Album) -> None
         "experiments": (f"experiments?{view}", lambda page: page.get_by_role("link", name="nightlab").wait_for()),
         "nights": (
             f"experiments/{experiment}/runs?{view}",
-            lambda page: page.get_by_role("link", name=STOPPED).wait_for(),
+            lambda page: page.get_by_role("button", name="Load more").click(),
         ),
         "night": (rest, lambda page: page.get_by_text("Show more").click()),
         "compare": (
