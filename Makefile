@@ -10,7 +10,7 @@ SESSION ?= runner/sessions/miniature.toml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help env vllm night test check test-slow test-server test-gpu ui screenshots landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation bench-loop bench-mlflow bench-report bench-proposers faults conformance clean
+.PHONY: help env vllm night test check test-slow test-server test-gpu ui landscape companions outcomes bench-referee bench-claims bench-decide bench-evaluation bench-loop bench-proposers bench-premises docs faults conformance bench-mlflow bench-report screenshots clean
 
 help: ## print this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -105,6 +105,16 @@ bench-report: env ## what the report of 200 and of 10,000 probes takes (a minute
 
 bench-proposers: env ## proposers against Optuna's and keep-if-better; with DATA=folder also on public trials (hours; BENCH=options)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.proposers --jobs $$(nproc) $(if $(DATA),--data "$(DATA)") $(BENCH)
+
+bench-premises: env ## what the referee rests on: noise, traps, power and guards, computed and simulated (seconds)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.premises $(BENCH)
+
+# DOCS names the documents to play, for instance DOCS=docs/verdicts.md.
+DOCS ?= README.md $(filter-out docs/session-file.md,$(wildcard docs/*.md))
+
+docs: env ## the session file's reference anew, and every command of the documents with what it prints (quarter of an hour)
+	$(BIN)/python -m runner.reference > docs/session-file.md
+	$(BIN)/python -m runner.documents $(DOCS)
 
 faults: env ## kill, starve, flood and confuse small nights, and hold their ledgers against undisturbed ones (quarter of an hour; BENCH='--only FAULT')
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m runner.bench.faults $(BENCH)

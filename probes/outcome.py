@@ -147,9 +147,11 @@ class GenerationConfig(Frozen):
     temperature: float = Field(default=1.0, ge=0.0, le=5.0)
     """0 is greedy."""
     top_p: float = Field(default=0.95, gt=0.0, le=1.0)
+    """Nucleus sampling; 1 leaves every token in."""
     top_k: int = Field(default=64, ge=0)
     """0: no limit."""
     max_new_tokens: int = Field(default=1024, ge=1, le=131_072)
+    """An answer is cut there."""
     batch_size: int = Field(default=256, ge=1)
     """Prompts per generate call."""
 

@@ -8,19 +8,17 @@ from typing import Any, NamedTuple
 
 from agent.plan import NightPlan
 from lanes.open import open_lanes
-from probes.errors import LedgerError
 from probes.language_models.config import read_key
 from probes.statistics.runs import OVERALL
 from runner.config import SessionConfig
 from runner.earlier import read_earlier, with_earlier
 from runner.folder import RESULTS, SessionFolder
 from runner.inputs import SessionInputs
+from runner.outlook import Outlook, earlier_probe
 from runner.planning import AUTO, Preflight, RequestMaker, check_power, plan_night
 from runner.serving.plan import check_serving
 from runner.surroundings import Surroundings, gather_inputs
-from tracking.ledger import read_events
 from tracking.memory.known import EarlierNights
-from tracking.night import NightRecord
 
 
 class Check(NamedTuple):
@@ -36,6 +34,12 @@ class Check(NamedTuple):
     earlier: EarlierNights | None = None
     """What the nights in `results` would teach this one."""
 
+    def outlook(self, around: Surroundings, results: Path = RESULTS) -> Outlook:
+        """Return what is known of the night before it begins, as its plan shows it."""
+        known = earlier_probe(self.config.name, self.config.budget.rates.device_hour, results)
+        workers = len(around.worker_gpus(self.config))
+        return Outlook(self.config, workers, self.preflight.power, tuple(self.space), known, around.clock.now())
+
     def as_json(self) -> dict[str, Any]:
         """Return the check for machines."""
         return {
@@ -50,8 +54,8 @@ class Check(NamedTuple):
         }
 
 
-def check_session(config: SessionConfig, around: Surroundings) -> Check:
-    """Check all a night would check before its first probe.
+def check_session(config: SessionConfig, around: Surroundings, results: Path = RESULTS) -> Check:
+    """Check all a night in `results` would check before its first probe.
 
     Raises:
         NightlabError: the input cannot be used. That the night could not conclude is told in `preflight.problems`.
@@ -62,36 +66,10 @@ def check_session(config: SessionConfig, around: Surroundings) -> Check:
         inputs = gather_inputs(config, Path(scratch), around)
         serving = check_serving(config, around.environ)
         make_request = RequestMaker(config, inputs, SessionFolder(Path(scratch)), serving)
-        earlier = read_earlier(config, inputs, RESULTS / config.name, make_request)
+        earlier = read_earlier(config, inputs, results / config.name, make_request)
     target = OVERALL if config.target.category == AUTO else config.target.category
     plan = with_earlier(plan_night(config, inputs, config.name, target), earlier)
     lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.picker)
     preflight = check_power(plan, config)
     space = {name: dict(lane.knobs) for name, lane in lanes.items()}
     return Check(config, inputs, plan, preflight, space, (*inputs.warnings, *preflight.warnings), earlier)
-
-
-class EarlierProbe(NamedTuple):
-    """What a probe took in an earlier session, on average."""
-
-    seconds: float
-    usd: float | None
-    """At tonight's rate, its judge included; None when a part is not known."""
-
-
-def earlier_probe(name: str, device_hour: float | None = None, results: Path = RESULTS) -> EarlierProbe | None:
-    """Return what a probe took in the latest session called `name`, None without one; smoke runs are left out.
-
-    A ledger that cannot be read, say of another version, tells nothing.
-    """
-    ledgers = sorted(results.glob(f"{name}-*/ledger.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for ledger in ledgers:
-        try:
-            whole = NightRecord.replay(read_events(ledger)).spending.whole
-        except LedgerError:
-            continue
-        if whole.probes:
-            usd = whole.bill(device_hour).usd
-            seconds = whole.train_s + whole.evaluate_s + whole.other_s
-            return EarlierProbe(seconds / whole.probes, None if usd is None else usd / whole.probes)
-    return None

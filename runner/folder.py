@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from probes.errors import ConfigError, LaunchError
+from runner.presence import PID_FILE, sign_in, sign_out, who
 from tracking.ledger import read_events
 from tracking.night import NightRecord
 
 RESULTS = Path("results")
 _LOCK = ".lock"
+_LOOKS, _LOOK_S = 10, 0.05
+"""A reader that asks whether a folder is in use holds its lock for a moment: no reason to refuse a writer."""
 
 
 class SessionFolder:
@@ -32,24 +36,31 @@ class SessionFolder:
         self.probes = self.path / "probes"
         self.logs = self.path / "logs"
         self.errors = self.logs / "errors.log"
+        self.night_log = self.logs / "night.log"
         self.checkpoint = self.path / "checkpoint.sqlite"
         self.memory = self.path / "memory.json"
+
+    def require_free(self) -> None:
+        """Make sure that a new night may begin here; nothing is created.
+
+        Raises:
+            ConfigError: the folder already holds a session, or something else.
+        """
+        if self.has_events:
+            state = state_of(self.load())
+            cure = "choose another --out" if state == "finished" else f"go on with `nightlab resume {self.path}`"
+            raise ConfigError(f"`{self.path}` already holds a session ({state}); {cure}")
+        # A night that broke off before its first line left some of these behind.
+        ours = {_LOCK, PID_FILE, self.ledger.name, self.config.name, self.suite.name, self.logs.name}
+        if self.path.is_dir() and any(entry.name not in ours for entry in self.path.iterdir()):
+            raise ConfigError(f"`{self.path}` is not empty and holds no session; choose a new folder with --out")
 
     def create(self) -> None:
         """Make the folder for a new night.
 
         Raises:
-            ConfigError: it already holds a session, or something else.
             LaunchError: it cannot be written.
         """
-        if self.has_events:
-            state = state_of(NightRecord.replay(read_events(self.ledger)))
-            cure = "choose another --out" if state == "finished" else f"go on with `nightlab resume {self.path}`"
-            raise ConfigError(f"`{self.path}` already holds a session ({state}); {cure}")
-        # A night that broke off before its first line left some of these behind.
-        ours = {_LOCK, self.ledger.name, self.config.name, self.suite.name, self.logs.name}
-        if self.path.is_dir() and any(entry.name not in ours for entry in self.path.iterdir()):
-            raise ConfigError(f"`{self.path}` is not empty and holds no session; choose a new folder with --out")
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -89,16 +100,15 @@ class SessionFolder:
             handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise LaunchError(f"`{self.path}` cannot be written: {error.strerror}; choose another --out") from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _lock(handle):
             os.close(handle)
-            raise ConfigError(
-                f"another nightlab works in `{self.path}`; wait for it, stop it, or choose another --out"
-            ) from error
+            raise _taken(self)
         try:
+            with suppress(OSError):  # a full disk is waited for later; nobody can name the night until then
+                sign_in(self.path)
             yield
         finally:
+            sign_out(self.path)
             os.close(handle)
 
 
@@ -114,6 +124,41 @@ def is_running(folder: SessionFolder) -> bool:
         return True
     finally:
         os.close(handle)
+    return False
+
+
+def require_at_rest(folder: SessionFolder) -> None:
+    """Make sure that nobody works in the folder.
+
+    Raises:
+        ConfigError: somebody does; the message names the process.
+    """
+    if is_running(folder):
+        raise _taken(folder)
+
+
+def _taken(folder: SessionFolder) -> ConfigError:
+    return ConfigError(
+        f"another nightlab works in `{folder.path}` ({who(folder.path)}); wait for it, stop it with "
+        f"`nightlab stop {folder.path}`, or choose another --out"
+    )
+
+
+def in_words(path: Path) -> str:
+    """Return a path as a person would type it here: relative where it lies below the working folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) and path != here else str(path)
+
+
+def _lock(handle: int) -> bool:
+    """Take the lock for writing; return whether it is ours."""
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_LOOK_S)
+        else:
+            return True
     return False
 
 

@@ -1,7 +1,8 @@
 """Ctrl-C and SIGTERM as a value: once lets running probes finish, twice stops now.
 
 The handler only counts; whoever starts probes looks at the count. A third signal raises `KeyboardInterrupt`, so that
-nothing can make the program unstoppable.
+nothing can make the program unstoppable. `nightlab stop` sends signals of its own, which say how far to go instead of
+counting: asking politely twice stays polite.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+
+FINISH, NOW = signal.SIGUSR1, signal.SIGUSR2
+"""Signals that ask a night to end once running probes have finished, and to end now."""
 
 
 class StopRequest:
@@ -38,7 +42,16 @@ class StopRequest:
         Raises:
             KeyboardInterrupt: on the third time.
         """
-        self._count += 1
+        self._reach(self._count + 1)
+
+    def ask_for(self, urgent: bool) -> None:
+        """Ask for the end, at once when `urgent`; what was asked for already stays as it is."""
+        wanted = 2 if urgent else 1
+        if self._count < wanted:
+            self._reach(wanted)
+
+    def _reach(self, count: int) -> None:
+        self._count = count
         if self._count == 1:
             self._say("stopping: running probes may finish; once more stops them now")
         elif self._count == 2:
@@ -49,14 +62,17 @@ class StopRequest:
 
 @contextmanager
 def catching_signals(stop: StopRequest) -> Generator[None]:
-    """Let SIGINT, SIGTERM and a SIGHUP that is not ignored ask `stop`; only on the main thread."""
+    """Let SIGINT, SIGTERM, a SIGHUP that is not ignored, and `nightlab stop` ask `stop`; only on the main thread."""
     terminals = [stream for stream in (0, 1, 2) if os.isatty(stream)]
 
-    def handle(_signum: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
         _leave_closed(terminals)
-        stop.ask()
+        if number in (FINISH, NOW):
+            stop.ask_for(urgent=number == NOW)
+        else:
+            stop.ask()
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
+    numbers = [signal.SIGINT, signal.SIGTERM, FINISH, NOW]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` wants the night to outlive its terminal
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, handle) for number in numbers}

@@ -25,9 +25,9 @@ from probes.candidate import LaneName
 from probes.errors import ConfigError, LedgerError, NightlabError
 from probes.outcome import ProbeOutcome
 from probes.statistics.runs import OVERALL
+from probes.statistics.verdicts import PowerTable
 from runner.adapters import AdapterSweeper
 from runner.budget import NightBudget
-from runner.check import earlier_probe
 from runner.config import SessionConfig
 from runner.disk import DiskGuard, bytes_needed, require_room
 from runner.display import NightDisplay
@@ -36,7 +36,9 @@ from runner.folder import SessionFolder, default_folder
 from runner.followers import alarming, complete_mirror, mirroring, observe
 from runner.inputs import SessionInputs
 from runner.interrupts import StopRequest, catching_signals
+from runner.outlook import Outlook, earlier_probe
 from runner.overrides import resolved_toml
+from runner.plan_view import plan_view
 from runner.planning import AUTO, RequestMaker, check_power, plan_night
 from runner.progress import ProgressLog
 from runner.serving.open import keyed, serving
@@ -44,6 +46,7 @@ from runner.serving.plan import ServingPlan, check_serving
 from runner.set_aside import set_aside
 from runner.stretch import Stretch, require_same_conditions, require_same_inputs
 from runner.surroundings import Surroundings, gather_inputs
+from runner.tables import show_view
 from runner.wind_up import open_scribe, wind_up
 from tracking import events as ev
 from tracking.atomic import replace_text
@@ -71,6 +74,7 @@ def start_night(config: SessionConfig, out: Path | None, around: Surroundings) -
     made = [parent for parent in folder.path.parents if not parent.exists()]
     with folder.locked():
         try:
+            folder.require_free()
             folder.create()
             return _run(config, folder, around)
         finally:
@@ -130,6 +134,8 @@ class _Prepared(NamedTuple):
     earlier: EarlierNights | None = None
     """Read for a new night only; an old one has it in its ledger."""
     warnings: tuple[str, ...] = ()
+    power: PowerTable | None = None
+    """At the noise known before the night; for a new night only."""
 
     @property
     def space(self) -> dict[str, Mapping[str, str]]:
@@ -157,7 +163,7 @@ def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings)
         raise ConfigError("\n".join(checked.problems))
     replace_text(folder.config, resolved_toml(config))
     warnings = (*inputs.warnings, *checked.warnings)
-    return _Prepared(inputs, lanes, plan, make_request, serving_plan, earlier, warnings)
+    return _Prepared(inputs, lanes, plan, make_request, serving_plan, earlier, warnings, checked.power)
 
 
 def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> NightEnd:
@@ -170,6 +176,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
         # Early, so that the workers' imports overlap with everything below.
         launcher = stack.enter_context(around.open_launcher(config, folder.logs, stop))
         prepared = _prepare(config, folder, around)
+        _announce(config, prepared, folder, around, launcher.workers)
         log = ProgressLog(folder.progress)
         guard = _disk_guard(config, folder, around, stop, log)
         ledger = stack.enter_context(Ledger(folder.ledger, pauses=guard.pauses))
@@ -211,6 +218,18 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
         log.note(around.clock.now(), f"peak memory per worker: {peaks} GiB")
     leave_memory(folder, night)
     return NightEnd(folder, night)
+
+
+def _announce(
+    config: SessionConfig, prepared: _Prepared, folder: SessionFolder, around: Surroundings, workers: int
+) -> None:
+    """Show the plan of a new night before its first probe."""
+    if prepared.power is None:
+        return
+    known = earlier_probe(config.name, config.budget.rates.device_hour, folder.path.parent)
+    outlook = Outlook(config, workers, prepared.power, tuple(prepared.lanes), known, around.clock.now())
+    with suppress(OSError):  # the terminal may be gone; the night goes on
+        show_view(plan_view(outlook), around.console)
 
 
 def _probe_usd(config: SessionConfig, folder: SessionFolder) -> float | None:

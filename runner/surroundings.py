@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from runner.launchers.local import WORKER_COMMAND, LocalLauncher
 from runner.planning import check_template
 from tracking.clock import Clock, SystemClock
 
+OWN_COMMAND = (sys.executable, "-m", "runner.cli")
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -32,6 +35,8 @@ class Surroundings:
     cache_root: Path
     """Where the miniature is kept."""
     worker_command: Sequence[str] = WORKER_COMMAND
+    own_command: Sequence[str] = OWN_COMMAND
+    """Starts the command line once more, for a night in the background."""
     free_bytes: Callable[[Path], int] = free_bytes
     """What may still be written where a folder is."""
 
@@ -40,13 +45,19 @@ class Surroundings:
         with suppress(OSError):
             self.console.print(Text(text, style="yellow"))
 
+    def tell(self, text: str) -> None:
+        """Say something plainly, beside what is printed as a result."""
+        self.console.print(Text(text))
+
     def worker_gpus(self, config: SessionConfig) -> tuple[str | None, ...]:
         """Return the GPU of each worker, None for a CPU worker."""
         return plan_workers(config.launcher.workers, visible_gpus(self.environ), usable_cores())
 
     def open_launcher(self, config: SessionConfig, logs: Path, stop: StopRequest) -> LocalLauncher:
         """Start the workers."""
-        return LocalLauncher(self.worker_gpus(config), logs, self.clock, stop, self.worker_command, self.environ)
+        key_name = config.judge.key_name if config.judge is not None else None
+        gpus = self.worker_gpus(config)
+        return LocalLauncher(gpus, logs, self.clock, stop, self.worker_command, self.environ, key_name)
 
 
 def this_machine(environ: Mapping[str, str]) -> Surroundings:

@@ -163,18 +163,60 @@ def iterate_events(path: Path) -> Iterator[Event]:
         ) from error
     with file:
         for number, line in enumerate(file, start=1):
-            try:
-                yield _EVENT.validate_json(line)
-            except ValidationError as error:
-                if not line.endswith(b"\n"):
-                    return
-                first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-                where = ".".join(str(part) for part in first["loc"])
-                raise LedgerError(
-                    f"ledger `{path}` line {number} is not an event of this version "
-                    f"({where or 'line'}: {first['msg']}); restore the file from a copy, or cut it before "
-                    "that line and run `nightlab resume`"
-                ) from error
+            event = _event_of(path, number, line)
+            if event is None:
+                return
+            yield event
+
+
+class LedgerTail:
+    """Reads a ledger while a night writes it: every event once, as its line is complete."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin at the first line of `path`, which may not exist yet."""
+        self._path = path
+        self._offset = 0
+        self._lines = 0
+
+    def read(self) -> list[Event]:
+        """Return the events that came since the last call.
+
+        Raises:
+            LedgerError: a line is not an event.
+        """
+        if not self._path.is_file():
+            return []
+        events: list[Event] = []
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                event = _event_of(self._path, self._lines + 1, line) if line.endswith(b"\n") else None
+                if event is None:
+                    break
+                events.append(event)
+                self._offset += len(line)
+                self._lines += 1
+        return events
+
+
+def _event_of(path: Path, number: int, line: bytes) -> Event | None:
+    """Return the event in a line, None where the line is unfinished.
+
+    Raises:
+        LedgerError: it is no event.
+    """
+    try:
+        return _EVENT.validate_json(line)
+    except ValidationError as error:
+        if not line.endswith(b"\n"):
+            return None
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise LedgerError(
+            f"ledger `{path}` line {number} is not an event of this version "
+            f"({where or 'line'}: {first['msg']}); restore the file from a copy, or cut it before "
+            "that line and run `nightlab resume`"
+        ) from error
 
 
 def _is_event(line: bytes) -> bool:

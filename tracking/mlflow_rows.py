@@ -10,12 +10,13 @@ from statistics import stdev
 from typing import Any, NamedTuple
 
 from probes.outcome import ProbeOutcome, ProbeStatus
-from probes.recipe import MixRule, Recipe
 from tracking.events import ProbePlan
+from tracking.finished import FinishedProbe
 from tracking.headline import changes_in_words, design_in_words, probe_in_words
 from tracking.invalidation import Invalidation
+from tracking.mlflow_params import flatten, recipe_params
 from tracking.mlflow_story import judged_note, plain, story
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 from tracking.probe_table import INVALIDATED, commit_label, judged_cells, measured_cells
 from tracking.results_tsv import show_cell
 from tracking.summary import probe_counts, spend
@@ -195,34 +196,6 @@ def marked_tags(mark: Invalidation) -> dict[str, str]:
     told = f"**Invalidated** {plain(mark.words)}"
     words = {INVALIDATED: mark.words, "verdict": INVALIDATED, "decision": INVALIDATED, "mlflow.note.content": told}
     return _clean(words)
-
-
-def recipe_params(recipe: Recipe) -> dict[str, str]:
-    """Return a recipe as flat params under its own field names; a mix rule as `mix.<rule>.repeat` where it is not 1."""
-    plain = recipe.model_dump(mode="json")
-    plain["mix"] = {
-        "global_repeat": recipe.mix.global_repeat,
-        **{rule.name: _moved(rule) for rule in recipe.mix.rules},
-    }
-    return {**flatten(plain), "recipe.fingerprint": recipe.fingerprint}
-
-
-def _moved(rule: MixRule) -> dict[str, float]:
-    values = {"repeat": rule.repeat, "weight": rule.weight}
-    return {name: value for name, value in values.items() if value != 1}
-
-
-def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return nested settings as `a.b` → text; lists joined by commas, None as `default`."""
-    flat: dict[str, str] = {}
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            flat |= flatten(item, f"{prefix}{key}.")  # pyright: ignore[reportUnknownArgumentType]
-        elif isinstance(item, list | tuple):
-            flat[f"{prefix}{key}"] = ", ".join(str(part) for part in item)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        else:
-            flat[f"{prefix}{key}"] = "default" if item is None else str(item).removesuffix(".0")
-    return flat
 
 
 def clean_key(key: str) -> str:

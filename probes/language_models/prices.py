@@ -18,7 +18,9 @@ class Price(Frozen):
     """USD per million tokens."""
 
     input: float = Field(ge=0.0)
+    """Of the question."""
     output: float = Field(ge=0.0)
+    """Of the reply, thinking included."""
     cache_read: float | None = Field(default=None, ge=0.0)
     """None: as `input`."""
     cache_write: float | None = Field(default=None, ge=0.0)

@@ -94,13 +94,18 @@ def _check_template(folder: Path, chat_template: str) -> None:
                 "correct it in `[model]`"
             )
         return
-    config = folder / "tokenizer_config.json"
-    in_config = config.is_file() and "chat_template" in config.read_text(encoding="utf-8")
-    if not in_config and not (folder / "chat_template.jinja").is_file():
+    if not has_chat_template(folder):
         raise ConfigError(
             f"the tokenizer in `{folder}` has no chat template; "
             'set `chat_template = "none"` in `[model]` or give the path of a Jinja file'
         )
+
+
+def has_chat_template(folder: Path) -> bool:
+    """Return whether a model folder's tokenizer brings a chat template of its own."""
+    config = folder / "tokenizer_config.json"
+    in_config = config.is_file() and "chat_template" in config.read_text(encoding="utf-8")
+    return in_config or (folder / "chat_template.jinja").is_file()
 
 
 def _adapter_config(adapter: Path) -> dict[str, Any]:

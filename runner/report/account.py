@@ -22,8 +22,9 @@ from runner.report.speed import speed_blocks
 from runner.report.texts import foreign_cell, number_columns, text_columns
 from tracking.events import Arm, Phase, ProbePlan
 from tracking.figures import MISSING, show, show_count
+from tracking.finished import FinishedProbe
 from tracking.headline import cost_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 from tracking.probe_table import time_split
 from tracking.spending import device_hour_usd
 from tracking.summary import spend

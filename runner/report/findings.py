@@ -20,7 +20,7 @@ from runner.report.heat import heat_map
 from runner.report.texts import foreign_cell, number_columns, one_line, text_columns
 from tracking.figures import MISSING, show, show_count, show_effect, show_interval, show_p
 from tracking.headline import change_in_words, stopping_check
-from tracking.mlflow_rows import recipe_params
+from tracking.mlflow_params import recipe_params
 from tracking.night import NightRecord
 
 DECISIONS = {"accept": "accepted", "reject": "rejected", "more": "undecided", "park": "parked"}

@@ -17,8 +17,9 @@ from runner.report.blocks import (
 from runner.report.texts import number_columns, one_line
 from tracking.events import Arm
 from tracking.figures import MISSING, show
+from tracking.finished import FinishedProbe
 from tracking.headline import probe_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("search", "baseline search"))
 

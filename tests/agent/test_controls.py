@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from fakes import CATEGORIES, SimulatedLauncher
+from fakes_blocks import block_night
 from simulated_nights import faster_helps, folder, make_night, without_times
 
 from agent.context import NightContext
@@ -12,7 +13,7 @@ from probes.errors import MeasurementError
 from probes.evaluation.judging.usage import tally
 from probes.outcome import GenerationConfig, Measured, ProbeOutcome, ProbeStatus
 from runner.config import CONTROL_PROBES
-from tracking.events import ProbePlan
+from tracking.events import ProbeFinished, ProbePlan
 from tracking.night import NightRecord
 
 Altered = Callable[[ProbePlan, ProbeOutcome], ProbeOutcome]
@@ -171,7 +172,7 @@ def test_a_category_whose_answers_all_lose_their_score_stops_the_night_with_the_
     context, message = stopped(tmp_path, lambda plan, outcome: every_score(outcome, None, "ground_truth"))
     assert "100 % of the answers to ground_truth have no score" in message
     assert "the judge refused" in message
-    assert context.night.answers["ground_truth"].lost == context.night.answers["ground_truth"].asked
+    assert context.night.answers.tallies["ground_truth"].lost == context.night.answers.tallies["ground_truth"].asked
 
 
 def test_answers_lost_to_the_server_are_called_infrastructure_and_more_than_half_stop_the_night(tmp_path: Path) -> None:
@@ -252,6 +253,18 @@ def test_equal_answers_of_equal_adapters_or_of_silent_ones_are_no_fault(tmp_path
 
     assert not night(folder(tmp_path, "silent"), silent).night.flags
     assert not night(folder(tmp_path, "repeated"), repeated).night.flags
+
+
+@pytest.mark.parametrize(("phase", "are_told"), [("smoke", False), ("search", True)])
+def test_equal_answers_of_short_trainings_are_no_fault(phase: str, are_told: bool) -> None:
+    """Twelve steps of three recipes answered alike in a real night; the canary had seen each adapter answer."""
+    record = NightRecord()
+    for event in block_night():
+        if isinstance(event, ProbeFinished) and event.plan.phase == phase:
+            outcome = said(event.outcome, adapter=f"adapter-{event.plan.number}", answers="the same")
+            event = event.model_copy(update={"outcome": outcome})
+        record.apply(event)
+    assert bool(record.alike) == are_told
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 4])

@@ -45,13 +45,31 @@ def test_importing_the_command_line_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+VERBS = (
+    *("init", "check", "simulate", "probe"),
+    *("run", "resume", "status", "stop"),
+    *("report", "compare", "history", "invalidate", "ui", "champion"),
+    *("measure", "audit", "suite"),
+)
+
+
 def test_help_shows_every_command_of_the_contract(shell: Shell) -> None:
     code, printed, _ = shell("--help")
     assert code == 0
-    for command in ("run", "check", "simulate", "resume", "invalidate", "status", "report", "probe", "audit", "ui"):
+    for command in VERBS:
         assert f" {command} " in printed
     assert "nightlab run" in printed
     assert shell()[0] == 2
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_help_teaches_by_an_example_and_loses_no_word(shell: Shell, verb: str) -> None:
+    code, printed, _ = shell(verb, "--help")
+    assert code == 0
+    examples = [line.split() for line in printed.splitlines() if line.strip().startswith(f"nightlab {verb} ")]
+    assert examples
+    assert "results/-" not in printed, "angle brackets outside of code are taken for HTML"
+    assert "results/ " not in printed
 
 
 def test_a_night_prints_report_and_claim_and_its_life_goes_on(shell: Shell) -> None:

@@ -285,7 +285,7 @@ def test_a_night_on_disk_tells_what_it_cost_and_foresees_the_next(
     assert f"cost: ${cost['usd']:,.2f} of $1,000.00: training $" in shell("status", "results/small-1")
     assert "of $1,000.00: training $" in (tmp_path / "results/small-1/report.md").read_text()
     planned = shell("run", session, "--dry-run", *rates)
-    assert "The night ends at $1,000.00" in planned
+    assert "it ends at $1,000.00" in planned
     assert ", a probe about $" in planned
     assert "does not pay" not in planned
     poor = shell("run", session, "--dry-run", *rates, "--set", "budget.usd=0.01")

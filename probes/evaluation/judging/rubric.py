@@ -19,6 +19,7 @@ class RubricComponent(Frozen):
     """One thing the judge scores."""
 
     name: Name
+    """What it is called in the judge's reply and in the scores."""
     weight: float = Field(gt=0.0, le=1.0)
     """Share of the overall score; a rubric's weights sum to 1."""
     description: str = Field(min_length=1)
@@ -29,7 +30,9 @@ class CriticalFailure(Frozen):
     """A failure that is counted apart from the score."""
 
     name: Name
+    """What it is called in the judge's reply and in the counts."""
     description: str = Field(min_length=1)
+    """When it is there."""
 
 
 class Rubric(Frozen):

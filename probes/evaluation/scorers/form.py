@@ -61,7 +61,9 @@ class Format(AnswerComponent):
     """`paragraph`: one, without list, heading or code; `list`: every line is an item or continues one; `code`: one
     closed fenced block and nothing else; `json`: strict JSON and nothing else."""
     min_words: Count | None = None
+    """Fewest words."""
     max_words: Count | None = None
+    """Most words."""
     max_sentences: Count | None = None
     """Counted by their closing signs; "e.g." in the middle of a line counts as one too many."""
     max_lines: Count | None = None
@@ -69,6 +71,7 @@ class Format(AnswerComponent):
     min_items: Count | None = None
     """List items, wherever they stand."""
     max_items: Count | None = None
+    """Most list items."""
 
     @property
     def expects(self) -> AnswerForm | None:

@@ -38,6 +38,7 @@ class PythonSyntax(AnswerComponent):
 
     kind: Literal["python_syntax"]
     where: Where = "either"
+    """Where the code stands: the whole `answer`, a fenced `block`, or `either`, the block if there is one."""
 
     @property
     def expects(self) -> AnswerForm | None:
@@ -58,7 +59,9 @@ class Syntax(AnswerComponent):
 
     kind: Literal["syntax"]
     language: Literal["typescript", "tsx", "bash"]
+    """What the code is written in."""
     where: Where = "either"
+    """Where the code stands: the whole `answer`, a fenced `block`, or `either`, the block if there is one."""
 
     @property
     def expects(self) -> AnswerForm | None:

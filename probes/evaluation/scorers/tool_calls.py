@@ -31,6 +31,7 @@ class ExpectedCall(Frozen):
     """A call that an answer should make."""
 
     name: str
+    """The function's name."""
     arguments: dict[str, Any] = {}
     """Argument → the one value it must have."""
     accepted: dict[str, list[Any]] = {}

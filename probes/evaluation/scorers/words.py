@@ -23,7 +23,9 @@ class Keywords(TextComponent):
 
     kind: Literal["keywords"]
     any: Words = ()
+    """One of these is enough."""
     all: Words = ()
+    """Each counts."""
 
     @model_validator(mode="after")
     def _has_words(self) -> Self:
@@ -46,6 +48,7 @@ class Regex(TextComponent):
 
     kind: Literal["regex"]
     pattern: Annotated[str, Field(min_length=1)]
+    """A Python regular expression."""
 
     @field_validator("pattern")
     @classmethod
@@ -66,6 +69,7 @@ class Forbidden(TextComponent):
 
     kind: Literal["forbidden"]
     words: Annotated[Words, Field(min_length=1)]
+    """Whole words or phrases, any case."""
 
     def value(self, answer: str) -> float:
         """Return 0 or 1."""
@@ -77,6 +81,7 @@ class Opening(TextComponent):
 
     kind: Literal["opening"]
     any: Annotated[Words, Field(min_length=1)]
+    """Beginnings, any case."""
 
     def value(self, answer: str) -> float:
         """Return 0 or 1."""
@@ -89,6 +94,7 @@ class Contractions(TextComponent):
 
     kind: Literal["contractions"]
     allowed: Annotated[int, Field(ge=0)] = 0
+    """Contractions that cost nothing."""
 
     def value(self, answer: str) -> float:
         """Return 0 … 1."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.commands.options import Json, print_json, surroundings
+
 if TYPE_CHECKING:
     from runner.champion import Decision
-    from runner.surroundings import Surroundings
     from tracking.champions import Holder
 
 champion_app = typer.Typer(
@@ -34,7 +33,6 @@ By = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who decides; default: the user.", show_default=False)
 ]
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where the champions are kept.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 _RESULTS = Path("results")
 
 
@@ -52,7 +50,7 @@ def list_roles(results: Results = _RESULTS, as_json: Json = False) -> None:
 
     holders = ChampionBook(results).holders()
     if as_json:
-        _print_json([holder_json(holder, results) for holder in holders.values()])
+        print_json([holder_json(holder, results) for holder in holders.values()])
         return
     show_view(list_view(holders, results))
 
@@ -84,9 +82,9 @@ def show(
     if session is not None:
         from runner.overrides import load_session
 
-        found = differences_from(holder.champion, load_session(session), _around(context))
+        found = differences_from(holder.champion, load_session(session), surroundings(context))
     if as_json:
-        _print_json(holder_json(holder, results, found))
+        print_json(holder_json(holder, results, found))
         return
     show_view(show_champion(holder, results, found))
 
@@ -117,7 +115,7 @@ def promote(
     from runner.folder import SessionFolder
     from runner.mlflow_night import register_champion
 
-    around = _around(context)
+    around = surroundings(context)
     register_champion(SessionFolder(folder), holder, around.environ, around.say)
 
 
@@ -146,7 +144,7 @@ def unfreeze(context: typer.Context, role: Role, reason: Reason, by: By = None, 
 def _decision(context: typer.Context, role: str, reason: str, by: str | None) -> Decision:
     from runner.champion import Decision
 
-    around = _around(context)
+    around = surroundings(context)
     who = by or around.environ.get("USER") or around.environ.get("LOGNAME") or "unknown"
     return Decision(role, " ".join(reason.split()), " ".join(who.split()), around.clock.now())
 
@@ -156,14 +154,3 @@ def _tell(holder: Holder, results: Path) -> None:
     from runner.tables import show_view
 
     show_view(list_view({holder.role: holder}, results))
-
-
-def _around(context: typer.Context) -> Surroundings:
-    from runner.surroundings import this_machine
-
-    given: Surroundings | None = context.obj
-    return given or this_machine(os.environ)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))

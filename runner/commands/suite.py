@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from probes.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from runner.surroundings import Surroundings
+from runner.commands.options import Json, print_json, surroundings
 
 suite_app = typer.Typer(
     name="suite",
@@ -31,7 +27,6 @@ suite_app = typer.Typer(
 Files = Annotated[
     list[Path], typer.Argument(metavar="FILE", help="JSONL files, or one SESSION.toml.", show_default=False)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 @suite_app.command()
@@ -55,9 +50,9 @@ def check(
     from runner.suite_view import check_json, check_view
     from runner.tables import show_view
 
-    found = check_source(open_source(files, _around(context)), tuple(map(str, train or ())))
+    found = check_source(open_source(files, surroundings(context)), tuple(map(str, train or ())))
     if as_json:
-        _print_json(check_json(found))
+        print_json(check_json(found))
     else:
         show_view(check_view(found))
     if found.problems:
@@ -101,11 +96,11 @@ def stats(
 
     if against is not None and scores is None:
         raise ConfigError("`--against` compares a probe's scores; name its folder with `--scores`")
-    items = read_source(open_source(files, _around(context)))
+    items = read_source(open_source(files, surroundings(context)))
     counted = suite_stats(items)
     measured = (read_results(scores, items), read_findings(scores, items, against)) if scores is not None else None
     if as_json:
-        _print_json(stats_json(counted, measured))
+        print_json(stats_json(counted, measured))
     else:
         show_view(stats_view(counted, measured, most))
 
@@ -135,15 +130,4 @@ def split(
     from runner.suite_view import split_view
     from runner.tables import show_view
 
-    show_view(split_view(write_split(open_source(files, _around(context)), held_out, seed, out)))
-
-
-def _around(context: typer.Context) -> Surroundings:
-    from runner.surroundings import this_machine
-
-    given: Surroundings | None = context.obj
-    return given or this_machine(os.environ)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    show_view(split_view(write_split(open_source(files, surroundings(context)), held_out, seed, out)))

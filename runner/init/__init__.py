@@ -1,0 +1,1 @@
+"""`nightlab init`: from a few answers to a session file that teaches."""
