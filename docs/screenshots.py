@@ -37,10 +37,16 @@ SIZES = {"desktop": WIDE, "phone": PHONE}
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SCREENS = {"desktop": 1.6, "phone": 2.0}
 """Windows' heights of a report's beginning that are shown."""
-SECTIONS = ("candidates", "sensitivity", "scores", "answers")
-"""Of the night with a claim, shown from their headings on."""
-LONGEST = 1500
-"""Pixels of a section that are shown."""
+PARTS = {
+    "candidates": "#candidates figure.forest",
+    "categories": "#candidates figure:has-text('What each change did')",
+    "sensitivity": "#sensitivity figure",
+    "scores": "#scores figure",
+    "answers": "#answers",
+}
+"""Picture → what of the report of the night with a claim it shows."""
+LONGEST, MARGIN = 1100, 24
+"""Pixels: of a part at most, and around it."""
 COLOURS = 160
 SETTLED_MS = 8000
 """What MLflow's pages take to draw their charts once their text is there."""
@@ -147,14 +153,14 @@ def take_reports(browser: Browser, nights: Path, album: Album) -> None:
                 url = (nights / folder / "report.html").as_uri()
                 with look_at(browser, url, size, scheme) as look:
                     album.keep(title, part(look, 0, round(size[1] * SCREENS[device])))
-    for name in SECTIONS:
+    for name, place in PARTS.items():
         for scheme in SCHEMES:
             title = f"report-{name}-{scheme}"
             if album.wants(title):
                 with look_at(browser, (nights / CLAIM / "report.html").as_uri(), WIDE, scheme) as look:
-                    box = look.page.locator(f"section#{name}").bounding_box()
+                    box = look.page.locator(place).first.bounding_box()
                     assert box is not None
-                    album.keep(title, part(look, box["y"], min(box["height"], LONGEST)))
+                    album.keep(title, part(look, box["y"] - MARGIN, min(box["height"], LONGEST) + 2 * MARGIN))
 
 
 def part(look: Look, top: float, height: float) -> bytes:

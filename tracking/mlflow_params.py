@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from probes.recipe import MixRule, Recipe
+from tracking.events import SessionStarted
 
 
 def recipe_params(recipe: Recipe) -> dict[str, str]:
@@ -16,6 +17,14 @@ def recipe_params(recipe: Recipe) -> dict[str, str]:
         **{rule.name: _moved(rule) for rule in recipe.mix.rules},
     }
     return {**flatten(plain), "recipe.fingerprint": recipe.fingerprint}
+
+
+def unmoved_mix(started: SessionStarted) -> dict[str, str]:
+    """Return the factor 1 of every rule that the night may move: a comparison of runs needs each in all of them."""
+    rules: dict[str, Any] = started.config.get("lanes", {}).get("data_mix", {})
+    weighted = {name for name, rule in rules.items() if isinstance(rule, Mapping) and rule.get("weights")}  # pyright: ignore[reportUnknownMemberType]
+    names = started.space.get("data_mix", {})
+    return {f"mix.{name}.{'weight' if name in weighted else 'repeat'}": "1" for name in names}
 
 
 def _moved(rule: MixRule) -> dict[str, float]:

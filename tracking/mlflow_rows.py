@@ -14,7 +14,7 @@ from tracking.events import ProbePlan
 from tracking.finished import FinishedProbe
 from tracking.headline import changes_in_words, design_in_words, probe_in_words
 from tracking.invalidation import Invalidation
-from tracking.mlflow_params import flatten, recipe_params
+from tracking.mlflow_params import flatten, recipe_params, unmoved_mix
 from tracking.mlflow_story import judged_note, plain, story
 from tracking.night import NightRecord
 from tracking.probe_table import INVALIDATED, commit_label, judged_cells, measured_cells
@@ -71,6 +71,7 @@ def night_row(night: NightRecord) -> RunRow:
     started = night.started
     assert started is not None
     params = {
+        **unmoved_mix(started),
         **recipe_params(started.baseline),
         "commit": commit_label(night) or "",
         "config_digest": started.config_digest,
@@ -119,7 +120,7 @@ def probe_row(night: NightRecord, probe: FinishedProbe) -> RunRow:
             if value is not None:
                 metrics.append(Point(f"train/{name}", value, point.step, at))
     request = plan.request
-    params = recipe_params(request.recipe)
+    params = {**(unmoved_mix(night.started) if night.started else {}), **recipe_params(request.recipe)}
     params |= {"seed": str(request.seed), "split": request.split, "samples": str(request.samples)}
     params |= flatten(request.generation.model_dump(mode="json"), "generation.")
     tags = {**plan_tags(night, plan), "status": outcome.status.value, "key": outcome.key}

@@ -13,8 +13,8 @@ from tracking.figures import show, show_count, show_effect, show_p
 from tracking.headline import change_in_words, changes_in_words, cost_in_words, design_in_words, headline
 from tracking.night import NightRecord
 
-_GAP = "\N{EM SPACE}"
-"""Between columns: MLflow's tables have no margins of their own."""
+_GAP = "&emsp;"
+"""Between columns: MLflow's tables have no margins of their own, and a plain space is cut off."""
 _VERBS = {"accept": "accepted", "reject": "rejected", "park": "parked", "more": "undecided"}
 
 

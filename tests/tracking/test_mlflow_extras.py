@@ -275,7 +275,7 @@ def test_a_project_becomes_a_model_name_that_the_registry_takes() -> None:
 
 
 def test_the_story_tells_claim_guards_and_cost(mirrored: Mirrored) -> None:
-    told = story(mirrored.night).replace("\N{EM SPACE}", "")
+    told = story(mirrored.night).replace("&emsp;", "")
     assert "| **private\\_voice** (target) | +1.24 [+0.71, +1.77] | confirmed, p = 0.002 |" in told
     assert told.count("(guard)") == 5
     assert "held, margin 1.50" in told
@@ -295,3 +295,12 @@ def test_every_night_has_a_story_in_which_names_stay_text(kind: Any) -> None:
     told = story(NightRecord.replay(events))
     assert told.startswith("**")
     assert "<b>" not in told
+
+
+def test_rules_of_the_mix_that_a_probe_leaves_alone_are_params_too(mirrored: Mirrored) -> None:
+    night = mirrored.night
+    rows = [probe_row(night, probe).params for probe in night.probes]
+    mixed = {name for row in rows for name in row if name.startswith("mix.") and name.endswith(".repeat")}
+    assert {"mix.ground_truth.repeat", "mix.private_voice.repeat"} <= mixed
+    assert all(mixed <= set(row) for row in rows)
+    assert rows[0]["mix.ground_truth.repeat"] == "1"
