@@ -17,7 +17,8 @@ from probes.statistics.controls import ControlReading, read_controls
 from probes.statistics.runs import OVERALL
 from probes.statistics.spread import PlannedNoise
 from probes.validity import Flag
-from tracking.night import FinishedProbe, NightRecord, Slot
+from tracking.finished import FinishedProbe, Slot
+from tracking.night import NightRecord
 
 CONTROLS: tuple[Control, ...] = get_args(Control)
 TURN_OFF = "`--set referee.controls=false` starts a night without this check"

@@ -12,7 +12,8 @@ from agent.plan import NightPlan
 from probes.request import ProbeRequest
 from probes.statistics.early_stop import FinishedCurve, StopRule, stop_rule
 from tracking.events import Arm, Phase
-from tracking.night import FinishedProbe, NightRecord
+from tracking.finished import FinishedProbe
+from tracking.night import NightRecord
 
 HOPELESS_SDS = 2.0
 """A probe is hopeless when its target lies so many run-to-run sds below the calibration's mean."""

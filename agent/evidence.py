@@ -16,7 +16,8 @@ from probes.statistics.race import EffectPrior, Effects, Posterior, Prior
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from probes.statistics.verdicts import EarlierNoise
 from tracking.events import Arm
-from tracking.night import FinishedProbe, NightRecord, Slot, comparable
+from tracking.finished import FinishedProbe, Slot, comparable
+from tracking.night import NightRecord
 
 SEARCH_PHASES = ("calibrate", "search")
 """Probes of full length on the search items."""

@@ -20,7 +20,8 @@ from probes.request import Control
 from probes.statistics.power import is_directional
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from tracking import events as ev
-from tracking.night import FinishedProbe, NightRecord, Slot
+from tracking.finished import FinishedProbe, Slot
+from tracking.night import NightRecord
 from tracking.policy import TargetChoice
 
 TELLING: tuple[Control, ...] = ("base", "broken")

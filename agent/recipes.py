@@ -21,15 +21,10 @@ def combine(
     """
     recipe = baseline
     for name in changes:
-        change = candidates[name].change
-        lane = lanes[change.lane]
-        here = lane.value(recipe, change.knob)
-        if here != change.before:
-            return f"{name} starts from `{change.knob}` {show_value(change.before)}, here it is {show_value(here)}"
-        try:
-            recipe = lane.apply(change, recipe)
-        except ValidationError as error:
-            return f"{name} does not fit: {'; '.join(str(e['msg']) for e in error.errors())}"
+        found = _with_change(recipe, name, candidates, lanes)
+        if isinstance(found, str):
+            return found
+        recipe = found
     return recipe
 
 
@@ -40,7 +35,7 @@ def standing(
     kept: tuple[str, ...] = ()
     recipe = baseline
     for name in changes:
-        found = combine(baseline, (*kept, name), candidates, lanes)
+        found = _with_change(recipe, name, candidates, lanes)
         if isinstance(found, Recipe):
             kept, recipe = (*kept, name), found
     return kept, recipe
@@ -65,3 +60,18 @@ def trained_recipe(night: NightRecord, lanes: Mapping[LaneName, Lane], candidate
         return proposed.recipe
     refusal = lane.refusal(proposed.change, night.working_recipe)
     return refusal if refusal is not None else lane.apply(proposed.change, night.working_recipe)
+
+
+def _with_change(
+    recipe: Recipe, name: str, candidates: Mapping[str, Candidate], lanes: Mapping[LaneName, Lane]
+) -> Recipe | str:
+    """Return `recipe` with one more change, or why that does not stand on it."""
+    change = candidates[name].change
+    lane = lanes[change.lane]
+    here = lane.value(recipe, change.knob)
+    if here != change.before:
+        return f"{name} starts from `{change.knob}` {show_value(change.before)}, here it is {show_value(here)}"
+    try:
+        return lane.apply(change, recipe)
+    except ValidationError as error:
+        return f"{name} does not fit: {'; '.join(str(e['msg']) for e in error.errors())}"

@@ -20,7 +20,8 @@ from probes.statistics.rows import believed, choose_rows
 from probes.statistics.runs import Run
 from probes.statistics.verdicts import CandidateReading
 from tracking.events import Phase
-from tracking.night import FinishedProbe, NightRecord, Slot
+from tracking.finished import FinishedProbe, Slot
+from tracking.night import NightRecord
 
 PHASES: tuple[Phase, ...] = ("smoke", "search")
 """In which a candidate is probed by itself."""
@@ -76,7 +77,7 @@ class Referee:
             return collapsed_smoke(night, plan, candidate)
         if night.design == "rows" and replicates < LEAST_ROWS:
             return None
-        together = {*night.accepted, candidate}
+        together = tuple(dict.fromkeys((*night.accepted, candidate)))  # a sum depends on its order in the last digit
         guards = {
             name: GuardEvidence(self._guards[name].of(candidate), self._guards[name].total(together), margin)
             for name, margin in plan.guards.items()

@@ -22,7 +22,8 @@ from probes.recipe import Recipe
 from probes.request import Purpose, Split
 from probes.statistics.early_stop import StopRule
 from tracking.events import ProbePlan, is_short
-from tracking.night import NightRecord, Slot
+from tracking.finished import Slot
+from tracking.night import NightRecord
 
 SMOKE_BASELINES = 2
 """Smoke runs of the baseline that a change's smoke run is held against."""
@@ -152,12 +153,17 @@ def where_it_broke_off(night: NightRecord) -> Next:
 
 
 def due_baseline(night: NightRecord, plan: NightPlan) -> int | None:
-    """Return the number of the interleaved baseline replicate that is due, None when none is."""
-    due = plan.referee.calibration_runs + night.raced // plan.referee.baseline_every
-    for replicate in range(plan.referee.calibration_runs, due):
-        if is_open(night, plan, Slot("calibrate", "baseline"), replicate):
-            return replicate
-    return None
+    """Return the number of the interleaved baseline replicate that is due, None when none is.
+
+    What the present round has measured does not count yet: a round that is completed after an interruption asks for
+    what it asked for at its start.
+    """
+    before = night.raced - sum(is_undecided(night, name) for name in live_candidates(night))
+    due = plan.referee.calibration_runs + before // plan.referee.baseline_every
+    slot = Slot("calibrate", "baseline")
+    done = night.scored.get(slot, {})
+    missing = (replicate for replicate in range(plan.referee.calibration_runs, due) if replicate not in done)
+    return next((replicate for replicate in missing if is_open(night, plan, slot, replicate)), None)
 
 
 def missing_rehearsal(night: NightRecord, plan: NightPlan) -> list[Wanted]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.context import NightContext
-from agent.recipes import standing
+from agent.recipes import combine, standing
 from agent.referee import Referee, final_failure
 from probes.figures import show
+from probes.recipe import Recipe
 from probes.statistics.referee import failed_reading
 from probes.statistics.verdicts import CandidateReading, Decision
 from tracking import events as ev
@@ -41,13 +42,22 @@ def believed(context: NightContext, referee: Referee) -> tuple[str, ...]:
 
 
 def within_guards(context: NightContext, referee: Referee, changes: Sequence[str]) -> tuple[str, ...]:
-    """Return those of `changes` that stand together and keep the sum of every guard's effects in bounds."""
-    baseline, candidates, lanes = context.plan.baseline, context.night.candidates, context.lanes
-    kept, _ = standing(baseline, changes, candidates, lanes)
-    while (guard := _endangered(context, referee, kept)) is not None:
-        worst = _costliest(referee, guard, kept)
-        kept, _ = standing(baseline, [name for name in kept if name != worst], candidates, lanes)
-    return kept
+    """Return those of `changes` that stand together, keep the sum of every guard's effects in bounds and promise most.
+
+    Taking out what costs an endangered guard most may take out the night's best change; so sets that begin with what
+    promises most, alone or for what it costs, are held against that one by the sum of their effects on the target.
+    """
+    whole = _taken_out_in_turn(context, referee, changes)
+    if not context.night.blocks:
+        return whole
+    promise = {name: referee.effect(name).mean for name in changes}
+    costs = {name: _guard_cost(context, referee, name) for name in changes}
+    orders = (
+        sorted(changes, key=lambda n: -promise[n]),
+        sorted(changes, key=lambda n: costs[n] / max(promise[n], 0.01)),
+    )
+    sets = [whole, *(_added_in_turn(context, referee, order) for order in orders)]
+    return max(sets, key=lambda names: sum(promise[name] for name in names))
 
 
 def drop_for_rehearsal(context: NightContext) -> bool:
@@ -57,8 +67,10 @@ def drop_for_rehearsal(context: NightContext) -> bool:
     guard = referee.broken_by_rehearsal(night.accepted)
     if guard is None:
         return False
-    worst = _costliest(referee, guard, night.accepted)
-    reason = f"the final recipe as a whole broke {guard} in its rehearsal, and this change costs it most"
+    worst = _least_missed(referee, guard, night.accepted)
+    costliest = worst == _costliest(referee, guard, night.accepted)
+    why = "costs it most" if costliest else "gives the target least for what it costs it"
+    reason = f"the final recipe as a whole broke {guard} in its rehearsal, and this change {why}"
     _decide(context, referee, worst, "park", reason)
     move(context, tuple(name for name in night.accepted if name != worst))
     return True
@@ -86,9 +98,52 @@ def _may_stay(context: NightContext, referee: Referee, name: str) -> bool:
     night = context.night
     if final_failure(night, name, context.plan.max_attempts) is not None or referee.should_leave(name) is not None:
         return False
-    reading = night.reading(name)
-    guards = reading.guards.values() if reading else ()
-    return name in night.accepted or all(guard.state == "safe" for guard in guards)
+    margins, risk = context.plan.guards, context.plan.referee.guard_risk
+    return name in night.accepted or all(
+        referee.guard_effect(guard, name).below(-margin) < risk for guard, margin in margins.items()
+    )
+
+
+def _taken_out_in_turn(context: NightContext, referee: Referee, changes: Sequence[str]) -> tuple[str, ...]:
+    """Return all changes that stand together without those that cost an endangered guard most."""
+    baseline, candidates, lanes = context.plan.baseline, context.night.candidates, context.lanes
+    kept, _ = standing(baseline, changes, candidates, lanes)
+    while (guard := _endangered(context, referee, kept)) is not None:
+        worst = _costliest(referee, guard, kept)
+        kept, _ = standing(baseline, [name for name in kept if name != worst], candidates, lanes)
+    return kept
+
+
+def _added_in_turn(context: NightContext, referee: Referee, order: Sequence[str]) -> tuple[str, ...]:
+    """Return what can be added one after the other with every guard in bounds; what starts from a later one waits."""
+    kept, left = tuple[str, ...](), list(order)
+    while left:
+        wanted = next((name for name in left if _fits(context, referee, (*kept, name))), None)
+        if wanted is None:
+            break
+        kept = (*kept, wanted)
+        left.remove(wanted)
+    return kept
+
+
+def _fits(context: NightContext, referee: Referee, changes: tuple[str, ...]) -> bool:
+    recipe = combine(context.plan.baseline, changes, context.night.candidates, context.lanes)
+    return isinstance(recipe, Recipe) and _endangered(context, referee, changes) is None
+
+
+def _guard_cost(context: NightContext, referee: Referee, name: str) -> float:
+    """Return what a change takes of its worst guard, as a share of the margin."""
+    margins = context.plan.guards.items()
+    return max((max(0.0, -referee.guard_effect(guard, name).mean) / margin for guard, margin in margins), default=0.0)
+
+
+def _least_missed(referee: Referee, guard: str, changes: Sequence[str]) -> str:
+    """Return the change that gives the target least for what it costs the guard; the costliest when none costs it."""
+    cost = {name: -referee.guard_effect(guard, name).mean for name in changes}
+    costly = [name for name in changes if cost[name] > 0.0]
+    return (
+        min(costly, key=lambda n: referee.effect(n).mean / cost[n]) if costly else _costliest(referee, guard, changes)
+    )
 
 
 def _endangered(context: NightContext, referee: Referee, kept: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lanes.history import History
 from lanes.lane import Tried
 from tracking import events as ev
 from tracking.collapses import collapse_of
@@ -12,7 +13,7 @@ from tracking.night import NightRecord
 
 def tried_moves(night: NightRecord) -> list[Tried]:
     """Return every move of the night with what became of it, in order of proposal."""
-    return TriedMoves().look(night)
+    return list(TriedMoves().look(night))
 
 
 class TriedMoves:
@@ -23,26 +24,26 @@ class TriedMoves:
 
     def __init__(self) -> None:
         """Start without any look."""
-        self._moves: list[Tried] = []
+        self._moves = History()
         self._place: dict[str, int] = {}
         self._read = 0
         """Events of the record's history up to the last look."""
         self._last: ev.Event | None = None
 
-    def look(self, night: NightRecord) -> list[Tried]:
+    def look(self, night: NightRecord) -> History:
         """Take in what happened since the last look and return all moves, in order of proposal."""
         if self._read > len(night.history) or (self._read and night.history[self._read - 1] is not self._last):
-            self._moves, self._place, self._read = [], {}, 0
+            self._moves, self._place, self._read = History(), {}, 0
         for name in dict.fromkeys(_touched(night, self._read)):
             candidate, reading = night.candidates[name], night.reading(name)
             decision, effect = (reading.decision, reading.effect) if reading else (None, None)
             ruined = collapse_of(night, name)
             move = Tried(change=candidate.change, decision=decision, effect=effect, collapsed=ruined)
             if name in self._place:
-                self._moves[self._place[name]] = move
+                self._moves.put(self._place[name], move)
             else:
                 self._place[name] = len(self._moves)
-                self._moves.append(move)
+                self._moves.add(move)
         self._read = len(night.history)
         self._last = night.history[-1] if night.history else None
         return self._moves

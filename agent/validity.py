@@ -10,7 +10,8 @@ from probes.errors import MeasurementError
 from probes.figures import show
 from probes.validity import INFRASTRUCTURE, Flag
 from tracking import events as ev
-from tracking.night import FinishedProbe, NightRecord
+from tracking.finished import FinishedProbe
+from tracking.night import NightRecord
 
 SPEAKING = 3
 """Adapters that answer with fewer different texts than this have collapsed: such answers agree by themselves."""
@@ -66,8 +67,8 @@ def _flag(context: NightContext, flags: Iterable[Flag]) -> None:
 def _answered_by_others(night: NightRecord) -> list[Flag]:
     """Return a flag for each probe that another model answered, which has no scores; two in a row stop the night."""
     flags: list[Flag] = []
-    numbers = {probe.plan.number for probe in night.mismeasured}
-    for probe in _by_number(night.mismeasured):
+    numbers = {probe.plan.number for probe in night.answers.mismeasured}
+    for probe in _by_number(night.answers.mismeasured):
         in_a_row = probe.plan.number - 1 in numbers
         message = probe.outcome.message.removeprefix("MeasurementError: ")
         flags.append(Flag(check="canary", subject=f"probe {probe.plan.number}", message=message, stops=in_a_row))
@@ -76,10 +77,10 @@ def _answered_by_others(night: NightRecord) -> list[Flag]:
 
 def _unclear(night: NightRecord) -> list[Flag]:
     """Return a flag when the effect of some adapters was too small for the canary to see."""
-    if not night.unclear:
+    if not night.answers.unclear:
         return []
     text = (
-        f"the adapters of probes {_numbers(night.unclear)} differ from the base by too little for the server's "
+        f"the adapters of probes {_numbers(night.answers.unclear)} differ from the base by too little for the server's "
         "numerics: that they answered could not be shown"
     )
     return [Flag(check="canary", subject="adapters of little effect", message=text)]
@@ -88,7 +89,7 @@ def _unclear(night: NightRecord) -> list[Flag]:
 def _unscored(night: NightRecord) -> list[Flag]:
     """Return a flag per category that lost answers, in all probes together; losing all of them stops the night."""
     flags: list[Flag] = []
-    for category, tally in night.answers.items():
+    for category, tally in night.answers.tallies.items():
         share = tally.lost / tally.asked
         if share < NOTABLE_SHARE:
             continue
@@ -115,7 +116,7 @@ def _judged(night: NightRecord) -> list[Flag]:
 def _alike(night: NightRecord) -> list[Flag]:
     """Return a flag for every set of probes whose different adapters answered word for word alike."""
     flags: list[Flag] = []
-    for probes in sorted(map(_by_number, night.alike.values()), key=lambda probes: probes[0].plan.number):
+    for probes in sorted(map(_by_number, night.answers.alike.values()), key=lambda probes: probes[0].plan.number):
         measured = [probe.outcome.measured for probe in probes if probe.outcome.measured]
         adapters = {one.adapter for one in measured}
         if len(adapters) < 2 or measured[0].distinct_answers < SPEAKING:

@@ -9,6 +9,7 @@ winner).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import nsmallest
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 from lanes.config import ChoiceKnob, LanesConfig, NumericKnob
 from lanes.knob_lane import KnobLane
 from lanes.knobs import Knob, is_number, is_numeric, position, section, value_refusal
-from lanes.moves import Known, OpenKnob, known_levels
+from lanes.moves import Known, OpenKnob
 from lanes.pickers import Pick, nearest
 from probes.candidate import KnobValue
 from probes.errors import ConfigError
@@ -128,7 +129,7 @@ def _pick_tpe(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     sampler = optuna.samplers.TPESampler(seed=chance.randrange(2**32), multivariate=False, n_startup_trials=0)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     names = [knob.name for knob in knobs]
-    study.add_trials(_trials(knobs, names, chance))
+    study.add_trials(_trials(knobs, chance))
     trial = study.ask()
     chosen = knobs[names.index(trial.suggest_categorical("knob", names))]
     if not is_numeric(chosen.knob):
@@ -138,36 +139,32 @@ def _pick_tpe(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     return chosen.name, nearest(chosen, trial.suggest_float(chosen.name, min(places), max(places)))
 
 
-def _trials(knobs: Sequence[OpenKnob], names: Sequence[str], chance: Random) -> list[FrozenTrial]:
-    """Return the knobs' history as trials; a failed probe is a pruned one, which ranks last and has no value."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-    from optuna.trial import TrialState, create_trial
+def _trials(knobs: Sequence[OpenKnob], chance: Random) -> list[FrozenTrial]:
+    """Return what TPE is told of the knobs' history, as trials."""
+    from lanes.told import trials_of
 
-    trials: list[FrozenTrial] = []
-    for knob, known in _told([(one, known) for one in knobs for known in known_levels(one)], chance):
-        params: dict[str, object] = {"knob": knob.name}
-        spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution(names)}
-        if is_numeric(knob.knob):
-            place = position(knob.knob, known.value)
-            params[knob.name], spaces[knob.name] = place, FloatDistribution(place, place)
-        level = PENDING_LEVEL if known.is_pending else known.level
-        state = TrialState.PRUNED if level is None else TrialState.COMPLETE
-        trials.append(create_trial(state=state, value=level, params=params, distributions=spaces))
-    return trials
+    trials = [trial for knob in knobs for trial in trials_of(knob, PENDING_LEVEL)]
+    return [trials[i] for i in _told([_level(known) for knob in knobs for known in knob.levels], chance)]
 
 
-def _told(known: list[tuple[OpenKnob, Known]], chance: Random) -> list[tuple[OpenKnob, Known]]:
-    """Return what Optuna is told of: all, or when that is much the best moves and a fair sample of the others.
+def _level(known: Known) -> float | None:
+    """Return what a value is taken to be worth; None: its probes failed."""
+    return PENDING_LEVEL if known.is_pending else known.level
+
+
+def _told(levels: Sequence[float | None], chance: Random) -> Sequence[int]:
+    """Return which moves Optuna is told of: all, or when that is much the best and a fair sample of the others.
 
     TPE holds the density of its best trials, `BEST_TRIALS` at most, against that of all others: the first stays as it
     is, the second is estimated from fewer, and an ask in a long night takes no longer than in a short one.
     """
-    if len(known) <= MOST_TRIALS:
-        return known
-    levels = [PENDING_LEVEL if one.is_pending else one.level for _, one in known]
-    ranked = sorted(range(len(known)), key=lambda i: inf if (level := levels[i]) is None else -level)
-    others = chance.sample(sorted(ranked[BEST_TRIALS:]), MOST_TRIALS - BEST_TRIALS)
-    return [known[i] for i in sorted((*ranked[:BEST_TRIALS], *others))]
+    count = len(levels)
+    if count <= MOST_TRIALS:
+        return range(count)
+    best = nsmallest(BEST_TRIALS, range(count), key=lambda i: inf if (level := levels[i]) is None else -level)
+    leading = set(best)
+    others = chance.sample([i for i in range(count) if i not in leading], MOST_TRIALS - BEST_TRIALS)
+    return sorted((*best, *others))
 
 
 def _pick_gp(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
@@ -183,11 +180,12 @@ def _pick_gp(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     names = [knob.name for knob in knobs]
     spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution(names), "place": FloatDistribution(0.0, 1.0)}
-    known = _told([(knob, level) for knob in knobs for level in known_levels(knob)], chance)
+    moves = [(knob, known) for knob in knobs for known in knob.levels]
+    known = [moves[i] for i in _told([_level(one) for _, one in moves], chance)]
     worst = min([PENDING_LEVEL, *(level.level for _, level in known if level.level is not None)])
     told = [(knob.name, _place(knob, knob.working), 0.0) for knob in knobs]
     for knob, level in known:
-        value = PENDING_LEVEL if level.is_pending else level.level
+        value = _level(level)
         told.append((knob.name, _place(knob, level.value), worst if value is None else value))
     sampler = optuna.samplers.GPSampler(seed=chance.randrange(2**32), n_startup_trials=0)
     study = optuna.create_study(direction="maximize", sampler=sampler)

@@ -12,6 +12,7 @@ from random import Random
 from pydantic import ValidationError
 
 from lanes.fragility import fragile_refusal
+from lanes.history import History
 from lanes.knobs import Knob, describe, section, step_refusal, value_refusal
 from lanes.known_harm import without_harm
 from lanes.lane import Tried
@@ -37,6 +38,7 @@ class KnobLane(ABC):
         self._knobs = dict(knobs)
         self._picker = picker
         self._notes = dict(notes)
+        self._words = {name: describe(knob) + self._notes.get(name, "") for name, knob in self._knobs.items()}
 
     @property
     def name(self) -> LaneName:
@@ -46,7 +48,7 @@ class KnobLane(ABC):
     @property
     def knobs(self) -> Mapping[str, str]:
         """Knob → its range and step limit in words."""
-        return {name: describe(knob) + self._notes.get(name, "") for name, knob in self._knobs.items()}
+        return self._words
 
     @abstractmethod
     def value(self, recipe: Recipe, knob: str) -> KnobValue:
@@ -79,7 +81,7 @@ class KnobLane(ABC):
             )
         if (refused := step_refusal(knob, change.knob, here, change.after, where)) is not None:
             return refused
-        if (refused := fragile_refusal(change, self._own(tried, change.knob))) is not None:
+        if (refused := fragile_refusal(change, History.of(tried).of_knob(self._name, change.knob))) is not None:
             return refused
         try:
             self.apply(change, working)
@@ -99,19 +101,18 @@ class KnobLane(ABC):
     def repeats(self, change: Change, working: Recipe, tried: Sequence[Tried]) -> str | None:
         """Return why an allowed `change` is no new move: tried before, or too near to it to be told apart."""
         knob = self._knobs[change.knob]
-        return repeat_refusal(knob, change, self.value(working, change.knob), self._own(tried, change.knob))
+        history = History.of(tried).of_knob(self._name, change.knob)
+        return repeat_refusal(knob, change, self.value(working, change.knob), history)
 
     def moves(
         self, working: Recipe, tried: Sequence[Tried], closed: Collection[str] = (), shunned: Sequence[Change] = ()
     ) -> list[OpenKnob]:
         """Return the knobs that have open moves, with those moves, without `closed` and what repeats `shunned`."""
         values = {name: self.value(working, name) for name in self._knobs}
-        knobs = [knob for knob in open_knobs(self._knobs, values, self._own(tried)) if knob.name not in closed]
+        history = History.of(tried)
+        moves = {name: history.of_knob(self._name, name) for name in self._knobs}
+        knobs = [knob for knob in open_knobs(self._knobs, values, moves) if knob.name not in closed]
         return without_harm(knobs, [harm for harm in shunned if harm.lane == self._name])
-
-    def _own(self, tried: Sequence[Tried], knob: str | None = None) -> list[Tried]:
-        """Return the lane's own moves, or those of one knob."""
-        return [t for t in tried if t.change.lane == self._name and (knob is None or t.change.knob == knob)]
 
     def ask(
         self,
@@ -122,8 +123,9 @@ class KnobLane(ABC):
         shunned: Sequence[Change] = (),
     ) -> Change | None:
         """Return the next change against `working`, never a move in `tried`; None when nothing is left."""
-        knobs = self.moves(working, tried, closed, shunned)
+        history = History.of(tried)
+        knobs = self.moves(working, history, closed, shunned)
         if not knobs:
             return None
-        name, after = self._picker(knobs, Random(f"{seed}/{self._name}/{len(self._own(tried))}"))
+        name, after = self._picker(knobs, Random(f"{seed}/{self._name}/{history.count(self._name)}"))
         return Change(lane=self._name, knob=name, before=self.value(working, name), after=after)

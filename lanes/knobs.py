@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple, ParamSpec, TypeGuard, TypeVar, cast
 
@@ -46,6 +46,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
+@remembered
 def is_numeric(knob: Knob) -> bool:
     """Whether the knob's values are numbers, which have an order and distances."""
     return isinstance(knob, NumericKnob) or all(is_number(v) for v in knob.values)
@@ -111,9 +112,18 @@ def is_inside(value: float, limits: Window) -> bool:
 def position(knob: Knob, value: KnobValue) -> float:
     """Return where a number stands on the scale on which the knob's steps are measured."""
     if isinstance(knob, ChoiceKnob):
-        return float(next(i for i, choice in enumerate(knob.values) if same_value(knob, choice, value)))
+        return _places(knob)[identities(knob, (value,))[0]]
     assert is_number(value)
     return math.log(value) if knob.scale == "log" else float(value)
+
+
+@remembered
+def _places(knob: ChoiceKnob) -> Mapping[object, float]:
+    """Return what identifies each value of a list → where it stands."""
+    found: dict[object, float] = {}
+    for place, same in enumerate(identities(knob, knob.values)):
+        found.setdefault(same, float(place))
+    return found
 
 
 @remembered

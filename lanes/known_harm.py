@@ -7,6 +7,7 @@ recipe, so it says what to try last and forbids nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lanes.knobs import TOLERANCE, is_number
 from lanes.moves import OpenKnob
@@ -21,7 +22,7 @@ def without_harm(knobs: Sequence[OpenKnob], harmful: Sequence[Change]) -> list[O
     for knob in knobs:
         own = [harm for harm in harmful if harm.knob == knob.name]
         values = tuple(v for v in knob.values if not any(repeats_harm(knob.working, v, harm) for harm in own))
-        kept += [knob._replace(values=values)] if values else []
+        kept += [replace(knob, values=values)] if values else []
     return kept
 
 

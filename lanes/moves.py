@@ -6,9 +6,12 @@ Pure. A move is a lane, a knob and its new value; a move once tried is never pro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from lanes.fragility import safe_window
+from lanes.history import KnobMoves
 from lanes.knobs import (
     Knob,
     Window,
@@ -29,7 +32,8 @@ NEAR_DUPLICATE = 0.2
 """Numbers closer than this share of the window to a tried one are no new moves: no probe could tell them apart."""
 
 
-class OpenKnob(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class OpenKnob:
     """A knob with at least one open move, as an ask sees it."""
 
     name: str
@@ -38,8 +42,13 @@ class OpenKnob(NamedTuple):
     """Its value in the working recipe."""
     values: tuple[KnobValue, ...]
     """Open values, rising where they are numbers."""
-    tried: tuple[Tried, ...]
+    tried: Sequence[Tried]
     """What was tried on this knob, oldest first."""
+
+    @cached_property
+    def levels(self) -> tuple[Known, ...]:
+        """What the history says about its values; see `known_levels`."""
+        return tuple(known_levels(self))
 
 
 class Known(NamedTuple):
@@ -86,7 +95,9 @@ def repeat_refusal(knob: Knob, change: Change, working: KnobValue, history: Sequ
     return None
 
 
-def open_knobs(knobs: Mapping[str, Knob], working: Mapping[str, KnobValue], tried: Sequence[Tried]) -> list[OpenKnob]:
+def open_knobs(
+    knobs: Mapping[str, Knob], working: Mapping[str, KnobValue], tried: Mapping[str, KnobMoves]
+) -> list[OpenKnob]:
     """Return the knobs that have open moves, with those moves; an empty list when nothing is left.
 
     Open are values well apart from all tried ones, where no earlier move collapsed. What the working recipe left by an
@@ -95,19 +106,21 @@ def open_knobs(knobs: Mapping[str, Knob], working: Mapping[str, KnobValue], trie
     Args:
         knobs: all knobs of the lane.
         working: each knob's value in the working recipe.
-        tried: the lane's own history, oldest first.
+        tried: each knob's own history.
     """
-    found: list[OpenKnob] = []
-    by_knob: dict[str, list[Tried]] = {}
-    for move in tried:
-        by_knob.setdefault(move.change.knob, []).append(move)
-    for name, knob in knobs.items():
-        history, here = tuple(by_knob.get(name, ())), working[name]
-        taken = tuple(t.change.after for t in history)
-        left = tuple(t.change.before for t in history if t.decision == "accept")
-        values = _open_values(knob, here, taken, left, safe_window(history, here))
-        if values:
-            found.append(OpenKnob(name, knob, here, values, history))
+    seen = (_seen(name, knob, working[name], tried[name]) for name, knob in knobs.items())
+    return [knob for knob in seen if knob.values]
+
+
+def _seen(name: str, knob: Knob, here: KnobValue, history: KnobMoves) -> OpenKnob:
+    """Return a knob with its open values, if any; the same object while its history and working value are the same."""
+    last = history.slot
+    if isinstance(last, OpenKnob) and last.knob is knob and last.working == here and type(last.working) is type(here):
+        return last
+    taken = tuple(t.change.after for t in history)
+    left = tuple(t.change.before for t in history if t.decision == "accept")
+    values = _open_values(knob, here, taken, left, safe_window(history, here))
+    history.slot = found = OpenKnob(name, knob, here, values, history)
     return found
 
 

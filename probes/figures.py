@@ -9,7 +9,18 @@ from __future__ import annotations
 from typing import Literal
 
 Kind = Literal[
-    "score", "effect", "margin", "probability", "p_value", "share", "count", "duration", "size_mib", "size_gib", "usd"
+    "score",
+    "effect",
+    "margin",
+    "probability",
+    "p_value",
+    "share",
+    "count",
+    "duration",
+    "size_mib",
+    "size_gib",
+    "usd",
+    "setting",
 ]
 MISSING = "–"
 
@@ -21,7 +32,8 @@ def show(value: float | int | None, kind: Kind) -> str:
         value: None is missing.
         kind: `score` and `margin` in points (6.31), `effect` a signed difference in points (+0.42), `probability`
             (0.93, never a rounded 0 or 1), `p_value` (three digits), `share` of 1 (17 %), `count` (1,273),
-            `duration` in seconds (2 h 05 min), `size_mib` (3.4 MiB, 12 KiB), `size_gib` (23.5 GiB), `usd` ($0.42).
+            `duration` in seconds (2 h 05 min), `size_mib` (3.4 MiB, 12 KiB), `size_gib` (23.5 GiB), `usd` ($0.42),
+            `setting` as it was set (0.95).
     """
     if value is None:
         return MISSING
@@ -45,6 +57,8 @@ def show(value: float | int | None, kind: Kind) -> str:
             return f"{value:.1f} MiB" if value >= 0.95 else f"{max(1, round(1024 * value))} KiB"
         case "size_gib":
             return f"{value:.1f} GiB"
+        case "setting":
+            return _signed(f"{value:.6g}")
         case "usd":
             return "<$0.01" if 0 < value < 0.005 else f"${value:,.2f}"
 

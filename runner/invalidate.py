@@ -17,11 +17,12 @@ from runner.session import recorded_config
 from runner.set_aside import set_aside
 from runner.surroundings import Surroundings
 from tracking.events import MeasurementsInvalidated
+from tracking.finished import FinishedProbe
 from tracking.invalidation import Invalidation, in_words
 from tracking.ledger import Ledger, read_events
 from tracking.memory.siblings import learners
 from tracking.mlflow_store import store_uri
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 LONGEST_REASON = 400
 _PROBE = re.compile(r"#?(\d{1,6})")

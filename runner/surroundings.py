@@ -55,7 +55,9 @@ class Surroundings:
 
     def open_launcher(self, config: SessionConfig, logs: Path, stop: StopRequest) -> LocalLauncher:
         """Start the workers."""
-        return LocalLauncher(self.worker_gpus(config), logs, self.clock, stop, self.worker_command, self.environ)
+        key_name = config.judge.key_name if config.judge is not None else None
+        gpus = self.worker_gpus(config)
+        return LocalLauncher(gpus, logs, self.clock, stop, self.worker_command, self.environ, key_name)
 
 
 def this_machine(environ: Mapping[str, str]) -> Surroundings:

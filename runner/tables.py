@@ -38,12 +38,16 @@ def show_view(view: View, console: Console | None = None) -> None:
     Whatever is no terminal can so be searched.
     """
     console = console or Console(highlight=False, markup=False)
-    width = None if console.is_terminal else NO_TERMINAL_WIDTH
+    is_terminal, width = console.is_terminal, console.width
+    if not is_terminal:
+        console.width = NO_TERMINAL_WIDTH
     for part in view:
         if isinstance(part, str):
-            console.print(Text(part), soft_wrap=not console.is_terminal)
+            console.print(Text(part), soft_wrap=not is_terminal)
         else:
-            console.print(part, width=width)
+            console.print(part)
+    if not is_terminal:  # a terminal's width is never set: it may change
+        console.width = width
 
 
 def plain_table(columns: tuple[str, ...]) -> Table:

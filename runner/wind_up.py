@@ -17,7 +17,8 @@ from runner.config import SessionConfig
 from runner.report.scores import Means, completed_probes, item_means
 from runner.stretch import Stretch
 from tracking import events as ev
-from tracking.night import FinishedProbe, NightRecord
+from tracking.finished import FinishedProbe
+from tracking.night import NightRecord
 
 SIDE = 4
 """Items shown at either end."""

@@ -119,6 +119,12 @@ def main() -> None:
     if os.environ.get("FAKE_START") == "fails":
         sys.stderr.write("no such device\n")
         sys.exit(5)
+    first = os.environ.get("FAKE_FIRST_FOUR_DIE")
+    if first:
+        with open(first, "a", encoding="utf-8") as starts:
+            starts.write("x")
+        if os.path.getsize(first) <= 4:
+            os.kill(os.getpid(), signal.SIGKILL)
     one = os.environ.get("FAKE_ONE_DIES")
     if one:
         with open(one, "a", encoding="utf-8") as starts:

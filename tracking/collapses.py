@@ -8,7 +8,8 @@ from __future__ import annotations
 from probes.figures import show
 from probes.outcome import ProbeStatus
 from probes.statistics.verdicts import CandidateReading
-from tracking.night import FinishedProbe, NightRecord, Slot
+from tracking.finished import FinishedProbe, Slot
+from tracking.night import NightRecord
 
 LOSS = -1.5
 """A loss of the target by more than this is a collapse: three times the usual noise of a run and half of what a model

@@ -13,7 +13,7 @@ from typing import Any
 
 from probes.errors import DataError
 from probes.evaluation.responses import read_responses
-from tracking.night import FinishedProbe
+from tracking.finished import FinishedProbe
 
 TABLE = "answers.json"
 COLUMNS = (

@@ -9,10 +9,11 @@ from typing import Any
 
 from tracking import mlflow_rows as rows
 from tracking.events import Event
+from tracking.finished import FinishedProbe
 from tracking.mlflow_client import PROBE_TAG, TABLES_TAG, RunWriter, connect
 from tracking.mlflow_copy import night_condition
 from tracking.mlflow_datasets import datasets_of
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 
 def missing_in_store(uri: str, experiment: str, events: Iterable[Event]) -> list[str]:

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 from probes.outcome import ProbeStatus
 from tracking import events as ev
 from tracking import mlflow_rows as rows
+from tracking.finished import FinishedProbe
 from tracking.invalidation import Invalidation
 from tracking.mlflow_answers import TABLE, answer_table
 from tracking.mlflow_client import DONE_TAG, NIGHT_TAG, PROBE_TAG, RunWriter
 from tracking.mlflow_datasets import DatasetRow, datasets_of
 from tracking.mlflow_system import Sample, system_points
 from tracking.mlflow_traces import TraceRow, judge_trace, turn_trace, write_trace
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 ARTIFACTS = ("report.md", "report.html", "summary.json", "results.tsv", "session.toml")
 Task = Callable[[], object]
@@ -46,6 +47,8 @@ class NightCopy:
         self._is_current = False
         self._runs: dict[str, KnownRun] = {}
         self._read: set[DatasetRow] = set()
+        self._of_candidate: dict[str, list[str]] = {}
+        """Candidate → its probes that ended and count."""
         self._early: list[Sample] = []
         """Samples from before the night's first line."""
 
@@ -69,6 +72,7 @@ class NightCopy:
             case ev.ProbeStarted():
                 return [partial(self._open_run, event.plan, event.at)]
             case ev.ProbeFinished():
+                self._note_candidate(self._night.probes[-1])
                 return [partial(self._write_probe, self._night.probes[-1])]
             case ev.CandidateDecided():
                 return [partial(self._write_verdict, event.candidate)]
@@ -76,6 +80,9 @@ class NightCopy:
                 trace = turn_trace(self._night, event)
                 return [partial(self._write_turn, trace)] if trace else []
             case ev.MeasurementsInvalidated():
+                self._of_candidate = {}
+                for probe in self._night.probes:
+                    self._note_candidate(probe)
                 return [partial(self._mark_probes, self._night.invalidations[-1]), self._write_parent]
             case _:
                 return []
@@ -169,9 +176,12 @@ class NightCopy:
 
     def _write_verdict(self, candidate: str) -> None:
         tags = rows.judged_tags(self._night, candidate)
-        for probe in self._night.probes:
-            if probe.plan.candidate == candidate:
-                self._write_tags(rows.probe_id(probe.plan), tags)
+        for probe in self._of_candidate.get(candidate, ()):
+            self._write_tags(probe, tags)
+
+    def _note_candidate(self, probe: FinishedProbe) -> None:
+        if probe.plan.candidate is not None:
+            self._of_candidate.setdefault(probe.plan.candidate, []).append(rows.probe_id(probe.plan))
 
     def _mark_probes(self, mark: Invalidation) -> None:
         self._parent()

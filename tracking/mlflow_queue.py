@@ -43,6 +43,7 @@ class PatientWriter(Generic[Given]):
         """What went wrong so far, each once; for the report's warnings."""
         self._tasks_of, self._last, self._on_failure = tasks_of, last, on_failure
         self._first_pause_s = first_pause_s
+        self._is_given_up = False
         self._inbox: queue.SimpleQueue[Given | None] = queue.SimpleQueue()
         self._pending: deque[Task] = deque()
         self._thread = threading.Thread(target=self._work, name="mlflow-mirror", daemon=True)
@@ -58,6 +59,7 @@ class PatientWriter(Generic[Given]):
             self._inbox.put(None)
             self._thread.join(timeout_s)
         if self._thread.is_alive():
+            self._is_given_up = True
             self._note(f"MLflow did not answer within {timeout_s:.0f} s at the end")
         left = len(self._pending) + self._inbox.qsize()
         if left:
@@ -70,7 +72,7 @@ class PatientWriter(Generic[Given]):
         """Work until told to close; then go over what is left, given up once nothing of it gets through."""
         pause_s, next_try = self._first_pause_s, 0.0
         closing, failures_in_a_row = False, 0
-        while not closing or self._pending:
+        while (not closing or self._pending) and not self._is_given_up:
             if not closing:
                 wait = max(0.0, next_try - time.monotonic()) if self._pending else None
                 closing = self._take(wait)

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 from probes.errors import LaunchError
 from tracking.champions import Holder
 from tracking.figures import show_effect
+from tracking.finished import FinishedProbe
 from tracking.mlflow_client import PROBE_TAG, RunWriter, connect
 from tracking.mlflow_copy import night_condition
 from tracking.mlflow_queue import first_line
 from tracking.mlflow_rows import clean_key, night_id, probe_id
 from tracking.mlflow_store import without_password
 from tracking.mlflow_story import plain
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 ADAPTER, FILES, RECIPE = "adapter", "champion", "recipe.toml"
 NIGHT, LEDGER = "nightlab.session_id", "nightlab.ledger"

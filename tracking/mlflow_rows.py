@@ -10,12 +10,13 @@ from statistics import stdev
 from typing import Any, NamedTuple
 
 from probes.outcome import ProbeOutcome, ProbeStatus
-from probes.recipe import MixRule, Recipe
 from tracking.events import ProbePlan
+from tracking.finished import FinishedProbe
 from tracking.headline import changes_in_words, design_in_words, probe_in_words
 from tracking.invalidation import Invalidation
-from tracking.mlflow_story import story
-from tracking.night import FinishedProbe, NightRecord
+from tracking.mlflow_params import flatten, recipe_params
+from tracking.mlflow_story import judged_note, plain, story
+from tracking.night import NightRecord
 from tracking.probe_table import INVALIDATED, commit_label, judged_cells, measured_cells
 from tracking.results_tsv import show_cell
 from tracking.summary import probe_counts, spend
@@ -26,6 +27,10 @@ _AS_METRICS = (
     "overall", "critical_failures", "steps", "completion", "final_loss", "train_s", "evaluate_s", "other_s", "seconds",
     "peak_memory_gib",
 )  # fmt: skip
+
+
+_ALWAYS = ("total", "completed", "interrupted")
+"""Counts of probes told when they are 0: the last one may have been more before."""
 
 
 class Point(NamedTuple):
@@ -79,7 +84,8 @@ def night_row(night: NightRecord) -> RunRow:
     metrics += _claimed(night, ended)
     spent = {name: value for name, value in spend(night).items() if value is not None}
     metrics += [Point(f"spend/{name}", float(value), 0, ended) for name, value in spent.items()]
-    metrics += [Point(f"probes/{name}", float(count), 0, ended) for name, count in probe_counts(night).items()]
+    counts = {name: count for name, count in probe_counts(night).items() if count or name in _ALWAYS}
+    metrics += [Point(f"probes/{name}", float(count), 0, ended) for name, count in counts.items()]
     tags = {
         "session": started.session,
         "kind": "night",
@@ -182,40 +188,14 @@ def judged_tags(night: NightRecord, candidate: str | None) -> dict[str, str]:
     if reading is None:
         return {}
     judged = {name: show_cell(value) for name, value in judged_cells(night, candidate).items()}
-    return _clean({**judged, "reason": reading.reason})
+    return _clean({**judged, "reason": reading.reason, "mlflow.note.content": judged_note(night, candidate or "")})
 
 
 def marked_tags(mark: Invalidation) -> dict[str, str]:
     """Return the tags of a probe whose measurement no longer counts."""
-    return _clean({INVALIDATED: mark.words, "verdict": INVALIDATED, "decision": INVALIDATED})
-
-
-def recipe_params(recipe: Recipe) -> dict[str, str]:
-    """Return a recipe as flat params under its own field names; a mix rule as `mix.<rule>.repeat` where it is not 1."""
-    plain = recipe.model_dump(mode="json")
-    plain["mix"] = {
-        "global_repeat": recipe.mix.global_repeat,
-        **{rule.name: _moved(rule) for rule in recipe.mix.rules},
-    }
-    return {**flatten(plain), "recipe.fingerprint": recipe.fingerprint}
-
-
-def _moved(rule: MixRule) -> dict[str, float]:
-    values = {"repeat": rule.repeat, "weight": rule.weight}
-    return {name: value for name, value in values.items() if value != 1}
-
-
-def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return nested settings as `a.b` → text; lists joined by commas, None as `default`."""
-    flat: dict[str, str] = {}
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            flat |= flatten(item, f"{prefix}{key}.")  # pyright: ignore[reportUnknownArgumentType]
-        elif isinstance(item, list | tuple):
-            flat[f"{prefix}{key}"] = ", ".join(str(part) for part in item)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        else:
-            flat[f"{prefix}{key}"] = "default" if item is None else str(item).removesuffix(".0")
-    return flat
+    told = f"**Invalidated** {plain(mark.words)}"
+    words = {INVALIDATED: mark.words, "verdict": INVALIDATED, "decision": INVALIDATED, "mlflow.note.content": told}
+    return _clean(words)
 
 
 def clean_key(key: str) -> str:

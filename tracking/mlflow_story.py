@@ -10,7 +10,7 @@ from collections import Counter
 
 from probes.statistics.verdicts import Claim
 from tracking.figures import show, show_count, show_effect, show_p
-from tracking.headline import changes_in_words, cost_in_words, design_in_words, headline
+from tracking.headline import change_in_words, changes_in_words, cost_in_words, design_in_words, headline
 from tracking.night import NightRecord
 
 _VERBS = {"accept": "accepted", "reject": "rejected", "park": "parked", "more": "undecided"}
@@ -31,6 +31,15 @@ def story(night: NightRecord) -> str:
         "`results.tsv`. The nested runs are the probes: chart `target` or `score/…`, group by `phase` or `lane`."
     )
     return "\n\n".join(parts)
+
+
+def judged_note(night: NightRecord, candidate: str) -> str:
+    """Return the description of a candidate's probes: what was changed, what came of it, and what was hoped for."""
+    known, reading = night.candidates.get(candidate), night.reading(candidate)
+    if known is None or reading is None:
+        return ""
+    words = f"**{plain(change_in_words(known.change))}** is {_VERBS[reading.decision]}: {plain(reading.reason)}"
+    return f"{words}\n\nProposed by {plain(known.proposer)}: {plain(known.rationale)}"
 
 
 def plain(text: str) -> str:

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 from probes.evaluation.suites.results import JUDGEMENTS_NAME
 from probes.language_models.model import Usage
 from tracking.events import ModelTurn
+from tracking.finished import FinishedProbe
 from tracking.headline import changes_in_words
 from tracking.mlflow_answers import cut, json_lines
 from tracking.mlflow_rows import milliseconds, night_id
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 MOST_SPANS = 64
 """Judgements shown of one probe; the rest are counted."""

@@ -10,13 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
-from probes.aggregation import overall_of
 from probes.candidate import Candidate
-from probes.comparability import conditions_key, require_comparable
-from probes.outcome import ProbeOutcome, ProbeStatus
+from probes.outcome import ProbeOutcome
 from probes.recipe import Recipe
 from probes.statistics.blocks import Block
 from probes.statistics.controls import ControlReading
@@ -24,66 +21,12 @@ from probes.statistics.earlier import DriftCheck
 from probes.statistics.verdicts import CandidateReading, Claim, Noise, PowerTable
 from probes.validity import Flag
 from tracking import events as ev
+from tracking.answers import AnswersRecord
+from tracking.finished import FinishedProbe, Slot, slot_of
 from tracking.invalidation import Invalidation, standing
 from tracking.memory.known import EarlierNights
 from tracking.policy import Policy, TargetChoice
 from tracking.spending import Bill, Spending, device_hour_usd
-
-
-@dataclass(frozen=True)
-class FinishedProbe:
-    """A probe that ended, in whatever status."""
-
-    plan: ev.ProbePlan
-    outcome: ProbeOutcome
-    at: str
-
-    @cached_property
-    def means(self) -> dict[str, float | None]:
-        """Category → mean score; empty when it failed."""
-        return self.outcome.category_means()
-
-    @cached_property
-    def overall(self) -> float | None:
-        """The mean of the categories by the night's weights, None when it failed or one that counts is unscored."""
-        return overall_of(self.means, self.plan.request.weights)
-
-    @cached_property
-    def conditions(self) -> str:
-        """Digest of all that must be equal for this probe to be compared with another."""
-        return conditions_key(self.plan.request)
-
-    def metric(self, name: str) -> float | None:
-        """Return a category's mean, or the mean of all for `overall`; None when it is not known."""
-        return self.overall if name == "overall" else self.means.get(name)
-
-    @property
-    def is_completed(self) -> bool:
-        """Whether it ran to its end."""
-        return self.outcome.status is ProbeStatus.COMPLETED
-
-    @property
-    def is_scored(self) -> bool:
-        """Whether every category has a score, also one that the overall leaves out."""
-        return bool(self.means) and None not in self.means.values()
-
-
-class Slot(NamedTuple):
-    """A question that replicates answer."""
-
-    phase: ev.Phase
-    arm: ev.Arm
-    candidate: str | None = None
-    block: int | None = None
-    changes: tuple[str, ...] = ()
-    """Only for the arm `final`, whose recipe may still change during the search."""
-
-
-def slot_of(plan: ev.ProbePlan) -> Slot:
-    """Return the question that a probe answers."""
-    changes = plan.changes if plan.arm == "final" else ()
-    return Slot(plan.phase, plan.arm, plan.candidate, plan.block, changes)
-
 
 _NO_STEPS = frozenset(
     {
@@ -116,15 +59,6 @@ _OUTLAST = (
 
 
 @dataclass
-class AnswerTally:
-    """How many answers of a category were asked for, how many have no score, and why."""
-
-    asked: int = 0
-    lost: int = 0
-    causes: Counter[str] = field(default_factory=Counter[str])
-
-
-@dataclass
 class NightRecord:
     """Everything a reader of the ledger may want to know, in the order in which it happened."""
 
@@ -148,16 +82,8 @@ class NightRecord:
     controls: tuple[ControlReading, ...] | None = None
     """The control probes as read; None before that, and in a night without."""
     flags: list[Flag] = field(default_factory=list[Flag])
-    answers: dict[str, AnswerTally] = field(default_factory=dict[str, AnswerTally])
-    """Category → its answers in all probes but the one broken on purpose."""
-    first_to_say: dict[str, FinishedProbe] = field(default_factory=dict[str, "FinishedProbe"])
-    """Digest of all of a probe's answers → the first probe that gave them."""
-    alike: dict[str, list[FinishedProbe]] = field(default_factory=dict[str, list["FinishedProbe"]])
-    """The same digest → all probes that gave them, where there are several; smoke runs are left out."""
-    mismeasured: list[FinishedProbe] = field(default_factory=list["FinishedProbe"])
-    """Probes that another model answered."""
-    unclear: list[FinishedProbe] = field(default_factory=list["FinishedProbe"])
-    """Probes whose adapter did too little for the server's canary to see."""
+    answers: AnswersRecord = field(default_factory=AnswersRecord)
+    """What the probes answered, as far as it tells of the instrument."""
     noise: Noise | None = None
     target_choice: TargetChoice | None = None
     """What the baseline's scores chose; None before that, and where the session names its target."""
@@ -239,20 +165,34 @@ class NightRecord:
             self.history.append(event)
         if event.kind not in _NO_STEPS:
             self.last_step = event.kind
+        self._take_of_session(event)
+        self._take_of_measurement(event)
+        self._take_of_search(event)
+
+    def _take_of_session(self, event: ev.Event) -> None:
+        """Take what starts, interrupts and ends a night."""
         match event:
             case ev.SessionStarted():
                 self.started = event
                 self.working_recipe = event.baseline
             case ev.EarlierNightsRead():
                 self.earlier = event.earlier
-            case ev.DriftChecked():
-                self.drift = event.drift
             case ev.SessionResumed():
                 self.resumes.append(event)
                 self.stopped = None
                 self.is_set_back = False
             case ev.PowerChecked():
                 self.power = event.power
+            case ev.Warned():
+                self.warnings.append(event)
+            case ev.SessionStopped():
+                self.stopped = event
+            case _:
+                pass
+
+    def _take_of_measurement(self, event: ev.Event) -> None:
+        """Take what was measured, and what that says of noise, target and claim."""
+        match event:
             case ev.ProbeStarted():
                 self.open_plans[event.key] = event.plan
                 self.highest_number = max(self.highest_number, event.plan.number)
@@ -265,8 +205,22 @@ class NightRecord:
                 self.flags.append(event.flag)
             case ev.NoiseEstimated():
                 self.noise = event.noise
+            case ev.DriftChecked():
+                self.drift = event.drift
             case ev.TargetSettled():
                 self.target_choice = event.target
+            case ev.ClaimMade():
+                self.claim = event.claim
+            case ev.AnswersKept():
+                self.shown = event.items
+            case ev.SummaryWritten():
+                self.summary = event
+            case _:
+                pass
+
+    def _take_of_search(self, event: ev.Event) -> None:
+        """Take what was proposed, tried and decided."""
+        match event:
             case ev.PolicySet():
                 self.policy = event.policy
             case ev.CandidateProposed():
@@ -297,16 +251,8 @@ class NightRecord:
             case ev.SearchEnded():
                 self.search_ended = event.reason
                 self.confirm_probes = event.confirm_probes
-            case ev.ClaimMade():
-                self.claim = event.claim
-            case ev.AnswersKept():
-                self.shown = event.items
-            case ev.SummaryWritten():
-                self.summary = event
-            case ev.Warned():
-                self.warnings.append(event)
-            case ev.SessionStopped():
-                self.stopped = event
+            case _:
+                pass
 
     def _set_back(self, event: ev.MeasurementsInvalidated) -> None:
         """Become the night as it stood, but for what outlasts it: the fold of the events that still count."""
@@ -323,7 +269,7 @@ class NightRecord:
     def _take_probe(self, probe: FinishedProbe) -> None:
         self.probes.append(probe)
         self.highest_number = max(self.highest_number, probe.plan.number)
-        self._note_answers(probe)
+        self.answers.take(probe)
         if probe.is_completed:
             self.completed[probe.outcome.key] = probe.outcome
         slot = slot_of(probe.plan)
@@ -366,26 +312,6 @@ class NightRecord:
         claims = [mark.claim for mark in self.invalidations if mark.claim is not None]
         return claims[-1] if claims and self.claim is None else None
 
-    def _note_answers(self, probe: FinishedProbe) -> None:
-        if probe.outcome.is_mismeasured:
-            self.mismeasured.append(probe)
-        if (measured := probe.outcome.measured) and measured.canary and measured.canary.closest == "unclear":
-            self.unclear.append(probe)
-        if probe.plan.arm == "broken":
-            return
-        for item in probe.outcome.items:
-            tally = self.answers.setdefault(item.category, AnswerTally())
-            lost = sum(score is None for score in item.scores)
-            tally.asked, tally.lost = tally.asked + len(item.scores), tally.lost + lost
-            if lost:
-                tally.causes[item.cause] += lost
-        # After a quarter of the steps a small change may not have changed one answer yet.
-        if probe.outcome.measured is not None and probe.plan.phase != "smoke":
-            said = probe.outcome.measured.answers
-            first = self.first_to_say.setdefault(said, probe)
-            if first is not probe:
-                self.alike.setdefault(said, [first]).append(probe)
-
     @property
     def model_spend_usd(self) -> float:
         """What language models' proposals cost, as far as it is known; money stays spent whatever is invalidated."""
@@ -424,22 +350,6 @@ class NightRecord:
         """Return the latest reading of a candidate, None before the first."""
         readings = self.readings.get(candidate)
         return readings[-1] if readings else None
-
-
-def comparable(probes: Iterable[FinishedProbe], what: str) -> list[FinishedProbe]:
-    """Return `probes` by number.
-
-    Args:
-        probes: The probes about to be compared.
-        what: Their name in a refusal, in the plural.
-
-    Raises:
-        ComparabilityError: they were not all measured under the same conditions.
-    """
-    found = sorted(probes, key=lambda probe: probe.plan.number)
-    if len({probe.conditions for probe in found}) > 1:
-        require_comparable((probe.plan.request for probe in found), what)
-    return found
 
 
 def seconds_between(earlier: str, later: str) -> float:

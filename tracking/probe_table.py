@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from probes.statistics.verdicts import CandidateReading
 from tracking.events import ProbePlan
+from tracking.finished import FinishedProbe
 from tracking.headline import probe_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 Cell = str | int | float | bool | None
 

@@ -1,6 +1,7 @@
 """`results.tsv`: one row per finished probe, for `column -t`, a spreadsheet or pandas; invalidated ones say so.
 
-The file is replaced as a whole, because a verdict is known only after its probes. Missing is an empty cell.
+The file is replaced as a whole, because a verdict is known only after its probes; in a long night not at every event,
+so that a probe costs the same at its beginning and at its end. Missing is an empty cell.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from tracking.atomic import replace_text
 from tracking.night import NightRecord
 from tracking.probe_table import Cell, category_columns, columns, measured_cells, probe_judgement
 
+ROWS_PER_WRITE = 50
+"""The file lags by one event for each so many rows, and by none before that; the end of a stretch writes the rest."""
 _OTHER_LINE_ENDS: dict[int, str] = dict.fromkeys((0, 0x0B, 0x0C, 0x1C, 0x1D, 0x1E, 0x85, 0x2028, 0x2029), " ")
 
 
@@ -23,15 +26,19 @@ class ResultsTable:
         self.path = path
         self._night = NightRecord()
         self._rows: dict[int, dict[str, Cell]] = {}
+        self._unwritten = 0
+        """Events that would change the file, since it was last written."""
 
     def __call__(self, event: ev.Event) -> None:
-        """Take an event; rewrite the file when a probe ended, a verdict fell or the night stopped.
+        """Take an event; rewrite the file when a probe ended or a verdict fell, at the latest when the night stops.
 
         Raises:
             LedgerError: the folder cannot be written.
         """
         self.take(event)
-        if isinstance(event, ev.ProbeFinished | ev.CandidateDecided | ev.SessionStopped):
+        self._unwritten += isinstance(event, ev.ProbeFinished | ev.CandidateDecided)
+        is_due = self._unwritten > len(self._rows) // ROWS_PER_WRITE
+        if is_due or isinstance(event, ev.SessionStopped):
             self.write()
 
     def take(self, event: ev.Event) -> None:
@@ -43,6 +50,7 @@ class ResultsTable:
     def write(self) -> None:
         """Replace the file by what is known now."""
         replace_text(self.path, _table(self._night, self._rows))
+        self._unwritten = 0
 
 
 def write_results(path: Path, night: NightRecord) -> None:

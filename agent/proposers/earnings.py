@@ -48,11 +48,11 @@ class Share(NamedTuple):
 def earned(night: NightRecord, by_model: bool) -> Earned:
     """Return what one side earned; a language model's changes are those with a forecast."""
     own = [name for name, c in night.candidates.items() if (c.forecast is not None) == by_model]
-    accepted = [name for name in night.accepted if name in set(own)]
+    accepted = [name for name in night.accepted if (night.candidates[name].forecast is not None) == by_model]
     effects = [reading.effect or 0.0 for name in accepted if (reading := night.reading(name)) is not None]
     return Earned(
         proposed=len(own),
-        decided=sum(not night.is_live(name) for name in own),
+        decided=sum(name not in night.live for name in own),
         accepted=len(accepted),
         probes=sum(night.seen[name] for name in own),
         gain=sum(max(0.0, effect) for effect in effects),

@@ -144,9 +144,9 @@ class LanguageModelProposer:
         try:
             proposal = read_proposal(reply, question, names)
         except ModelReplyError as error:
-            return _Said(None, short_reason(str(error)))
+            return _Said(None, short_reason(names.in_words(str(error))))
         checked = checked_change(proposal, question)
-        return _Said(None, short_reason(checked)) if isinstance(checked, str) else _Said(proposal, "")
+        return _Said(None, short_reason(names.in_words(checked))) if isinstance(checked, str) else _Said(proposal, "")
 
     def _event(
         self,

@@ -50,6 +50,13 @@ class KnobNames:
         """Return the knob that a handle stands for; one that stands for none is returned as it is."""
         return self._known[lane].get(handle, handle)
 
+    def in_words(self, text: str) -> str:
+        """Return a sentence of ours, for instance a rule, with every knob under the name that is shown."""
+        hidden = {name: handle for of in self._shown.values() for name, handle in of.items() if name != handle}
+        for name in sorted(hidden, key=len, reverse=True):
+            text = text.replace(name, hidden[name])
+        return text
+
 
 def shown_value(knob: Knob, value: KnobValue | None) -> KnobValue | None:
     """Return a value as it is shown."""

@@ -71,7 +71,7 @@ class Question:
         return self.plan.ask_seed(self.number)
 
     @cached_property
-    def tried(self) -> list[Tried]:
+    def tried(self) -> Sequence[Tried]:
         """Every move of the night with what became of it."""
         return self._known.look(self.night)
 

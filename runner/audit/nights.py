@@ -10,9 +10,10 @@ from probes.errors import ComparabilityError, ConfigError, DataError, LedgerErro
 from probes.request import ProbeRequest
 from probes.statistics.audit import LEVEL, RepeatNoise, Trial, Win, judge
 from tracking.events import ProbeStarted
+from tracking.finished import FinishedProbe
 from tracking.headline import change_in_words, probe_in_words
 from tracking.ledger import iterate_events, read_events
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 LEDGER = "ledger.jsonl"
 

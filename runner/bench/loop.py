@@ -4,10 +4,12 @@
 
 Whole nights run: the real graph with its checkpoints, the ledger synced to disk, lanes, smoke runs, blocks, chosen
 rows, the referee with six guards, the settling and the claim. Probes are made up in no time, and their making is taken
-off. The session has six hundred numeric knobs, more than a night of 10,000 probes can try. Times are the process's own
-CPU time on one core; waiting for the disk is the difference to the wall time. What it leaves out: the MLflow mirror,
-progress lines, `results.tsv` and the report. Then shorter nights with several workers say what waiting for the end of
-a batch costs. Prints tables and writes `loop.json` and `idle.json`, lists of rows.
+off. The session has a hundred knobs, half of them long lists, with more moves than a night of 10,000 probes can try;
+after two moves of each, at some 500 probes, TPE asks, which is dearer than a knob's far edges. Times are the process's
+own CPU time on one core: proposals, fits and decisions, planning, requests, the record, checkpoints and ledger lines;
+waiting for the disk is the difference to the wall time. What it leaves out: the MLflow mirror, progress lines,
+`results.tsv` and the report. Then shorter nights with several workers say what waiting for the end of a batch costs.
+Prints tables and writes `loop.json` and `idle.json`, lists of rows.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ class Row(BaseModel):
     probes: int
     """Probes that were run, short ones counted whole."""
     candidates: int
-    loop_s: float
+    seconds: float
     """CPU time of everything but the probes."""
     ms_per_probe: float
     wall_s: float
@@ -62,7 +64,7 @@ def night_of(probes: int, shortest_ms: float | None = None, knobs: int = KNOBS) 
     return Row(
         probes=ran,
         candidates=len(context.night.candidates),
-        loop_s=loop_s,
+        seconds=loop_s,
         ms_per_probe=each,
         wall_s=wall_s,
         per_hundred=each / (shortest_ms or each),
@@ -73,7 +75,7 @@ def loop_table(rows: Sequence[Row]) -> Table:
     """Return a line per night."""
     table = Table("probes", "candidates", "loop, s", "per probe, ms", "against the shortest", "wall, s")
     for row in rows:
-        cells = (f"{row.loop_s:.1f}", f"{row.ms_per_probe:.1f}", f"{row.per_hundred:.2f} x", f"{row.wall_s:.1f}")
+        cells = (f"{row.seconds:.1f}", f"{row.ms_per_probe:.1f}", f"{row.per_hundred:.2f} x", f"{row.wall_s:.1f}")
         table.add_row(str(row.probes), str(row.candidates), *cells)
     return table
 

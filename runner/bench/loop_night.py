@@ -1,9 +1,9 @@
-"""The night of `make bench-loop`: more numeric knobs than a night of 10,000 probes can try, and six categories."""
+"""The night of `make bench-loop`: more moves than a night of 10,000 probes can try, and six categories."""
 
 from __future__ import annotations
 
 from agent.plan import NightPlan
-from lanes.config import NumericKnob
+from lanes.config import ChoiceKnob, NumericKnob
 from lanes.hyperparameters import pick_informed
 from lanes.knobs import is_number
 from probes.frozen import digest_of
@@ -13,18 +13,23 @@ from runner.bench.simulated import Levels, NamedLane, settings_of
 
 CATEGORIES = ("anachronism", "character", "ground_truth", "position", "private_voice", "verified")
 LEVEL, NOISE_SD = 5.0, 0.5
-KNOBS = 600
+KNOBS = 100
 HELPFUL = 0.05
 """Share of the knobs that help where they go up; the others hurt or do nothing."""
 CONFIRM_PROBES = 16
 RECIPE = Recipe(base_model="m", steps=300)
 
 
+LEVELS = tuple(round(0.02 * step, 2) for step in range(1, 101))
+"""Of a knob with a list: 99 moves, where a range has five or so before two could not be told apart."""
+
+
 def wide_lane(knobs: int) -> NamedLane:
-    """Return a lane over so many numeric knobs, all at 1 in the baseline."""
+    """Return a lane over so many knobs, all at 1 in the baseline: every other one a range, the others long lists."""
     names = [f"k{number:03d}" for number in range(knobs)]
-    knob = NumericKnob(low=0.05, high=20.0, scale="log", max_factor=2.0)
-    return NamedLane(dict.fromkeys(names, knob), dict.fromkeys(names, 1.0), pick_informed)
+    ranged, listed = NumericKnob(low=0.05, high=20.0, scale="log", max_factor=2.0), ChoiceKnob(values=LEVELS)
+    kinds = {name: listed if number % 2 else ranged for number, name in enumerate(names)}
+    return NamedLane(kinds, dict.fromkeys(names, 1.0), pick_informed)
 
 
 def wide_plan(probes: int) -> NightPlan:

@@ -9,8 +9,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from time import process_time
+from types import MappingProxyType
 
 import numpy as np
 
@@ -56,9 +58,15 @@ class NamedLane(KnobLane):
         return recipe.replace(system_prompt=json.dumps(said) if said else None)
 
 
-def settings_of(recipe: Recipe) -> dict[str, KnobValue]:
+def settings_of(recipe: Recipe) -> Mapping[str, KnobValue]:
     """Return the knobs of a `NamedLane` that are not at their baseline."""
-    return json.loads(recipe.system_prompt) if recipe.system_prompt else {}
+    return _settings(recipe.system_prompt) if recipe.system_prompt else {}
+
+
+@lru_cache(maxsize=256)
+def _settings(text: str) -> Mapping[str, KnobValue]:
+    """Return what a recipe's text says: an ask looks at every knob of the same recipe."""
+    return MappingProxyType(json.loads(text))
 
 
 class ListLedger:

@@ -55,9 +55,9 @@ def plan_workers(asked: int | None, gpus: Sequence[str], cores: int) -> tuple[st
     return (None,) * (asked or min(cores, MAX_CPU_WORKERS))
 
 
-def worker_environment(base: Mapping[str, str], gpu: str | None) -> dict[str, str]:
-    """Return a worker's environment: single-threaded, silent, with its own GPU and without any API key."""
-    kept = {name: value for name, value in base.items() if not name.upper().endswith(_SECRET_ENDINGS)}
+def worker_environment(base: Mapping[str, str], gpu: str | None, key_name: str | None = None) -> dict[str, str]:
+    """Return a worker's environment: single-threaded, silent, with its own GPU and without any key but `key_name`'s."""
+    kept = {n: value for n, value in base.items() if n == key_name or not n.upper().endswith(_SECRET_ENDINGS)}
     kept.update(_FIXED)
     if gpu is not None:
         kept["CUDA_VISIBLE_DEVICES"] = gpu

@@ -38,7 +38,7 @@ TICK_S = 0.2
 MEMORY_EVERY_S = 2.0
 START_DEADLINE_S = 300.0
 MAX_START_FAILURES = 3
-"""Ends of workers that did no probe, in a row, after which the night stops when none of them does any."""
+"""Workers in a row that ended without doing a probe, in every place of the pool, after which the night stops."""
 LONGEST_REST_S = 60.0
 """Of a place whose workers end again and again while others work."""
 CLOSE_PATIENCE_S = 3.0
@@ -72,8 +72,11 @@ class LocalLauncher:
         stop: StopRequest,
         command: Sequence[str] = WORKER_COMMAND,
         environment: Mapping[str, str] | None = None,
+        key_name: str | None = None,
     ) -> None:
         """Start one worker per entry of `gpus` (None: a CPU worker), logging to `log_folder/worker-N.log`.
+
+        `key_name` is the variable of the one key that the workers need: the judge's.
 
         Raises:
             LaunchError: no process can be started.
@@ -81,8 +84,8 @@ class LocalLauncher:
         self._log_folder, self._clock, self._stop = log_folder, clock, stop
         self._command = tuple(command)
         self._environment = dict(os.environ if environment is None else environment)
+        self._key_name = key_name
         self._inbox: queue.SimpleQueue[Said] = queue.SimpleQueue()
-        self._failures = 0
         self._memory_at = 0.0
         self._slots: list[_Slot] = []
         log_folder.mkdir(parents=True, exist_ok=True)
@@ -193,7 +196,7 @@ class LocalLauncher:
             return
         slot.worker.note_memory()
         slot.plan = None
-        slot.failures = self._failures = 0
+        slot.failures = 0
         on_finish(plan, outcome)
 
     def _bury(self, slot: _Slot, on_finish: OnFinish) -> None:
@@ -254,10 +257,10 @@ class LocalLauncher:
             LaunchError: no place has a worker that does its probes.
         """
         slot.failures += 1
-        self._failures += 1
-        if self._failures >= MAX_START_FAILURES and all(other.failures for other in self._slots):
+        # Of every place, not of the pool: workers that somebody else kills one after the other are no broken machine.
+        if all(other.failures >= MAX_START_FAILURES for other in self._slots):
             raise LaunchError(
-                f"a worker {how}; that makes {self._failures} in a row that ended without doing a probe. Its log "
+                f"a worker {how}; that makes {slot.failures} in a row that ended without doing a probe. Its log "
                 f"`{self._log(slot.number)}` ends:\n{slot.worker.log_tail() or '(empty)'}"
             )
         if slot.failures == 1:
@@ -294,7 +297,7 @@ class LocalLauncher:
         slot.since = self._clock.monotonic()
 
     def _start(self, number: int, gpu: str | None) -> WorkerProcess:
-        environment = worker_environment(self._environment, gpu)
+        environment = worker_environment(self._environment, gpu, self._key_name)
         try:
             return WorkerProcess(self._command, environment, PACKAGE_ROOT, self._log(number), self._inbox)
         except OSError as error:

@@ -20,8 +20,8 @@ from probes.request import ProbeRequest, Split
 from runner.nights.compare import claim_in_words
 from runner.nights.reading import Mean, ReadNight, mean_of, read_night
 from tracking.champions import ChampionBook
+from tracking.finished import FinishedProbe
 from tracking.memory.siblings import LEDGER, peek
-from tracking.night import FinishedProbe
 from tracking.summary import claim_summary
 
 Kind = Literal["untrained", "baseline", "final"]

@@ -16,7 +16,8 @@ from probes.request import ProbeRequest, Split
 from probes.statistics.runs import OVERALL
 from runner.folder import SessionFolder, is_running, state_of
 from tracking.figures import MISSING, show
-from tracking.night import FinishedProbe, NightRecord
+from tracking.finished import FinishedProbe
+from tracking.night import NightRecord
 
 
 class Mean(NamedTuple):

@@ -20,9 +20,10 @@ from runner.report.blocks import (
 from runner.report.speed import speed_blocks
 from runner.report.texts import foreign_cell, number_columns, text_columns
 from tracking.events import Arm, Phase, ProbePlan
-from tracking.figures import show, show_count
+from tracking.figures import MISSING, show, show_count
+from tracking.finished import FinishedProbe
 from tracking.headline import cost_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 from tracking.probe_table import time_split
 from tracking.spending import device_hour_usd
 from tracking.summary import spend
@@ -192,7 +193,11 @@ def artifacts_section(night: NightRecord, files: Sequence[tuple[str, float, str]
         blocks.append(Table("Files", columns, rows))
     rows = tuple(_adapter_row(probe) for probe in night.probes if _is_final(probe))
     if rows:
-        columns = (*text_columns("Probe", "Folder"), *number_columns("Rank", "Size"), Column("SHA-256"))
+        columns = (
+            *text_columns("Probe", "Folder"),
+            *number_columns("Rank", "Size"),
+            *text_columns("SHA-256", "Digest of its answers"),
+        )
         blocks.append(Table("Adapters of the final recipe", columns, rows))
     return Section("artifacts", "Artifacts", tuple(blocks)) if blocks else None
 
@@ -202,7 +207,7 @@ def _is_final(probe: FinishedProbe) -> bool:
 
 
 def _adapter_row(probe: FinishedProbe) -> tuple[Cell, ...]:
-    adapter = probe.outcome.adapter
+    adapter, measured = probe.outcome.adapter, probe.outcome.measured
     assert adapter is not None
     return (
         Cell(f"#{probe.plan.number}"),
@@ -210,4 +215,5 @@ def _adapter_row(probe: FinishedProbe) -> tuple[Cell, ...]:
         Cell(show(adapter.rank, "count")),
         Cell(show(adapter.size_mib, "size_mib")),
         Cell(adapter.digest, "muted"),
+        Cell(measured.answers[:16] if measured is not None else MISSING, "muted"),
     )

@@ -10,6 +10,8 @@ from typing import Literal
 
 from tracking.events import Arm
 
+Outcome = Literal["confirmed", "not confirmed", "unfinished", "stopped"]
+"""`stopped`: a check of the measurements ended the night."""
 Tone = Literal["plain", "good", "bad", "open", "muted", "strong"]
 
 
@@ -207,7 +209,7 @@ class Report:
     headline: str
     lede: tuple[str, ...]
     """Sentences below the headline: what the night took, what to do next."""
-    outcome: Literal["confirmed", "not confirmed", "unfinished"]
+    outcome: Outcome
     facts: tuple[tuple[str, str], ...]
     """Label and value of what must be seen first."""
     beside: tuple[tuple[str, str], ...]

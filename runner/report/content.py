@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from probes.statistics.bottleneck import Bottleneck
 from runner.report.account import artifacts_section, cost_section, reproduction_section, trouble_section
-from runner.report.blocks import Report, Section
+from runner.report.blocks import Outcome, Report, Section
 from runner.report.conditions import data_section, space_section
 from runner.report.design import design_section
 from runner.report.earlier import earlier_section
@@ -27,7 +27,7 @@ from runner.report.tomorrow import advice, recommendation, tomorrow_section
 from runner.report.words import words_section
 from tracking.events import SessionStarted
 from tracking.figures import MISSING, show, show_count
-from tracking.headline import design_in_words, headline, taken_in_words
+from tracking.headline import design_in_words, headline, stopping_check, taken_in_words
 from tracking.night import NightRecord
 
 
@@ -43,6 +43,7 @@ def build_report(
     """
     stuck = data_bottlenecks(night) if stuck is None else stuck
     given = advice(night, stuck)
+    measured = measurement_section(night)
     sections: list[Section | None] = [
         claim_section(night),
         tomorrow_section(given),
@@ -58,7 +59,7 @@ def build_report(
         design_section(night),
         scores_section(night),
         answers_section(night),
-        measurement_section(night),
+        measured,
         noise_section(night),
         earlier_section(night),
         data_section(night),
@@ -67,7 +68,9 @@ def build_report(
         reproduction_section(night),
         artifacts_section(night, files),
     ]
-    claim, top = night.claim, (headline(night), taken_in_words(night))
+    if stopping_check(night) is not None:
+        sections.insert(2, sections.pop(sections.index(measured)))
+    top = (headline(night), taken_in_words(night))
     facts = tuple(_facts(night))
     told = [section for section in sections if section is not None and section.blocks]
     words = words_section(night, told, (*top, *(value for _, value in facts)))
@@ -75,11 +78,17 @@ def build_report(
         title=f"Night report: {session_name(night.started)}",
         headline=top[0],
         lede=(top[1], f"Tomorrow: {recommendation(given)}"),
-        outcome="unfinished" if claim is None else "confirmed" if claim.confirmed else "not confirmed",
+        outcome=_outcome(night),
         facts=facts,
         beside=_beside(night),
         sections=tuple([*told[:2], *([words] if words is not None else []), *told[2:]]),
     )
+
+
+def _outcome(night: NightRecord) -> Outcome:
+    if night.claim is None:
+        return "unfinished" if stopping_check(night) is None else "stopped"
+    return "confirmed" if night.claim.confirmed else "not confirmed"
 
 
 def _beside(night: NightRecord) -> tuple[tuple[str, str], ...]:

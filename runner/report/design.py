@@ -19,8 +19,9 @@ from runner.report.blocks import (
 )
 from runner.report.texts import foreign_cell, listed, number_columns, one_line, text_columns
 from tracking.figures import MISSING, show, show_count
+from tracking.finished import FinishedProbe
 from tracking.headline import change_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 ON, OFF, LOST = "●", "·", "×"
 

@@ -19,8 +19,8 @@ from runner.report.blocks import (
 from runner.report.heat import heat_map
 from runner.report.texts import foreign_cell, number_columns, one_line, text_columns
 from tracking.figures import MISSING, show, show_count, show_effect, show_interval, show_p
-from tracking.headline import change_in_words
-from tracking.mlflow_rows import recipe_params
+from tracking.headline import change_in_words, stopping_check
+from tracking.mlflow_params import recipe_params
 from tracking.night import NightRecord
 
 DECISIONS = {"accept": "accepted", "reject": "rejected", "more": "undecided", "park": "parked"}
@@ -63,6 +63,12 @@ def _how_to_go_on(night: NightRecord) -> str:
     if night.is_set_back:
         taken = "Its claim is withdrawn: it rested on probes that were marked. " if night.withdrawn else ""
         return f"{taken}“nightlab resume” with this folder measures anew what was marked and goes on from there."
+    flag = stopping_check(night)
+    if flag is not None:
+        return (
+            f"By the check “{flag.check}” what was measured means nothing, so the night stopped there. “nightlab "
+            "resume” would stop at the same check: mend what it found, then start a new night."
+        )
     message = one_line(night.stopped.message).rstrip(".") if night.stopped else ""
     why = f"It stopped because: {message}. " if message else ""
     return f"{why}Everything finished so far is kept; “nightlab resume” with this folder goes on from here."

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from probes.outcome import GenerationConfig, Measured, ProbeStatus
 from probes.statistics.controls import ControlReading
+from probes.validity import Flag
 from runner.report.answers import answers_blocks, answers_summary
 from runner.report.blocks import (
     Block,
@@ -36,13 +37,21 @@ def _flags(night: NightRecord) -> list[Block]:
         return [Paragraph("Every check of the measurements passed; nothing was flagged.")]
     rows = tuple(
         (
-            Cell(flag.check, "bad" if flag.stops else "open"),
-            Cell(flag.subject),
-            Cell(flag.message, is_foreign=True),
+            Cell(flags[0].check, "bad" if flags[0].stops else "open"),
+            Cell(", ".join(flag.subject for flag in flags)),
+            foreign_cell(flags[0].message),
         )
-        for flag in night.flags
+        for flags in _alike(night.flags)
     )
     return [Table("Flags", text_columns("Check", "About", "What was seen"), rows)]
+
+
+def _alike(flags: Sequence[Flag]) -> Iterable[list[Flag]]:
+    """Return the flags, those together that say the same of several subjects."""
+    groups: dict[tuple[str, bool, str], list[Flag]] = {}
+    for flag in flags:
+        groups.setdefault((flag.check, flag.stops, flag.message.replace(flag.subject, "…")), []).append(flag)
+    return groups.values()
 
 
 def _controls(night: NightRecord) -> list[Block]:
@@ -104,8 +113,8 @@ def _said(name: str, values: Iterable[str]) -> tuple[Cell, ...]:
 
 def _generation_in_words(asked: GenerationConfig) -> str:
     return (
-        f"temperature {asked.temperature:g}, top-p {asked.top_p:g}, top-k {asked.top_k}, "
-        f"at most {asked.max_new_tokens} tokens"
+        f"temperature {show(asked.temperature, 'setting')}, top-p {show(asked.top_p, 'setting')}, "
+        f"top-k {show(asked.top_k, 'setting')}, at most {show(asked.max_new_tokens, 'count')} tokens"
     )
 
 
@@ -145,5 +154,5 @@ def controls_in_words(readings: tuple[ControlReading, ...]) -> str:
     return (
         f"{target.metric} {show(target.base, 'score')} untrained, {show(target.baseline, 'score')} baseline, "
         f"{show(target.repeat, 'score')} repeated, {show(target.broken, 'score')} taught silence; harm seen on "
-        f"{seen} of {show_count(len(judged), 'metric')}"
+        f"{show(seen, 'count')} of {show_count(len(judged), 'metric')}"
     )

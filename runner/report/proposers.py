@@ -143,7 +143,7 @@ def _forecasts(scores: list[ForecastScore]) -> Table:
             Cell(f"{show(score.coverage, 'share')} {show_interval(score.coverage_interval, 'share')}"),
             Cell(show(score.sharpness, "score")),
             Cell(_with_interval(score)),
-            Cell(MISSING if score.rank_correlation is None else f"{score.rank_correlation:.2f}".replace("-", "−")),
+            Cell(show(score.rank_correlation, "score")),
             Cell(show(score.brier, "probability")),
         )
         for score in scores
@@ -189,7 +189,7 @@ def _turns(night: NightRecord) -> Table:
             (
                 foreign_cell(name),
                 *(Cell(show(counts[outcome], "count")) for outcome in TURN_OUTCOMES),
-                Cell(f"${sum(known):.4f}" if known else MISSING),
+                Cell(show(sum(known) if known else None, "usd")),
                 Cell(show(seconds, "duration")),
                 foreign_cell(one_line(why[0][0], 160) if why else ""),
             )

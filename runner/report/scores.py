@@ -17,8 +17,9 @@ from runner.report.blocks import (
 from runner.report.texts import number_columns, one_line
 from tracking.events import Arm
 from tracking.figures import MISSING, show
+from tracking.finished import FinishedProbe
 from tracking.headline import probe_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 RUN_GROUPS = (("before", "baseline held-out"), ("after", "final held-out"), ("search", "baseline search"))
 
@@ -42,7 +43,8 @@ def scores_section(night: NightRecord) -> Section | None:
         tuple(_levels(night, scores)),
         _band(night, scores.get(frozenset(), ())),
     )
-    return Section("scores", "Scores", (chart, _category_table(night)))
+    is_series = sum(probe.is_completed for probe in whole) > 1
+    return Section("scores", "Scores", (*((chart,) if is_series else ()), _category_table(night)))
 
 
 def completed_probes(night: NightRecord, arm: Arm, in_confirmation: bool) -> list[FinishedProbe]:

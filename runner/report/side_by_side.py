@@ -16,7 +16,8 @@ from runner.report.scores import completed_probes, item_means
 from runner.report.texts import one_line
 from tracking.events import ShownAnswer, ShownItem
 from tracking.figures import MISSING, show
-from tracking.night import FinishedProbe, NightRecord
+from tracking.finished import FinishedProbe
+from tracking.night import NightRecord
 
 
 def answers_section(night: NightRecord) -> Section | None:

@@ -62,11 +62,11 @@ def share_words(part: Part) -> str:
 def _grid(y: Scale) -> list[str]:
     lines = [
         f'<line class="{"zero" if value == 0 else "grid"}" x1="0" x2="100%" y1="{y(value)}" y2="{y(value)}"/>'
-        for value in ticks(y.low, y.high, 4)
+        for value in ticks(y.low, y.high, 5)
     ]
     return [
         *lines,
-        *(f'<text class="tick" x="0" y="{y(v) - 3}">{show(v, "effect")}</text>' for v in ticks(y.low, y.high, 4)),
+        *(f'<text class="tick" x="0" y="{y(v) - 3}">{show(v, "effect")}</text>' for v in ticks(y.low, y.high, 5)),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.report.blocks import Cell, Column, Paragraph, Tone
-from tracking.figures import MISSING
+from tracking.figures import MISSING, show
 
 LONGEST_TEXT = 400
 """Characters of a foreign text that are shown; the rest is in the ledger."""
@@ -29,7 +29,7 @@ def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
     plain = " ".join(_printable(cut).split())
     if len(text) <= longest:
         return plain
-    return f"{plain[:longest].rstrip()}… ({len(text):,} characters)"
+    return f"{plain[:longest].rstrip()}… ({show(len(text), 'count')} characters)"
 
 
 def many_lines(text: str) -> str:

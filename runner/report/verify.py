@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.report.build import rebuilt
+from tracking.figures import show, show_count
 
 FIGURE = re.compile(r"[+−-]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)")
 _GENERATED = re.compile(r"Generated \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC from ledger\.jsonl by nightlab\.")
@@ -64,7 +65,7 @@ def verify_report(folder: Path) -> Verified:
     for name, text in files.items():
         path = folder / name
         if not path.is_file():
-            mismatches.append(Mismatch(name, 1, "the whole file", "", f"{len(text.encode()):,} bytes"))
+            mismatches.append(Mismatch(name, 1, "the whole file", "", show_count(len(text.encode()), "byte")))
             continue
         mismatches += compare(name, path.read_bytes().decode("utf-8", "replace"), text)
     report = (_plain(line) for name in ("report.md", "report.html") for line in files[name].split("\n"))
@@ -74,10 +75,10 @@ def verify_report(folder: Path) -> Verified:
 def verified_in_words(found: Verified, folder: Path) -> str:
     """Return what a verification found, a line per mismatch, with the cure."""
     if not found.mismatches:
-        return f"{', '.join(found.files)}: {found.figures:,} figures, all as the ledger has them"
+        return f"{', '.join(found.files)}: {show_count(found.figures, 'figure')}, all as the ledger has them"
     told = [each.sentence for each in found.mismatches[:MOST_TOLD]]
     left = len(found.mismatches) - len(told)
-    more = [f"… and {left:,} more"] if left else []
+    more = [f"… and {show(left, 'count')} more"] if left else []
     cure = f"`nightlab report {folder}` writes them anew from the ledger; somebody has edited them, or the ledger grew"
     return "\n".join([*told, *more, cure])
 

@@ -172,7 +172,7 @@ def test_a_category_whose_answers_all_lose_their_score_stops_the_night_with_the_
     context, message = stopped(tmp_path, lambda plan, outcome: every_score(outcome, None, "ground_truth"))
     assert "100 % of the answers to ground_truth have no score" in message
     assert "the judge refused" in message
-    assert context.night.answers["ground_truth"].lost == context.night.answers["ground_truth"].asked
+    assert context.night.answers.tallies["ground_truth"].lost == context.night.answers.tallies["ground_truth"].asked
 
 
 def test_answers_lost_to_the_server_are_called_infrastructure_and_more_than_half_stop_the_night(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from probes.recipe import Recipe
 from probes.statistics.config import RefereeConfig
 from probes.statistics.referee import failed_reading
 from tracking.events import Arm, Phase, ProbePlan
-from tracking.night import FinishedProbe, NightRecord
+from tracking.finished import FinishedProbe
+from tracking.night import NightRecord
 
 BASELINE = Recipe(base_model="m", steps=10)
 PLAN = NightPlan(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from fakes import MemoryLedger, SimulatedLauncher
-from simulated_nights import faster_helps, folder, make_night, without_times
+from simulated_nights import faster_helps, folder, make_night, nothing_helps, without_times
 
 from agent.night import run_night
-from tracking.events import Warned
+from tracking.events import CandidateDecided, ProbeFinished, Warned
 
 
 def lose(checkpoint: Path) -> None:
@@ -53,6 +53,18 @@ def test_a_spoilt_checkpoint_changes_nothing_but_a_warning(tmp_path: Path, spoil
     assert all(event.subject == "position" and "from its ledger" in event.message for event in told)
     ledger.written = [event for event in ledger.written if not isinstance(event, Warned)]
     assert without_times(ledger) == without_times(whole)
+
+
+def test_a_race_that_breaks_off_after_a_whole_round_decides_before_it_measures_more(tmp_path: Path) -> None:
+    whole = MemoryLedger()
+    run_night(make_night(folder(tmp_path, "whole"), SimulatedLauncher(nothing_helps), whole, design="race"))
+    pairs = enumerate(zip(whole.written, whole.written[1:], strict=False), start=1)
+    rounds = [n for n, (a, b) in pairs if isinstance(a, ProbeFinished) and isinstance(b, CandidateDecided)]
+    assert len(rounds) >= 5, "long enough for two baselines to fall due"
+    for lines in rounds:
+        ledger = MemoryLedger(whole.written[:lines])
+        run_night(make_night(folder(tmp_path, str(lines)), SimulatedLauncher(nothing_helps), ledger, design="race"))
+        assert without_times(ledger) == without_times(whole), lines
 
 
 def test_a_checkpoint_of_another_time_changes_nothing(tmp_path: Path) -> None:

@@ -37,3 +37,10 @@ def test_secrets_stay_out_of_the_workers() -> None:
     assert after["PATH"] == "/bin"
     assert after["OMP_NUM_THREADS"] == "1"
     assert after["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+def test_the_judges_key_alone_reaches_a_worker() -> None:
+    before = {"OPENAI_API_KEY": "a", "TEAM_TOKEN": "b"}
+    after = worker_environment(before, None, "TEAM_TOKEN")
+    assert after["TEAM_TOKEN"] == "b"
+    assert "OPENAI_API_KEY" not in after

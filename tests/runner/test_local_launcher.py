@@ -197,6 +197,13 @@ def test_workers_see_no_api_key_and_one_thread(tmp_path: Path) -> None:
     assert told["OMP_NUM_THREADS"] == "1"
 
 
+def test_workers_that_somebody_kills_while_they_start_do_not_end_the_night(tmp_path: Path) -> None:
+    with open_launcher(tmp_path, workers=2, FAKE_FIRST_FOUR_DIE=str(tmp_path / "starts")) as launcher:
+        outcomes = Night(launcher, tmp_path).run(*[does.OK] * 3)
+    assert [outcome.status for outcome in outcomes.values()] == [ProbeStatus.COMPLETED] * 3
+    assert (tmp_path / "starts").stat().st_size >= 5
+
+
 def test_workers_that_cannot_start_end_the_night_with_their_log(tmp_path: Path) -> None:
     with open_launcher(tmp_path, FAKE_START="fails") as launcher, pytest.raises(LaunchError) as caught:
         Night(launcher, tmp_path).run(does.OK)

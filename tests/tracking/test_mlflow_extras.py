@@ -157,19 +157,13 @@ def test_runs_have_their_datasets_with_digests(mirrored: Mirrored, tmp_path: Pat
     assert [column["type"] for column in json.loads(row.schema or "")["mlflow_colspec"]] == ["string", "long"]
 
 
-def test_answers_are_a_table_that_mlflow_reads(mirrored: Mirrored) -> None:
+def test_answers_are_a_table_that_mlflow_reads(mirrored: Mirrored, monkeypatch: pytest.MonkeyPatch) -> None:
     run = mirrored.runs["7.1"].info.run_id
     assert json.loads(mirrored.runs["7.1"].data.tags["mlflow.loggedArtifacts"]) == [
         {"path": "answers.json", "type": "table"}
     ]
-    import mlflow
-
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(mirrored.uri)  # this one reads the global
-    try:
-        table = mirrored.client.load_table(mirrored.runs["7.1"].info.experiment_id, "answers.json", run_ids=[run])
-    finally:
-        mlflow.set_tracking_uri(before)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mirrored.uri)  # `load_table` searches the global store
+    table = mirrored.client.load_table(mirrored.runs["7.1"].info.experiment_id, "answers.json", run_ids=[run])
     probe = mirrored.night.probes[6]
     assert len(table) == sum(len(item.scores) for item in probe.outcome.items)
     assert set(table["answer"]) == {NASTY}

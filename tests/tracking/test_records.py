@@ -26,7 +26,7 @@ from tracking.history import candidate_frame, probe_frame
 from tracking.mlflow_rows import night_row
 from tracking.night import NightRecord
 from tracking.provenance import collect_provenance, commit_of
-from tracking.results_tsv import ResultsTable, show_cell, write_results
+from tracking.results_tsv import ROWS_PER_WRITE, ResultsTable, show_cell, write_results
 from tracking.summary import spend, summary
 
 
@@ -88,6 +88,25 @@ def test_the_table_follows_the_night_and_learns_verdicts_later(tmp_path: Path) -
     assert [row["verdict"] for row in _rows(path)][-1] == "superior"
     for event in events[before_verdict + 1 :]:
         table(event)
+    live = path.read_text()
+    write_results(path, NightRecord.replay(events))
+    assert path.read_text() == live
+
+
+def test_in_a_long_night_the_table_lags_by_little_and_a_probe_costs_no_more_rows(tmp_path: Path) -> None:
+    path = tmp_path / "results.tsv"
+    table = ResultsTable(path)
+    events = make_night("interrupted", candidates=100)
+    finished, rows_written, changes, written_at = 0, 0, 0, -1
+    for event in events:
+        table(event)
+        finished += isinstance(event, ev.ProbeFinished)
+        changes += isinstance(event, ev.ProbeFinished | ev.CandidateDecided)
+        if path.exists() and path.stat().st_mtime_ns != written_at:
+            written_at, rows_written = path.stat().st_mtime_ns, rows_written + finished
+        assert not finished or finished - len(_rows(path)) <= finished / ROWS_PER_WRITE
+    assert finished > 2 * ROWS_PER_WRITE
+    assert rows_written < ROWS_PER_WRITE * changes
     live = path.read_text()
     write_results(path, NightRecord.replay(events))
     assert path.read_text() == live

@@ -23,9 +23,10 @@ from probes.statistics.fits import WINDOW
 from probes.statistics.priors import raw_effects
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from tracking import events as ev
+from tracking.finished import FinishedProbe, comparable
 from tracking.memory.moves import RememberedMove
 from tracking.memory.outcomes import movements_of, moves_of
-from tracking.night import FinishedProbe, NightRecord, comparable
+from tracking.night import NightRecord
 
 
 class Residuals(Frozen):

@@ -3,9 +3,9 @@
     python -m runner.bench.faults [--only FAULT]... [--tries N] [--seed N] [--jobs N] [--out DIR]
 
 Real command line, launcher, ledger, graph and report in processes of their own; probes are simulated by the bench's
-worker but for the rows with real training. Prints a table and writes `faults.json`, a list of rows. Exits with 1 when
-a night was not survived. What it leaves out: language models, servers of answers, GPUs, and disks that lose what was
-synced.
+worker but for the rows with real training. Prints a table and writes `faults.json`, a list of rows; with `--only`, the
+file keeps its other rows. Exits with 1 when a night was not survived. What it leaves out: what a language model may
+answer (`tests/agent/proposers`), servers of answers, GPUs, and disks that lose what was synced.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from runner.bench.faults import environment, kills, worker_faults
+from runner.bench.faults import environment, kills, provider, worker_faults
 from runner.bench.faults.nights import Kind, Place
 from runner.bench.faults.row import Row
 from runner.launchers.devices import usable_cores
@@ -38,6 +38,8 @@ def main(
     out: Annotated[Path, typer.Option("--out", help="Folder for faults.json.")] = Path("results/bench"),
 ) -> None:
     """Run the faults and print the table."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "faults.json"
     with tempfile.TemporaryDirectory(prefix="nightlab-faults-") as scratch:
         places: dict[Kind, Place] = {kind: Place(Path(scratch) / kind, kind) for kind in ("race", "blocks", "real")}
         known = faults(places, seed)
@@ -46,20 +48,23 @@ def main(
             raise typer.BadParameter(f"no fault of that name; known are: {'; '.join(known)}")
         prepared: set[Kind] = set()
         rows: list[Row] = []
+        kept: list[Row] = []
         for name in chosen:
             own_tries, kind, is_alone, run = known[name]
             if kind not in prepared:
                 places[kind].prepare()
-                typer.echo(f"uninterrupted night, {kind}: {places[kind].lines} lines", err=True)
+                typer.echo(f"uninterrupted night, {kind}: {len(places[kind].phases)} lines", err=True)
                 prepared.add(kind)
             row = run(tries or own_tries, 1 if is_alone else jobs or min(4, usable_cores()))
             rows.append(row)
+            # At once: who stops the bench keeps what is done.
+            kept = with_earlier(rows, path, list(known))
+            path.write_text(json.dumps([row.model_dump() for row in kept], indent=1) + "\n", encoding="utf-8")
             typer.echo(f"{row.fault}: {row.survived} of {row.tries} survived, {row.seconds:g} s", err=True)
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "faults.json"
-    path.write_text(json.dumps([row.model_dump() for row in rows], indent=1) + "\n", encoding="utf-8")
+            for failure in row.failures:
+                typer.echo(f"  {failure}", err=True)
     failed = [f"{row.fault}: {failure}" for row in rows for failure in row.failures]
-    show_view([table(rows), *failed, f"{path}: {len(rows)} rows"])
+    show_view([table(rows), *failed, f"{path}: {len(kept)} rows"])
     if failed:
         raise typer.Exit(1)
 
@@ -84,6 +89,7 @@ def faults(places: Mapping[Kind, Place], seed: int) -> dict[str, tuple[int, Kind
         "kill -9, last line torn": kills.tear_last_line,
     }
     race, blocks, real = "kill -9, race", "kill -9, blocks", "kill -9, real training"
+    away = "language-model provider down and back"
     known: dict[str, tuple[int, Kind, bool, Run]] = {
         race: (20, "race", False, killed("race", race)),
         blocks: (20, "blocks", False, killed("blocks", blocks, 1)),
@@ -96,6 +102,7 @@ def faults(places: Mapping[Kind, Place], seed: int) -> dict[str, tuple[int, Kind
             2, "race", False, lambda t, j: worker_faults.killed_workers(places["race"], t, j, 3)
         ),
         **{name: (1, "race", False, around(name)) for name in environment.FAULTS},
+        away: (2, "race", False, lambda t, j: provider.provider_down_and_back(places["race"], away, t, j)),
         real: (20, "real", False, killed("real", real, 20)),
         "one of two workers killed every 20 s (real training)": (
             1, "real", True, lambda t, j: worker_faults.workers_killed_by_the_clock(places["real"], t, j, 20.0)
@@ -107,13 +114,20 @@ def faults(places: Mapping[Kind, Place], seed: int) -> dict[str, tuple[int, Kind
     return known
 
 
+def with_earlier(rows: list[Row], path: Path, known: list[str]) -> list[Row]:
+    """Return `rows` and those that the file at `path` has of other faults, in the order of `known`."""
+    written: list[Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    every = {row.fault: row for row in (*map(Row.model_validate, written), *rows)}
+    return [every[name] for name in known if name in every]
+
+
 def table(rows: list[Row]) -> Table:
     """Return the rows as a table."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("fault", "tries", "survived", "seconds", "moments"):
         shown.add_column(name, justify="left" if name in ("fault", "moments") else "right")
     for row in rows:
-        moments = ", ".join(f"{phase} {count}" for phase, count in row.moments.items())
+        moments = ", ".join(f"{phase}: {count}" for phase, count in row.moments.items())
         shown.add_row(row.fault, str(row.tries), str(row.survived), f"{row.seconds:.1f}", moments)
     return shown
 

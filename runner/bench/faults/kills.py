@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from probes.errors import NightlabError
-from runner.bench.faults.nights import PATIENCE_S, Night, Place, completed_keys, count, kill_all, wait_for
+from runner.bench.faults.nights import PATIENCE_S, Night, Place, completed_keys, count, kill_all, phase_of, wait_for
 from runner.bench.faults.row import Row, measure, unequal
 from tracking import events as ev
 from tracking.ledger import read_events
@@ -22,7 +22,7 @@ Spoil = Callable[[Night], None]
 
 
 def kills(place: Place, tries: int, seed: int, jobs: int, fault: str, spoil: Spoil | None = None) -> Row:
-    """Return the row of nights killed at moments spread at random over the uninterrupted night's lines.
+    """Return the row of nights killed at random moments of all its phases.
 
     Args:
         place: Where the nights are.
@@ -32,16 +32,30 @@ def kills(place: Place, tries: int, seed: int, jobs: int, fault: str, spoil: Spo
         fault: Name of the row.
         spoil: Breaks something more before the night is resumed.
     """
-    reference, rng = place.reference, random.Random(seed)
-    moments = [(number + rng.random()) / tries for number in range(tries)]
-    lags = [rng.expovariate(1.0) * (0.3 if place.kind == "real" else 0.02) for _ in range(tries)]
+    reference = place.reference
+    chosen = moments(place.phases, tries, random.Random(seed), 0.3 if place.kind == "real" else 0.02)
 
     def attempt(number: int) -> tuple[str, list[str]]:
         night = place.night(f"{fault.replace(' ', '-')}-{number}")
-        line = round(moments[number] * (place.lines - 2))
-        return kill_and_resume(night, line, lags[number], reference, spoil)
+        return kill_and_resume(night, *chosen[number], reference, spoil)
 
-    return measure(fault, ASSERTED, tries, attempt, jobs)
+    row = measure(fault, ASSERTED, tries, attempt, jobs)
+    missed = sorted(set(place.phases) - set(row.moments)) if tries >= len(set(place.phases)) else []
+    return row.model_copy(update={"failures": (*row.failures, *(f"no kill fell into {phase}" for phase in missed))})
+
+
+def moments(phases: Sequence[str], tries: int, rng: random.Random, lag_s: float) -> list[tuple[int, float]]:
+    """Return lines after which nights are killed, and how long after, `lag_s` on average.
+
+    Random moments in equal parts of the night, one in each part; before them one in the middle of every phase where
+    the tries suffice, so that short phases are hit too.
+    """
+    known = list(dict.fromkeys(phases)) if tries >= len(set(phases)) else []
+    lines = {phase: [line for line, other in enumerate(phases) if other == phase] for phase in known}
+    middle = [(places[len(places) // 2], 0.0) for places in lines.values()]
+    left = tries - len(middle)
+    spread = [(number + rng.random()) / left for number in range(left)]
+    return [*middle, *((round(part * (len(phases) - 1)), rng.expovariate(1.0) * lag_s) for part in spread)]
 
 
 def kill_and_resume(
@@ -79,16 +93,6 @@ def not_kept(before: list[ev.Event], lines: bytes, night: Night) -> list[str]:
     if repeated:
         problems.append(f"{len(repeated)} finished probes were started again")
     return problems
-
-
-def phase_of(events: list[ev.Event]) -> str:
-    """Return in which phase a night was."""
-    if not events:
-        return "before the first line"
-    if any(isinstance(event, ev.ClaimMade) for event in events):
-        return "claim and report"
-    plans = [event.plan for event in events if isinstance(event, ev.ProbeStarted | ev.ProbeFinished)]
-    return plans[-1].phase if plans else "preflight"
 
 
 def lose_checkpoint(night: Night) -> None:

@@ -26,6 +26,7 @@ from tracking.night import NightRecord
 Kind = Literal["race", "blocks", "real"]
 CATEGORIES = ("ground_truth", "private_voice", "verified_response")
 PATIENCE_S = 300.0
+BEFORE = "before the first line"
 VOLATILE = frozenset(
     {
         "at",
@@ -81,11 +82,13 @@ disk_reserve_gib = 0.01
 mlflow = false
 """
 REAL = (
-    "tracking.mlflow=false", "probe.steps=8", "budget.probes=12", "budget.confirm_probes=6", "suite.samples=1",
+    "tracking.mlflow=false", "probe.steps=8", "budget.probes=14", "budget.confirm_probes=6", "suite.samples=1",
     "referee.calibration_runs=3", "referee.allow_blind_guards=true", "referee.controls=false", "launcher.workers=1",
     "suite.generation.max_new_tokens=8", "probe.deadline_s=60", "referee.accept_level=0.5", "referee.reject_level=0.05",
-    'lanes.closed=["data_mix", "curriculum"]',
+    "referee.prior_mean=0.5", 'lanes.closed=["data_mix", "curriculum"]',
 )  # fmt: skip
+"""A night that believes in its changes, so that with a few short trainings it has something to rehearse and confirm."""
+RACE = ("referee.design=race",)
 BLOCKS = ("referee.design=blocks", "budget.probes=44")
 
 
@@ -97,7 +100,7 @@ class Place:
     kind: Kind
     reference_s: float = field(default=0.0, init=False)
     """What the uninterrupted night took."""
-    _lines: int = field(default=0, init=False)
+    _phases: tuple[str, ...] = field(default=(), init=False)
 
     def prepare(self) -> None:
         """Write the session file and what it reads."""
@@ -114,7 +117,7 @@ class Place:
     @property
     def settings(self) -> tuple[str, ...]:
         """Overrides of the session file."""
-        return {"race": (), "blocks": BLOCKS, "real": REAL}[self.kind]
+        return {"race": RACE, "blocks": BLOCKS, "real": REAL}[self.kind]
 
     def night(self, name: str) -> Night:
         """Return a night that has not begun, in a folder of its own."""
@@ -130,13 +133,14 @@ class Place:
         self.reference_s = time.monotonic() - began
         if code != 0:
             raise RuntimeError(f"the uninterrupted night ended with exit code {code}:\n{night.said}")
-        self._lines = len(read_events(night.ledger))
+        events = night.events()
+        self._phases = tuple(phase_of(events[:number]) for number in range(len(events)))
         return night.story()
 
     @property
-    def lines(self) -> int:
-        """Lines of the uninterrupted ledger."""
-        return len(self.reference) and self._lines
+    def phases(self) -> tuple[str, ...]:
+        """Phase of the uninterrupted night after none, one, two, … of its lines, without the last."""
+        return self._phases if self.reference else ()
 
 
 @dataclass
@@ -255,6 +259,19 @@ def workers_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return [child for child in children if any("worker" in part for part in child.cmdline())]
     except psutil.Error:
         return []
+
+
+def phase_of(events: Sequence[ev.Event]) -> str:
+    """Return in which phase a night is after `events`."""
+    if not events:
+        return BEFORE
+    if any(isinstance(event, ev.ClaimMade) for event in events):
+        return "claim and report"
+    plans = [event.plan for event in events if isinstance(event, ev.ProbeStarted | ev.ProbeFinished)]
+    if not plans:
+        return "preflight"
+    phase, arm = plans[-1].phase, plans[-1].arm
+    return {"block": "blocks", "final": "rehearsal"}.get(arm, "race") if phase == "search" else phase
 
 
 def completed_keys(events: Sequence[ev.Event]) -> list[str]:

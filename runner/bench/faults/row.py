@@ -25,7 +25,7 @@ class Row(BaseModel):
     seconds: float
     """All tries together, wall time."""
     moments: dict[str, int] = {}
-    """Phase of the night → tries that hit it, where a fault comes at a random moment."""
+    """Phase of the night → tries that hit it, where a fault comes at a random moment; or what else a try came upon."""
     failures: tuple[str, ...] = ()
     """What did not hold, of each try that was not survived."""
 

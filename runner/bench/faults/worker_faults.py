@@ -15,7 +15,8 @@ from agent.schedule import probes_used
 from probes.outcome import ProbeStatus
 from runner.bench.faults.nights import PATIENCE_S, Night, Place, completed_keys, count, wait_for, workers_of
 from runner.bench.faults.row import Row, measure
-from tracking.night import FinishedProbe, NightRecord, slot_of
+from tracking.finished import FinishedProbe, slot_of
+from tracking.night import NightRecord
 
 MOST_ATTEMPTS = 2
 """`probe.max_attempts`, as the sessions leave it."""
@@ -57,7 +58,7 @@ def killed_workers(place: Place, tries: int, jobs: int, every: int) -> Row:
         process, killed = night.run(environment={"PROBE_S": "0.3"}), 0
         while wait_for(process, lambda due=every * (killed + 1): count(night.ledger, b'"probe_finished"') >= due):
             killed += _kill_one(process, rng)
-        return "", _after_kills(night, process, killed)
+        return f"{killed} workers killed", _after_kills(night, process, killed)
 
     return measure(f"one of two workers killed every {every} probes", ASSERTED, tries, attempt, jobs)
 
@@ -67,11 +68,11 @@ def workers_killed_by_the_clock(place: Place, tries: int, jobs: int, every_s: fl
 
     def attempt(number: int) -> tuple[str, list[str]]:
         night, rng = place.night(f"killed-by-clock-{number}"), random.Random(number)
-        process, killed = night.run("launcher.workers=2", "probe.steps=150", "budget.probes=16"), 0
+        process, killed = night.run("launcher.workers=2", "probe.steps=30", "budget.probes=24"), 0
         due = time.monotonic() + every_s
         while wait_for(process, lambda due=due: time.monotonic() > due):
             killed, due = killed + _kill_one(process, rng), due + every_s
-        return "", _after_kills(night, process, killed)
+        return f"{killed} workers killed", _after_kills(night, process, killed)
 
     return measure(f"one of two workers killed every {every_s:g} s (real training)", ASSERTED, tries, attempt, jobs)
 

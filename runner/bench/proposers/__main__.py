@@ -1,21 +1,19 @@
 """`make bench-proposers`: who ends with the best recipe, and after how many probes.
 
     python -m runner.bench.proposers [--data DIR] [--seeds N] [--only NAME]... [--probes N]... [--jobs N] [--out DIR]
+        [--no-play]
 
 True value of the final recipe above the baseline, in points, on two landscapes: the miniature's single changes put
 together, and with DATA a surrogate of 11,172 public trials, whose fit is printed. Prints medians over seeds with
-bootstrap intervals and writes `proposers.json`, a list of rows, and `proposers_fit.json`.
+bootstrap intervals and writes `proposers.json`, a list of rows, and `proposers_fit.json`. Every run is kept in
+`proposers_runs.jsonl` as it ends, so a bench that was cut short goes on where it stood.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from functools import cache
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -24,18 +22,15 @@ import typer
 from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
-from runner.bench.proposers.automl import Fit, open_automl, quality
-from runner.bench.proposers.landscape import Landscape
-from runner.bench.proposers.miniature import open_miniature
-from runner.bench.proposers.ours import OURS, our_night
+from runner.bench.proposers.automl import Fit, quality
+from runner.bench.proposers.ours import OURS
 from runner.bench.proposers.peers import PEERS
+from runner.bench.proposers.runs import Known, Run, play_all
 from runner.tables import show_view
 
 BUDGETS = (25, 50, 100, 200)
 RESAMPLES, LEVEL = 2000, 0.95
 NAMES = (*PEERS, OURS)
-Task = tuple[str, str, int, tuple[int, ...], Path | None]
-"""Landscape, proposer, seed, budgets, data."""
 
 
 class Row(BaseModel):
@@ -55,25 +50,6 @@ class Row(BaseModel):
     seeds: int
 
 
-@cache
-def landscape(name: str, data: Path | None) -> Landscape:
-    """Return a landscape, opened once per process."""
-    if name == "miniature":
-        return open_miniature()
-    assert data is not None
-    return open_automl(data)
-
-
-def play(task: Task) -> list[float]:
-    """Return the true values that a proposer ends with at each budget."""
-    name, proposer, seed, budgets, data = task
-    at = landscape(name, data)
-    if proposer == OURS:
-        return [at.value(our_night(at, seed, probes)) for probes in budgets]
-    ends = list(islice(PEERS[proposer](at, seed), max(budgets)))
-    return [at.value(ends[probes - 1]) for probes in budgets]
-
-
 def row_of(proposer: str, landscape_name: str, probes: int, values: Sequence[float]) -> Row:
     """Return the median of the seeds' values with its bootstrap interval."""
     drawn = np.random.default_rng(0).choice(np.array(values), (RESAMPLES, len(values)))
@@ -91,31 +67,46 @@ def row_of(proposer: str, landscape_name: str, probes: int, values: Sequence[flo
     )
 
 
-def measure(
-    names: Sequence[str], proposers: Sequence[str], budgets: tuple[int, ...], seeds: int, jobs: int, data: Path | None
-) -> list[Row]:
-    """Return a row per landscape, proposer and budget."""
-    groups = [(name, proposer) for name in names for proposer in proposers]
-    tasks: list[Task] = [(name, proposer, seed, budgets, data) for name, proposer in groups for seed in range(seeds)]
-    if jobs == 1:
-        played = [play(task) for task in tasks]
-    else:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            played = list(pool.map(play, tasks))
-    rows: list[Row] = []
-    for number, (name, proposer) in enumerate(groups):
-        own = played[number * seeds : (number + 1) * seeds]
-        rows += [row_of(proposer, name, probes, [v[i] for v in own]) for i, probes in enumerate(budgets)]
-    return rows
+def measured(name: str, proposer: str, probes: int, seeds: int, known: Known) -> list[float]:
+    """Return the values of the seeds that are known."""
+    found = (known.values(Run(name, proposer, seed), [probes]) for seed in range(seeds))
+    return [values[0] for values in found if values is not None]
+
+
+def rows_of(groups: Sequence[tuple[str, str]], budgets: Sequence[int], seeds: int, known: Known) -> list[Row]:
+    """Return a row per landscape, proposer and budget of which a run is known."""
+    cells = ((name, proposer, probes) for name, proposer in groups for probes in budgets)
+    values = {cell: measured(*cell, seeds, known) for cell in cells}
+    return [row_of(who, name, probes, own) for (name, who, probes), own in values.items() if own]
+
+
+def leads_table(rows: Sequence[Row], seeds: int, known: Known) -> Table:
+    """Return how far our median lies above that of the peer with the best one, with a bootstrap interval."""
+    table = Table("landscape", "probes", "best peer", f"{OURS} above it")
+    for own in (row for row in rows if row.proposer == OURS):
+        peers = [r for r in rows if (r.landscape, r.probes) == (own.landscape, own.probes) and r.proposer != OURS]
+        if not peers:
+            continue
+        best, chance = max(peers, key=lambda row: row.value), np.random.default_rng(0)
+        ours, theirs = (measured(own.landscape, who, own.probes, seeds, known) for who in (OURS, best.proposer))
+        drawn = [
+            np.median(chance.choice(np.array(values), (RESAMPLES, len(values))), axis=1) for values in (ours, theirs)
+        ]
+        low, high = np.quantile(drawn[0] - drawn[1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        lead = f"{own.value - best.value:+.2f} [{low:+.2f}, {high:+.2f}]"
+        table.add_row(own.landscape, f"{own.probes}", f"{best.proposer} ({best.seeds} seeds)", lead)
+    return table
 
 
 def values_table(rows: Sequence[Row], budgets: Sequence[int]) -> Table:
     """Return a line per landscape and proposer."""
-    table = Table("landscape", "proposer", *(f"{probes} probes" for probes in budgets))
+    table = Table("landscape", "proposer", *(f"{probes} probes" for probes in budgets), "seeds")
     cells = {(row.landscape, row.proposer, row.probes): row for row in rows}
     for name, proposer in dict.fromkeys((row.landscape, row.proposer) for row in rows):
-        own = [cells[name, proposer, probes] for probes in budgets]
-        table.add_row(name, proposer, *(f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" for row in own))
+        own = [cells.get((name, proposer, probes)) for probes in budgets]
+        texts = (f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" if row else "not run" for row in own)
+        counts = sorted({row.seeds for row in own if row})
+        table.add_row(name, proposer, *texts, " to ".join(f"{count}" for count in (counts[:1] + counts[1:][-1:])))
     return table
 
 
@@ -135,6 +126,7 @@ def main(
     probes: Annotated[list[int] | None, typer.Option(min=20, help="Budget; repeatable.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder of the rows.")] = Path("results/bench"),
+    play: Annotated[bool, typer.Option(help="Play what is missing; else say what earlier runs left.")] = True,
 ) -> None:
     """Print and write the bench."""
     if unknown := set(only or ()) - set(NAMES):
@@ -143,15 +135,19 @@ def main(
     names = [name for name in known if not landscapes or name in landscapes]
     budgets = tuple(sorted(probes or BUDGETS))
     fit = quality(data) if data is not None and "automl" in names else None
-    rows = measure(names, only or NAMES, budgets, seeds, jobs, data)
     out.mkdir(parents=True, exist_ok=True)
+    known, groups = Known(out / "proposers_runs.jsonl", data), [(n, who) for n in names for who in only or NAMES]
+    if play:
+        play_all([Run(*group, seed) for seed in range(seeds) for group in groups], budgets, jobs, data, known)
+    rows = rows_of(groups, budgets, seeds, known)
     path = out / "proposers.json"
     path.write_text(json.dumps([row.model_dump() for row in rows], indent=1) + "\n", encoding="utf-8")
     if fit is not None:
         (out / "proposers_fit.json").write_text(json.dumps([asdict(fit)], indent=1) + "\n", encoding="utf-8")
     left_out = [] if data else ["no --data: the surrogate of public trials is left out"]
     fitted = [fit_table(fit)] if fit is not None else []
-    show_view([*fitted, values_table(rows, budgets), *left_out, f"{path}: {len(rows)} rows"])
+    tables = [*fitted, values_table(rows, budgets), leads_table(rows, seeds, known)]
+    show_view([*tables, *left_out, f"{path}: {len(rows)} rows"])
 
 
 if __name__ == "__main__":

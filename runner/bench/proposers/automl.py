@@ -146,16 +146,20 @@ def fitted(data: Path) -> tuple[Surrogate, float]:
 
 
 def quality(data: Path) -> Fit:
-    """Return how good the surrogate's like are on trials left out, by five-fold cross-validation."""
+    """Return how good the surrogate's like are on trials left out, by five-fold cross-validation.
+
+    Folds are of whole configurations: a repeat in another fold would be known already.
+    """
     from scipy.stats import spearmanr
-    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.model_selection import GroupKFold, cross_val_predict
 
     trials = read_trials(data / TRIALS)
     rows, failed, losses = _arrays(trials)
-    folds = KFold(FOLDS, shuffle=True, random_state=0)
+    _, same = np.unique(rows, axis=0, return_inverse=True)
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=0)
     fails, loss = _models()
-    told = cross_val_predict(fails, rows, failed, cv=folds)
-    guessed = cross_val_predict(loss, rows[~failed], losses, cv=folds)
+    told = cross_val_predict(fails, rows, failed, groups=same, cv=folds)
+    guessed = cross_val_predict(loss, rows[~failed], losses, groups=same[~failed], cv=folds)
     noise_sd, repeated = repeat_noise(trials)
     return Fit(
         trials=len(trials),

@@ -1,7 +1,7 @@
 """Our nights on the bench's landscapes: the real graph, lanes, smoke runs, referee and settling; simulated probes.
 
-They go by single changes within the step limits, spend probes on calibration, smoke runs and a rehearsal, and may end
-with the baseline. Control probes are off, and the confirmation's probes, which peers have no like of, come on top.
+They go by single changes within the step limits and may end with the baseline. All that they spend is within the budget
+that peers have for their search alone: controls, calibration, smoke runs, rehearsals and the confirmation.
 """
 
 from __future__ import annotations
@@ -17,12 +17,20 @@ from runner.bench.proposers.landscape import Landscape, Levels, Settings
 from runner.bench.simulated import ListLedger, SimulatedLauncher, open_night
 
 OURS = "nightlab"
+CONTROLS = 2
+"""Price of the control probes, taken off the budget: what they show is no part of these landscapes."""
 CONFIRM_PROBES = 16
+SMALL_NIGHT, LEAST_CALIBRATION, LEAST_CONFIRM = 40, 3, 6
+"""With fewer probes the night is the smallest a session can ask for: the usual one would have one to search with."""
 ITEMS = 24
 
 
 def our_night(landscape: Landscape, seed: int, probes: int) -> Settings:
-    """Return the settings of the final recipe of a night with so many probes for its search."""
+    """Return the settings of the final recipe of a night of so many probes in all."""
+    is_small = probes < SMALL_NIGHT
+    rules = RefereeConfig(controls=False)
+    if is_small:
+        rules = rules.model_copy(update={"calibration_runs": LEAST_CALIBRATION})
 
     def truth(recipe: Recipe) -> Levels | None:
         return landscape.levels(landscape.settings_of(recipe))
@@ -34,9 +42,9 @@ def our_night(landscape: Landscape, seed: int, probes: int) -> Settings:
         baseline=landscape.recipe,
         target=landscape.target,
         guards=dict(landscape.guards),
-        referee=RefereeConfig(controls=False),
-        budget_probes=probes + CONFIRM_PROBES,
-        confirm_probes=CONFIRM_PROBES,
+        referee=rules,
+        budget_probes=probes - CONTROLS,
+        confirm_probes=LEAST_CONFIRM if is_small else CONFIRM_PROBES,
         max_attempts=2,
         search_items=items,
         held_out_items=items,

@@ -1,7 +1,8 @@
 """Peers on the same landscapes: Optuna's samplers over whole configurations, and keep-if-better over single changes.
 
 Optuna's are asked in the usual way: the baseline is the first trial, the whole box is open at every ask (no step
-limits), failed runs are told as failed, and the trial with the best score seen is what they end with. Keep-if-better
+limits), a failed run is told as a score of nothing, and the trial with the best score seen is what they end with. Told
+as failed, which Optuna leaves out, they would never learn where the box fails. Keep-if-better
 goes by single changes within the step limits, as our nights do.
 """
 
@@ -64,17 +65,15 @@ def _sampled(make: Callable[[int], BaseSampler]) -> Peer:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(direction="maximize", sampler=make(seed))
         prober, best, ends = Prober(landscape, seed), float("-inf"), dict(landscape.baseline)
+        nothing = landscape.score(dict.fromkeys(landscape.noise_sd, 0.0))
         study.enqueue_trial({name: _coded(landscape.knobs[name], value) for name, value in ends.items()})
         while True:
             trial = study.ask()
             settings = {name: _suggest(trial, name, knob) for name, knob in landscape.knobs.items()}
             score = prober.score(settings)
-            if score is None:
-                study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            else:
-                study.tell(trial, score)
-                if score > best:
-                    best, ends = score, settings
+            study.tell(trial, nothing if score is None else score)
+            if score is not None and score > best:
+                best, ends = score, settings
             yield ends
 
     return peer

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 from fakes_night import make_night
 
 from probes.outcome import ProbeStatus
-from runner.bench.faults import environment, kills, worker_faults
-from runner.bench.faults.__main__ import faults
-from runner.bench.faults.nights import Kind, Night, Place
-from runner.bench.faults.row import measure, unequal
+from runner.bench.faults import environment, kills, provider, worker_faults
+from runner.bench.faults.__main__ import faults, with_earlier
+from runner.bench.faults.nights import Kind, Night, Place, phase_of
+from runner.bench.faults.row import Row, measure, unequal
 from tracking import events as ev
 
 
@@ -82,9 +84,40 @@ def test_a_row_counts_what_was_not_survived_and_why() -> None:
     assert row.failures == ("try 1: it ended", "try 2: OSError: no such disk")
 
 
+def test_moments_hit_every_phase_and_are_spread_over_the_night() -> None:
+    phases = ("before", *["preflight"] * 3, *["control"] * 6, *["race"] * 60, "rehearsal", *["confirm"] * 30)
+    chosen = kills.moments(phases, 20, random.Random(0), lag_s=0.1)
+    assert len(chosen) == 20
+    assert {phases[line] for line, _ in chosen[:6]} == set(phases)
+    later = [line for line, _ in chosen[6:]]
+    assert later == sorted(later)
+    assert later[-1] - later[0] > 80
+    assert chosen != kills.moments(phases, 20, random.Random(1), lag_s=0.1)
+    assert len(kills.moments(phases, 2, random.Random(0), lag_s=0.1)) == 2
+
+
+def test_a_block_a_race_and_a_rehearsal_are_phases_of_their_own() -> None:
+    events = list(make_night("claim"))
+    told = [phase_of(events[:number]) for number in range(len(events) + 1)]
+    assert told[:2] == ["before the first line", "preflight"]
+    assert [phase for phase, _ in groupby(told)][-1] == "claim and report"
+    assert {"calibrate", "race", "confirm"} <= set(told)
+
+
+def test_a_part_of_the_faults_leaves_the_other_rows_in_the_file(tmp_path: Path) -> None:
+    def row(fault: str, survived: int) -> Row:
+        return Row(fault=fault, tries=1, survived=survived, asserted="it goes on", seconds=1.0)
+
+    file = tmp_path / "faults.json"
+    assert with_earlier([row("a", 1)], file, ["a", "b"]) == [row("a", 1)]
+    file.write_text(json.dumps([row(fault, 0).model_dump() for fault in ("gone", "b", "a")]))
+    assert with_earlier([row("a", 1)], file, ["a", "b"]) == [row("a", 1), row("b", 0)]
+
+
 def test_every_fault_of_the_worker_and_the_machine_is_a_row(tmp_path: Path) -> None:
     known = faults({"race": Place(tmp_path, "race")}, 0)
     assert set(worker_faults.STATUS) | set(environment.FAULTS) < set(known)
+    assert "language-model provider down and back" in known
     killed = sum(tries for name, (tries, *_) in known.items() if name.startswith("kill -9, ") and "real" not in name)
     assert killed >= 40
     assert known["kill -9, real training"][0] == 20
@@ -115,6 +148,11 @@ def test_a_hostile_machine_is_survived(tmp_path: Path, fault: str) -> None:
 @pytest.mark.parametrize("fault", sorted(name for name in environment.FAULTS if "MLflow" in name))
 def test_an_mlflow_server_that_goes_away_is_survived(tmp_path: Path, fault: str) -> None:
     assert environment.environment_fault(place(tmp_path), fault, tries=1, jobs=1).failures == ()
+
+
+@pytest.mark.slow
+def test_a_provider_that_is_away_for_a_while_is_survived(tmp_path: Path) -> None:
+    assert provider.provider_down_and_back(place(tmp_path), "away", tries=2, jobs=1).failures == ()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -12,10 +13,11 @@ import pytest
 from lanes.knobs import is_number
 from runner.bench.proposers.__main__ import NAMES, main, row_of
 from runner.bench.proposers.automl import BASELINE, KNOBS, TRIALS, open_automl, quality, repeat_noise
-from runner.bench.proposers.landscape import PENALTY
+from runner.bench.proposers.landscape import PENALTY, Levels, Settings
 from runner.bench.proposers.miniature import CATEGORIES, EFFECTS, open_miniature
-from runner.bench.proposers.ours import our_night
+from runner.bench.proposers.ours import CONTROLS, our_night
 from runner.bench.proposers.peers import PEERS
+from runner.bench.proposers.runs import Known, Run, fingerprint, play_all
 
 
 def test_a_single_change_of_the_miniature_has_its_measured_effect() -> None:
@@ -70,13 +72,52 @@ def test_the_median_lies_in_its_interval() -> None:
 
 
 def test_the_command_writes_a_row_for_each_budget(tmp_path: Path) -> None:
-    main(None, 2, ["random", "nightlab"], None, [25, 30], 1, tmp_path)
+    main(None, 2, ["random", "nightlab"], None, [25, 30], 1, tmp_path, True)
     rows = json.loads((tmp_path / "proposers.json").read_text())
     assert [(row["proposer"], row["probes"]) for row in rows] == [
         ("random", 25), ("random", 30), ("nightlab", 25), ("nightlab", 30),
     ]  # fmt: skip
     assert {row["landscape"] for row in rows} == {"miniature"}
     assert set(NAMES) > {row["proposer"] for row in rows}
+
+
+def test_a_bench_cut_short_goes_on_where_it_stood(tmp_path: Path) -> None:
+    main(None, 2, ["random"], None, [20, 25], 1, tmp_path, True)
+    path = tmp_path / "proposers_runs.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3]) + lines[3][:20] + "\n")
+    known = Known(path, None)
+    assert known.values(Run("miniature", "random", 0), [20, 25]) is not None
+    assert known.values(Run("miniature", "random", 1), [20, 25]) is None
+    play_all([Run("miniature", "random", seed) for seed in range(2)], (20, 25), 1, None, known)
+    added = path.read_text().splitlines(keepends=True)[4:]
+    assert added == lines[2:]
+
+
+def test_runs_of_other_code_count_for_nothing(tmp_path: Path) -> None:
+    path, run = tmp_path / "runs.jsonl", Run("miniature", "random", 0)
+    Known(path, None).keep(run, [25], [1.0])
+    assert Known(path, None).values(run, [25]) == [1.0]
+    path.write_text(path.read_text().replace(fingerprint("random", "miniature", None), "another"))
+    assert Known(path, None).values(run, [25]) is None
+
+
+def test_without_playing_the_bench_says_what_is_there(tmp_path: Path) -> None:
+    Known(tmp_path / "proposers_runs.jsonl", None).keep(Run("miniature", "random", 4), [25], [1.5])
+    main(None, 5, None, None, [25, 50], 1, tmp_path, False)
+    rows = json.loads((tmp_path / "proposers.json").read_text())
+    assert [(row["proposer"], row["probes"], row["value"], row["seeds"]) for row in rows] == [("random", 25, 1.5, 1)]
+
+
+def test_a_night_of_25_probes_trains_no_more_than_25_times() -> None:
+    landscape, trained = open_miniature(), list[Settings]()
+
+    def counted(settings: Settings) -> Levels | None:
+        trained.append(settings)
+        return landscape.levels(settings)
+
+    our_night(replace(landscape, levels=counted), 1, 25)
+    assert 15 < len(trained) <= 25 - CONTROLS
 
 
 def test_noise_is_what_repeated_trials_differ_by() -> None:
@@ -107,6 +148,18 @@ def test_the_surrogate_learns_what_makes_trials_fail_and_what_lowers_the_loss(tm
     assert (fit.trials, fit.repeated) == (400, 1)
     assert fit.failures_told > 0.95
     assert fit.rank_correlation > 0.8
+
+
+def test_repeats_of_a_configuration_flatter_no_fit(tmp_path: Path) -> None:
+    chance, trials = Random(0), list[dict[str, object]]()
+    for number in range(60):
+        loss = chance.uniform(0.9, 1.1)
+        trial = {**BASELINE, "MATRIX_LR": 0.01 + 0.003 * number, "success": True, "val_bpb": loss}
+        trials += [trial, trial, trial, {**trial, "success": False, "SCALAR_LR": 1.0 + number / 100}]
+    (tmp_path / "replay").mkdir()
+    with gzip.open(tmp_path / TRIALS, "wt") as file:
+        json.dump({"made up": {"0": trials}}, file)
+    assert quality(tmp_path).r_squared < 0.0
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ def test_forecasts_shares_and_turns_are_told_of_each_proposer() -> None:
     row = next(line for line in told.splitlines() if line.startswith("| anthropic model") and "+0.90" in line)
     assert [cell.strip() for cell in row.strip("|").split("|")] == ["anthropic model", "4", "0", "1", "+0.90", "4"]
     assert "began at 30 % and ended at" in told
-    assert "$0.0400" in told
+    assert "$0.04" in told
     assert "beta moves by .01 at most" in told
     assert "hybrid" not in section(with_model_turns(proposer="anthropic"), "Who proposed").lower()
 

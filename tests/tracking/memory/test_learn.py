@@ -20,11 +20,12 @@ from probes.statistics.fits import WINDOW
 from probes.statistics.noise import pooled_sd
 from probes.statistics.runs import Run
 from tracking.events import Event, ProbeFinished, ProbePlan
+from tracking.finished import FinishedProbe
 from tracking.memory.known import EarlierNights
 from tracking.memory.learn import ENOUGH_DEGREES, learn, pool_noise
 from tracking.memory.remembered import RememberedNight, Residuals, left_over, remember, scored_search, within_recipes
 from tracking.memory.words import knowledge_in_words, level_in_words
-from tracking.night import FinishedProbe, NightRecord
+from tracking.night import NightRecord
 
 
 def remembered(events: list[Event], project: str = "p") -> RememberedNight:
