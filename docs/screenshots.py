@@ -42,7 +42,7 @@ SECTIONS = ("candidates", "sensitivity", "scores", "answers")
 LONGEST = 1500
 """Pixels of a section that are shown."""
 COLOURS = 160
-SETTLED_MS = 4000
+SETTLED_MS = 8000
 """What MLflow's pages take to draw their charts once their text is there."""
 PROPOSALS = (
     said("learning_rate", 0.004, hypothesis="The loss still falls at the last step: a faster rate gets further."),
@@ -174,7 +174,7 @@ def take_mlflow(browser: Browser, nights: Path, link: str, album: Album) -> None
         "experiments": (f"experiments?{view}", lambda page: page.get_by_role("link", name="nightlab").wait_for()),
         "nights": (
             f"experiments/{experiment}/runs?{view}",
-            lambda page: page.get_by_role("link", name=STOPPED).wait_for(),
+            lambda page: page.get_by_role("button", name="Load more").click(),
         ),
         "night": (rest, lambda page: page.get_by_text("Show more").click()),
         "compare": (
@@ -198,7 +198,6 @@ def take_mlflow(browser: Browser, nights: Path, link: str, album: Album) -> None
 
 def settled(look: Look) -> bytes:
     """Return the page's picture once its charts are drawn."""
-    look.page.wait_for_load_state("networkidle")
     look.page.wait_for_timeout(SETTLED_MS)
     return look.page.screenshot()
 
@@ -207,7 +206,7 @@ def probes(nights: Path, experiment: str) -> list[str]:
     """Return the runs of a baseline, a promising candidate and the final recipe of the first night."""
     client = connect(f"sqlite:///{nights / 'mlflow.db'}")
     found: list[str] = []
-    for wanted in ("tags.phase = 'calibrate'", "tags.decision = 'accept'", "tags.arm = 'final'"):
+    for wanted in ("tags.phase = 'calibrate'", "tags.phase = 'search'", "tags.arm = 'final'"):
         runs = client.search_runs([experiment], f"{wanted} and tags.session = '{CLAIM}'", max_results=1)
         found += [run.info.run_id for run in runs]
     return found

@@ -31,10 +31,11 @@ RULES = {
 BEEN_HERE = {
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
     "mlflow.assistant.panelOpen_v1": "false",
+    "mlflow.workflowType_v1": '"machine_learning"',
     "mlflow.detectIssues.guidanceShown_v1": "true",
     "_mlflow_model_registry_promo_modal_dismissed_v1": "true",
 }
-"""What MLflow keeps of a reader who has put its first-time panels away."""
+"""What MLflow keeps of a reader of the model-training view who has put its first-time panels away."""
 
 
 @dataclass

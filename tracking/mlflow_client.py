@@ -23,6 +23,8 @@ NAMES = 90
 NIGHT_TAG, PROBE_TAG, DONE_TAG = "nightlab.session_id", "nightlab.probe", "nightlab.complete"
 TABLES_TAG = "mlflow.loggedArtifacts"
 """Which artifacts MLflow's UI shows as tables."""
+_ABOUT = "A run per night, whose description tells what it found, and within it a run per probe."
+"""The experiment's description until somebody writes another."""
 _EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",  # the UI opens it in its Model training view
     "mlflow.experiment.primaryMetric.name": "target",
@@ -52,7 +54,11 @@ def open_experiment(client: Any, name: str, artifacts: str | None) -> str:
         raise LaunchError(
             f"MLflow experiment `{name}` was deleted; restore it in the UI or name another in `[tracking] experiment`"
         )
-    identifier: str = known.experiment_id if known is not None else client.create_experiment(name, artifacts)
+    if known is not None:
+        identifier: str = known.experiment_id
+    else:
+        identifier = client.create_experiment(name, artifacts)
+        client.set_experiment_tag(identifier, "mlflow.note.content", _ABOUT)
     have: dict[str, str] = known.tags if known is not None else {}
     for key, value in _EXPERIMENT_TAGS.items():
         if have.get(key) != value:

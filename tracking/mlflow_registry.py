@@ -158,7 +158,7 @@ def _description(holder: Holder) -> str:
     effect = f": {plain(champion.target)} {show_effect(claim.effect, claim.interval)}" if claim is not None else ""
     standing = "Confirmed" if champion.confirmed else "**Not confirmed**"
     return (
-        f"**{plain(champion.changes)}**\n\n{standing}{effect}, in {plain(champion.session)}.\n\n"
+        f"{plain(champion.changes)}\n\n{standing}{effect}, in {plain(champion.session)}.\n\n"
         f"{plain(holder.promoted.reason)} ({plain(holder.promoted.who)}, {holder.promoted.at[:10]})"
     )
 

@@ -13,6 +13,8 @@ from tracking.figures import show, show_count, show_effect, show_p
 from tracking.headline import change_in_words, changes_in_words, cost_in_words, design_in_words, headline
 from tracking.night import NightRecord
 
+_GAP = "\N{EM SPACE}"
+"""Between columns: MLflow's tables have no margins of their own."""
 _VERBS = {"accept": "accepted", "reject": "rejected", "park": "parked", "more": "undecided"}
 
 
@@ -51,12 +53,16 @@ def _guards(target: str, claim: Claim) -> str:
     """Return the confirmation as a table: the target, then every guard."""
     said = "confirmed" if claim.confirmed else "not confirmed"
     tested = "" if claim.p_value is None else f", {show_p(claim.p_value)}"
-    rows = [f"| **{plain(target)}** (target) | {show_effect(claim.effect, claim.interval)} | {said}{tested} |"]
+    rows = [
+        f"| **{plain(target)}** (target){_GAP} | {show_effect(claim.effect, claim.interval)}{_GAP} | {said}{tested} |"
+    ]
     for name, guard in claim.guards.items():
         held = "held" if guard.passed else "**not shown to hold**"
         words = f"{held}, margin {show(guard.margin, 'margin')}"
-        rows.append(f"| {plain(name)} (guard) | {show_effect(guard.effect, guard.interval)} | {words} |")
-    return "\n".join(["| final recipe against baseline | change [90 % interval] | |", "|---|---|---|", *rows])
+        change = show_effect(guard.effect, guard.interval)
+        rows.append(f"| {plain(name)} (guard){_GAP} | {change}{_GAP} | {words} |")
+    head = f"| final recipe against baseline{_GAP} | change [90 % interval]{_GAP} | |"
+    return "\n".join([head, "|:---|:---|:---|", *rows])
 
 
 def _tried(night: NightRecord) -> str:

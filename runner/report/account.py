@@ -17,6 +17,7 @@ from runner.report.blocks import (
     Shares,
     Table,
 )
+from runner.report.conditions import PREFLIGHT
 from runner.report.speed import speed_blocks
 from runner.report.texts import foreign_cell, number_columns, text_columns
 from tracking.events import Arm, Phase, ProbePlan
@@ -110,8 +111,9 @@ def trouble_section(night: NightRecord) -> Section | None:
     if night.resumes:
         times = show_count(len(night.resumes), "time")
         blocks.append(Paragraph(f"Resumed {times}; no probe that counts was repeated."))
-    if night.warnings:
-        rows = tuple((foreign_cell(warning.subject), foreign_cell(warning.message)) for warning in night.warnings)
+    late = [warning for warning in night.warnings if warning.subject != PREFLIGHT]
+    if late:
+        rows = tuple((foreign_cell(warning.subject), foreign_cell(warning.message)) for warning in late)
         blocks.append(Table("Warnings", text_columns("About", "What"), rows))
     failed = [_failed_row(probe) for probe in night.probes if not probe.is_completed]
     for plan in night.open_plans.values():

@@ -19,6 +19,9 @@ from runner.report.texts import foreign_cell, number_columns, one_line, text_col
 from tracking.figures import show, show_count
 from tracking.night import NightRecord
 
+PREFLIGHT = "preflight"
+"""Subject of the warnings about data, suite and power that a night begins with."""
+
 
 def space_section(night: NightRecord) -> Section | None:
     """Return which knobs the night could turn, what it tried and what it left."""
@@ -87,6 +90,9 @@ def data_section(night: NightRecord) -> Section | None:
         columns = (*text_columns("Tag", "Value"), *number_columns("Rows", "Share"))
         caption = f"What the baseline was trained on: {show_count(first.rows, 'row')}"
         blocks.append(Table(caption, columns, rows))
+    told = tuple((foreign_cell(each.message),) for each in night.warnings if each.subject == PREFLIGHT)
+    if told:
+        blocks.append(Table("Warned of before the first probe", text_columns("What"), told))
     blocks += _suite_blocks(night)
     return Section("data", "Data and suite", tuple(blocks)) if blocks else None
 

@@ -34,7 +34,8 @@ def to_markdown(report: Report, generated: str) -> str:
     lines = [f"# {escape(report.title)}", "", f"**{escape(report.headline)}**", ""]
     lines += [line for sentence in report.lede for line in (escape(sentence), "")]
     lines += [f"- {escape(label)}: {escape(value)}" for label, value in report.facts]
-    lines += ["", "Beside this page: " + ", ".join(f"[{escape(words)}]({file})" for words, file in report.beside)]
+    if report.beside:
+        lines += ["", "Beside this page: " + ", ".join(f"[{escape(words)}]({file})" for words, file in report.beside)]
     for section in report.sections:
         lines += ["", f"## {escape(section.title)}"]
         for block in section.blocks:

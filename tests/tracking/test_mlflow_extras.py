@@ -275,7 +275,7 @@ def test_a_project_becomes_a_model_name_that_the_registry_takes() -> None:
 
 
 def test_the_story_tells_claim_guards_and_cost(mirrored: Mirrored) -> None:
-    told = story(mirrored.night)
+    told = story(mirrored.night).replace("\N{EM SPACE}", "")
     assert "| **private\\_voice** (target) | +1.24 [+0.71, +1.77] | confirmed, p = 0.002 |" in told
     assert told.count("(guard)") == 5
     assert "held, margin 1.50" in told
