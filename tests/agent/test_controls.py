@@ -264,7 +264,7 @@ def test_equal_answers_of_short_trainings_are_no_fault(phase: str, are_told: boo
             outcome = said(event.outcome, adapter=f"adapter-{event.plan.number}", answers="the same")
             event = event.model_copy(update={"outcome": outcome})
         record.apply(event)
-    assert bool(record.alike) == are_told
+    assert bool(record.answers.alike) == are_told
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 4])

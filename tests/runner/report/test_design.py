@@ -235,7 +235,7 @@ def test_every_probe_has_a_question_and_every_event_a_line() -> None:
     assert any(line.startswith("c05 taken up again: the working recipe moved") for line in lines)
 
 
-@pytest.mark.parametrize(("until", "words"), [("smoke", "smoke-testing"), ("block", "block 1, 5 of 12 rows")])
+@pytest.mark.parametrize(("until", "words"), [("smoke", "smoke-testing"), ("block", "block 1: 5 of 12 rows")])
 def test_the_live_view_says_what_is_going_on(tmp_path: Path, until: str, words: str) -> None:
     (tmp_path / "session.toml").write_text(SESSION)
     console = Console(file=io.StringIO(), width=100, height=60, highlight=False, force_terminal=True)

@@ -104,14 +104,18 @@ def test_ctrl_c_ends_a_simulation_at_once(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": f"{tests}:{tests.parent}"},
     )  # fmt: skip
     assert running.stderr is not None
-    assert "simulating" in running.stderr.readline()
-    time.sleep(0.5)
-    os.killpg(running.pid, signal.SIGINT)
-    with suppress(subprocess.TimeoutExpired):
-        running.wait(timeout=5)
-    if running.poll() is None:  # Python loses an interrupt that falls into a destructor; a person presses again
+    try:
+        assert "simulating" in running.stderr.readline()
+        time.sleep(0.5)
         os.killpg(running.pid, signal.SIGINT)
-    said = running.communicate(timeout=30)[1]
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(timeout=5)
+        if running.poll() is None:  # Python loses an interrupt that falls into a destructor; a person presses again
+            os.killpg(running.pid, signal.SIGINT)
+        said = running.communicate(timeout=30)[1]
+    finally:
+        running.kill()
+        running.communicate()
     assert running.returncode == 130
     assert "interrupted" in said
     assert "Traceback" not in said
