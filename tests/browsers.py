@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDE, PHONE = (1280, 900), (390, 844)
@@ -46,7 +46,7 @@ class Look:
     errors: list[str] = field(default_factory=list)
     """Of the console, and exceptions of scripts."""
     failed: list[str] = field(default_factory=list)
-    """Requests without an answer or with one of 400 and above."""
+    """Requests without an answer or with one of 400 and above; not those that the page itself called off."""
     asked: list[str] = field(default_factory=list)
     """Every address that was asked for."""
     dialogs: list[str] = field(default_factory=list)
@@ -123,7 +123,7 @@ def look_at(
     )
     page.on("pageerror", lambda error: look.errors.append(str(error)))
     page.on("request", lambda request: look.asked.append(request.url))
-    page.on("requestfailed", lambda request: look.failed.append(f"{request.failure} {request.url}"))
+    page.on("requestfailed", lambda request: _fail(look, request))
     page.on(
         "response", lambda answer: look.failed.append(f"{answer.status} {answer.url}") if answer.status > 399 else None
     )
@@ -137,6 +137,11 @@ def look_at(
 def _hear(look: Look, said: ConsoleMessage) -> None:
     if said.type == "error":
         look.errors.append(f"{said.text} {said.location['url']}")
+
+
+def _fail(look: Look, request: Request) -> None:
+    if request.failure != "net::ERR_ABORTED":  # called off by the page itself
+        look.failed.append(f"{request.failure} {request.url}")
 
 
 def _receive(look: Look, answer: Response) -> None:
