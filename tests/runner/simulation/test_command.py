@@ -116,6 +116,6 @@ def test_ctrl_c_ends_a_simulation_at_once(tmp_path: Path) -> None:
     finally:
         running.kill()
         running.communicate()
-    assert running.returncode == 130
+    assert running.returncode in (130, -signal.SIGINT)  # the second press ends Python's own cleaning up: 130 in a shell
     assert "interrupted" in said
     assert "Traceback" not in said
