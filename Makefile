@@ -41,7 +41,7 @@ night: env ## run a night on the embedded miniature and print its claim (SESSION
 	$(BIN)/nightlab run $(SESSION)
 
 test: env check ## environment, every check, every test of the default run
-	$(PYTEST)
+	$(PYTEST) -n 2
 
 check: env ## format, lint, types, floors
 	$(BIN)/ruff format --check .
