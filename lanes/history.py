@@ -17,14 +17,12 @@ At = tuple[LaneName, str]
 """Lane and knob."""
 
 
-class KnobMoves(Sequence[Tried]):
-    """One knob's moves, oldest first; never changed, so that what follows from them is worked out once (`slot`)."""
+class _Moves(Sequence[Tried]):
+    """Moves, oldest first."""
 
     def __init__(self, moves: Iterable[Tried] = ()) -> None:
         """Take the moves."""
-        self._moves = tuple(moves)
-        self.slot: object = None
-        """What its reader last worked out from them."""
+        self._moves = list(moves)
 
     @overload
     def __getitem__(self, place: int) -> Tried: ...
@@ -43,12 +41,22 @@ class KnobMoves(Sequence[Tried]):
         return iter(self._moves)
 
 
-class History(Sequence[Tried]):
+class KnobMoves(_Moves):
+    """One knob's moves, oldest first; never changed, so that what follows from them is worked out once (`slot`)."""
+
+    def __init__(self, moves: Iterable[Tried] = ()) -> None:
+        """Take the moves."""
+        super().__init__(moves)
+        self.slot: object = None
+        """What its reader last worked out from them."""
+
+
+class History(_Moves):
     """All moves in order of proposal, and each knob's own."""
 
     def __init__(self, moves: Iterable[Tried] = ()) -> None:
         """Take the moves so far."""
-        self._moves: list[Tried] = []
+        super().__init__()
         self._places: dict[At, list[int]] = {}
         self._by_knob: dict[At, KnobMoves] = {}
         self._of_lane: Counter[LaneName] = Counter()
@@ -85,19 +93,3 @@ class History(Sequence[Tried]):
     def count(self, lane: LaneName) -> int:
         """Return the moves of a lane."""
         return self._of_lane[lane]
-
-    @overload
-    def __getitem__(self, place: int) -> Tried: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Tried]: ...
-    def __getitem__(self, place: int | slice) -> Tried | Sequence[Tried]:
-        """Return a move, or some."""
-        return self._moves[place]
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._moves)
-
-    def __iter__(self) -> Iterator[Tried]:
-        """Yield them in order of proposal."""
-        return iter(self._moves)

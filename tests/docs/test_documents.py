@@ -131,13 +131,14 @@ def test_every_session_example_loads(shown: Shown, tmp_path: Path) -> None:
     path = tmp_path / "session.toml"
     if "name" in given:
         path.write_text(shown.block.text, encoding="utf-8")
-        load_session(path)
+        assert load_session(path).name == given["name"]
         return
     import tomli_w
 
     whole = tomllib.loads(SESSION.read_text(encoding="utf-8"))
     path.write_text(tomli_w.dumps({**whole, **given}), encoding="utf-8")
-    load_session(path)
+    config = load_session(path).model_dump(exclude_unset=True)
+    assert set(given) <= set(config)
 
 
 @pytest.mark.parametrize("shown", [s for s in ALL if s.block.language == "json"], ids=str)
