@@ -62,11 +62,13 @@ def server_command(uri: str, results_dir: Path, port: int = 5000) -> ServerComma
     if root is None:
         return None
     argv = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--default-artifact-root", root,
+        sys.executable, "-m", "mlflow", "server", "--default-artifact-root", root,
         "--artifacts-destination", root, "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}",
     ]  # fmt: skip
     environment = {
+        # Not an argument: everybody on the machine can read those, and an address may hold a password.
+        "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

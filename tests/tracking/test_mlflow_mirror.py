@@ -334,6 +334,9 @@ def test_the_ui_is_on_loopback_and_sends_nothing_home(tmp_path: Path) -> None:
     assert command.argv[command.argv.index("--host") + 1] == "127.0.0.1"
     assert command.environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
     assert server_command("https://tracker", tmp_path) is None
+    with_password = server_command("postgresql://me:pw@db/x", tmp_path, 5055)
+    assert with_password is not None
+    assert not any("pw" in argument for argument in with_password.argv), "arguments can be read by everybody"
     link = run_link(command.url, "3", "abc")
     assert link == "http://127.0.0.1:5055/#/experiments/3/runs/abc?workflowType=machine_learning"
 
