@@ -21,6 +21,7 @@ env: $(STAMP) ## make the environment: .venv with nightlab and its tools
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "nightlab needs Python 3.11 or newer, $(PYTHON) is older or missing: make PYTHON=/path/to/python $(MAKECMDGOALS)"; exit 3; }
+	@echo "making the environment in $(VENV): once, a few minutes"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev

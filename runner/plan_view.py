@@ -25,7 +25,7 @@ def plan_view(outlook: Outlook) -> View:
         ("calibrate", config.referee.calibration_runs, "how far do equal trainings differ?"),
         ("search", outlook.search_probes, f"what helps? {_listed(outlook.lanes)}"),
         ("confirm", config.budget.confirm_probes, "does it hold on fresh seeds and held-out items?"),
-        ("all", config.budget.probes, "at most"),
+        ("all", config.budget.probes, "at most; a short smoke run counts as a part of one"),
     ]
     for name, probes, asks in phases:
         time = [show(outlook.seconds_for(probes), "duration")] if is_timed else []
