@@ -25,7 +25,7 @@ from runner.mlflow_night import parent_run
 from runner.serving.guard import PATIENCE_S
 from runner.session import recorded_config
 from tracking.config import TrackingConfig
-from tracking.mlflow_store import ServerCommand, server_command, store_uri
+from tracking.mlflow_store import ServerCommand, server_command, store_uri, without_password
 
 START_LIMIT_S = 90.0
 STOP_PATIENCE_S = PATIENCE_S + 5.0
@@ -54,7 +54,7 @@ def serve(session: Path | None, port: int, console: Console, environ: Mapping[st
     command = server_command(uri, results, port)
     if command is not None and _is_taken(port):
         raise LaunchError(f"port {port} is in use; choose another with --port")
-    url = command.url if command is not None else uri
+    url = command.url if command is not None else without_password(uri)
     found = None
     if folder is not None and night is not None and night.started is not None:
         found = parent_run(uri, config, night, folder, console.print)

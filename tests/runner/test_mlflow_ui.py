@@ -52,6 +52,8 @@ def test_a_port_in_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_server_with_its_own_ui_is_only_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     serve(None, 5999, Console(stderr=True), {"MLFLOW_TRACKING_URI": "http://mlflow.example"})
     assert capsys.readouterr().out == "http://mlflow.example\n"
+    serve(None, 5999, Console(stderr=True), {"MLFLOW_TRACKING_URI": "http://me:pw@mlflow.example"})
+    assert capsys.readouterr().out == "http://mlflow.example\n", "a terminal is read by others"
 
 
 def ui(folder: Path, port: int) -> tuple[subprocess.Popen[str], str]:
