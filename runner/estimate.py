@@ -69,8 +69,7 @@ class Estimate(NamedTuple):
 def estimate(config: SessionConfig, assumed: Assumed) -> Estimate:
     """Return what one probe of a session should take."""
     recipe, steps = config.recipe, config.probe.steps
-    rows = recipe.batch_size * recipe.gradient_accumulation
-    tokens = rows * ANSWERS_PER_ROW[recipe.objective] * min(assumed.row_tokens, recipe.max_length)
+    tokens = _rows(recipe) * ANSWERS_PER_ROW[recipe.objective] * min(assumed.row_tokens, recipe.max_length)
     flop = FLOP_PER_WEIGHT[recipe.objective] * assumed.parameters * tokens
     step_s = flop / (assumed.tflops * 1e12 * assumed.share)
     written = assumed.items * config.suite.samples * min(assumed.answer_tokens, config.suite.generation.max_new_tokens)
