@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.evidence import SearchEvidence
+from agent.last_readings import LastReadings
 from agent.plan import NightPlan
 from agent.policy import LaneFacts
 from agent.ports import Budget, Launcher, RequestBuilder
@@ -57,10 +58,12 @@ class NightContext:
     """The search's fits, so that a look at a long ledger costs what is new in it."""
     tried: TriedMoves = field(init=False)
     """The moves so far, likewise."""
+    last_readings: LastReadings = field(init=False)
+    """The candidates by their last reading, likewise."""
 
     def __post_init__(self) -> None:
         """Start without any look."""
-        self.evidence, self.tried = SearchEvidence(self.plan), TriedMoves()
+        self.evidence, self.tried, self.last_readings = SearchEvidence(self.plan), TriedMoves(), LastReadings()
 
     @property
     def searched(self) -> Mapping[LaneName, Lane]:

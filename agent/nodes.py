@@ -245,8 +245,8 @@ def _end_search(context: NightContext) -> None:
 def _finish_moves(context: NightContext) -> None:
     """Make the moves of accepted readings that an interruption cut off."""
     night = context.night
-    for name, readings in night.readings.items():
-        if readings[-1].decision == "accept" and name not in night.accepted and not night.is_live(name):
+    for name in context.last_readings.look(night).accepted:
+        if name not in night.accepted and not night.is_live(name):
             move(context, (*night.accepted, name))
 
 

@@ -7,6 +7,7 @@ simulated nights they ship more per probe than the race at every budget that hol
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from agent.context import NightContext
 from agent.proposers.proposer import Question
@@ -145,7 +146,7 @@ def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
         if len(night.candidates) + len(night.refusals) == question.number:
             break
     free = places - len(live_candidates(night))
-    for name in worth_another_look(context)[:free] if free > 0 else ():
+    for name in list(islice(worth_another_look(context), max(0, free))):
         reason = "nothing new is left, and it was parked while it looked better than the baseline"
         context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from agent.unread import Unread
 from lanes.history import History
 from lanes.lane import Tried
 from tracking import events as ev
@@ -24,17 +25,16 @@ class TriedMoves:
 
     def __init__(self) -> None:
         """Start without any look."""
+        self._unread = Unread()
         self._moves = History()
         self._place: dict[str, int] = {}
-        self._read = 0
-        """Events of the record's history up to the last look."""
-        self._last: ev.Event | None = None
 
     def look(self, night: NightRecord) -> History:
         """Take in what happened since the last look and return all moves, in order of proposal."""
-        if self._read > len(night.history) or (self._read and night.history[self._read - 1] is not self._last):
-            self._moves, self._place, self._read = History(), {}, 0
-        for name in dict.fromkeys(_touched(night, self._read)):
+        events, is_anew = self._unread.take(night)
+        if is_anew:
+            self._moves, self._place = History(), {}
+        for name in dict.fromkeys(_touched(events)):
             candidate, reading = night.candidates[name], night.reading(name)
             decision, effect = (reading.decision, reading.effect) if reading else (None, None)
             ruined = collapse_of(night, name)
@@ -44,15 +44,12 @@ class TriedMoves:
             else:
                 self._place[name] = len(self._moves)
                 self._moves.add(move)
-        self._read = len(night.history)
-        self._last = night.history[-1] if night.history else None
         return self._moves
 
 
-def _touched(night: NightRecord, start: int) -> Iterator[str]:
-    """Yield the candidates that events from `start` on say something about, in the order of these events."""
-    for i in range(start, len(night.history)):
-        event = night.history[i]
+def _touched(events: Iterable[ev.Event]) -> Iterator[str]:
+    """Yield the candidates that events say something about, in their order."""
+    for event in events:
         if isinstance(event, ev.CandidateProposed):
             yield event.candidate.id
         elif isinstance(event, ev.CandidateDecided):

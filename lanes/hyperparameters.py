@@ -9,17 +9,16 @@ winner).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import nsmallest
-from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from lanes.config import ChoiceKnob, LanesConfig, NumericKnob
+from lanes.heard import heard
 from lanes.knob_lane import KnobLane
 from lanes.knobs import Knob, is_number, is_numeric, position, section, value_refusal
-from lanes.moves import Known, OpenKnob
+from lanes.moves import PENDING_LEVEL, OpenKnob
 from lanes.pickers import Pick, nearest
 from probes.candidate import KnobValue
 from probes.errors import ConfigError
@@ -27,7 +26,6 @@ from probes.recipe import Recipe
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-    from optuna.trial import FrozenTrial
 
     from lanes.pickers import Picker
 
@@ -35,10 +33,6 @@ MATTER_MOST = ("learning_rate", "rank")
 """Tried before the other knobs, which follow in the session's order."""
 EDGE_MOVES = 2
 """Moves of each knob before TPE takes over."""
-PENDING_LEVEL = -0.15
-"""What a change still out is taken to be worth: the referee's prior mean, most changes hurt a little."""
-MOST_TRIALS, BEST_TRIALS = 256, 25
-"""Moves that Optuna is told of, and how many of them are the best; TPE never counts more among its best."""
 NOT_SEARCHABLE = {
     "base_model": "it is the session's, set in `[model]`",
     "chat_template": "it is the session's, set in `[model]`",
@@ -124,47 +118,19 @@ def _pick_tpe(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     """Return the open move nearest to what TPE asks for, in a study rebuilt from the history of the open knobs."""
     import optuna
 
+    from lanes.told import as_trial, told_study
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     # Multivariate TPE drops knobs that are not in every trial, and a trial here is one knob.
     sampler = optuna.samplers.TPESampler(seed=chance.randrange(2**32), multivariate=False, n_startup_trials=0)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
     names = [knob.name for knob in knobs]
-    study.add_trials(_trials(knobs, chance))
-    trial = study.ask()
+    trial = told_study(sampler, [as_trial(move) for move in heard(knobs, chance)]).ask()
     chosen = knobs[names.index(trial.suggest_categorical("knob", names))]
     if not is_numeric(chosen.knob):
         at = trial.suggest_categorical(chosen.name, range(len(chosen.values)))
         return chosen.name, chosen.values[at]
     places = [position(chosen.knob, value) for value in chosen.values]
     return chosen.name, nearest(chosen, trial.suggest_float(chosen.name, min(places), max(places)))
-
-
-def _trials(knobs: Sequence[OpenKnob], chance: Random) -> list[FrozenTrial]:
-    """Return what TPE is told of the knobs' history, as trials."""
-    from lanes.told import trials_of
-
-    trials = [trial for knob in knobs for trial in trials_of(knob, PENDING_LEVEL)]
-    return [trials[i] for i in _told([_level(known) for knob in knobs for known in knob.levels], chance)]
-
-
-def _level(known: Known) -> float | None:
-    """Return what a value is taken to be worth; None: its probes failed."""
-    return PENDING_LEVEL if known.is_pending else known.level
-
-
-def _told(levels: Sequence[float | None], chance: Random) -> Sequence[int]:
-    """Return which moves Optuna is told of: all, or when that is much the best and a fair sample of the others.
-
-    TPE holds the density of its best trials, `BEST_TRIALS` at most, against that of all others: the first stays as it
-    is, the second is estimated from fewer, and an ask in a long night takes no longer than in a short one.
-    """
-    count = len(levels)
-    if count <= MOST_TRIALS:
-        return range(count)
-    best = nsmallest(BEST_TRIALS, range(count), key=lambda i: inf if (level := levels[i]) is None else -level)
-    leading = set(best)
-    others = chance.sample([i for i in range(count) if i not in leading], MOST_TRIALS - BEST_TRIALS)
-    return sorted((*best, *others))
 
 
 def _pick_gp(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
@@ -180,13 +146,11 @@ def _pick_gp(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     names = [knob.name for knob in knobs]
     spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution(names), "place": FloatDistribution(0.0, 1.0)}
-    moves = [(knob, known) for knob in knobs for known in knob.levels]
-    known = [moves[i] for i in _told([_level(one) for _, one in moves], chance)]
-    worst = min([PENDING_LEVEL, *(level.level for _, level in known if level.level is not None)])
+    moves = [(move.knob, move.known) for move in heard(knobs, chance)]
+    worst = min([PENDING_LEVEL, *(known.level for _, known in moves if known.level is not None)])
     told = [(knob.name, _place(knob, knob.working), 0.0) for knob in knobs]
-    for knob, level in known:
-        value = _level(level)
-        told.append((knob.name, _place(knob, level.value), worst if value is None else value))
+    for knob, known in moves:
+        told.append((knob.name, _place(knob, known.value), worst if known.worth is None else known.worth))
     sampler = optuna.samplers.GPSampler(seed=chance.randrange(2**32), n_startup_trials=0)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.add_trials(

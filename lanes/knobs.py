@@ -52,6 +52,7 @@ def is_numeric(knob: Knob) -> bool:
     return isinstance(knob, NumericKnob) or all(is_number(v) for v in knob.values)
 
 
+@lru_cache(maxsize=4096)
 def round_digits(value: float, digits: int = MIN_DIGITS) -> float:
     """Return `value` with `digits` significant digits."""
     return float(f"{value:.{digits - 1}e}")
@@ -175,7 +176,7 @@ def section(lane: LaneName, knob: str) -> str:
 def value_refusal(knob: Knob, name: str, value: KnobValue, where: str) -> str | None:
     """Return why `value` is no value of the knob at all: its type, its list of values, its bounds."""
     if isinstance(knob, ChoiceKnob):
-        if any(same_value(knob, choice, value) for choice in knob.values):
+        if identities(knob, (value,))[0] in _places(knob):
             return None
         allowed = ", ".join(show_value(v) for v in knob.values)
         return f"`{name}` must be one of {allowed}, got {value!r}; set `values` in {where}"

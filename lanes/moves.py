@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import NamedTuple
 
 from lanes.fragility import safe_window
@@ -30,6 +31,8 @@ from probes.recipe import DataMix, Recipe
 
 NEAR_DUPLICATE = 0.2
 """Numbers closer than this share of the window to a tried one are no new moves: no probe could tell them apart."""
+PENDING_LEVEL = -0.15
+"""What a change still out is taken to be worth: the referee's prior mean, most changes hurt a little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,12 @@ class OpenKnob:
         """What the history says about its values; see `known_levels`."""
         return tuple(known_levels(self))
 
+    @cached_property
+    def ranks(self) -> Sequence[tuple[float, int]]:
+        """The places of `levels`, each after its rank, what is worth most first and what failed last."""
+        worths = ((known.worth, place) for place, known in enumerate(self.levels))
+        return sorted((inf if worth is None else -worth, place) for worth, place in worths)
+
 
 class Known(NamedTuple):
     """One value of a knob and its level on the target against the working value."""
@@ -58,6 +67,11 @@ class Known(NamedTuple):
     level: float | None
     """None when its probes failed or have not come back."""
     is_pending: bool
+
+    @property
+    def worth(self) -> float | None:
+        """What the value is taken to be worth; None: its probes failed."""
+        return PENDING_LEVEL if self.is_pending else self.level
 
 
 def was_tried(knob: Knob, change: Change, tried: Sequence[Tried]) -> Tried | None:
@@ -79,10 +93,10 @@ def repeat_refusal(knob: Knob, change: Change, working: KnobValue, history: Sequ
         history: What was tried on the knob.
     """
     name, after = change.knob, change.after
-    if was_tried(knob, change, history) is not None:
+    if not _without(knob, [after], [t.change.after for t in history]):
         return f"`{name}` {show_value(after)} was tried tonight; only a replicate repeats a move, propose another value"
     left = [t.change.before for t in history if t.decision == "accept"]
-    if any(same_value(knob, before, after) for before in left):
+    if not _without(knob, [after], left):
         return f"`{name}` was {show_value(after)} before an accepted change; that recipe is measured, propose another"
     width = window_width(knob, working)
     if not is_number(after) or not width:

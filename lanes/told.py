@@ -1,63 +1,68 @@
-"""Trials that Optuna is told of: its own, without the copy of every value that its storage makes of each of them.
+"""What Optuna is told: moves as finished trials, and a study that has them from the start.
 
-A study is built anew for every ask and thrown away, so nothing can change a trial behind anybody's back.
+A study is made for one ask and thrown away. Its trials are kept for as long as their knob's history is the same, and
+handed over as they are: Optuna's own storage would check and copy every one of them at every ask.
 """
 
 from __future__ import annotations
 
-from copy import copy
-from datetime import UTC, datetime
+from collections.abc import Container, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.trial import FrozenTrial, TrialState
+from optuna.samplers import BaseSampler
+from optuna.storages import InMemoryStorage
+from optuna.study import Study, create_study
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from lanes.heard import Heard
 from lanes.knobs import is_numeric, position
 from lanes.moves import OpenKnob
 
-AT = datetime(2000, 1, 1, tzinfo=UTC)
-"""When a trial is said to have run; no sampler asks."""
-_TRIALS: WeakKeyDictionary[OpenKnob, list[FrozenTrial]] = WeakKeyDictionary()
-"""A knob as asks see it → its history as trials, for as long as that history is the same."""
+_TRIALS: WeakKeyDictionary[OpenKnob, dict[int, FrozenTrial]] = WeakKeyDictionary()
+"""A knob as asks see it → the trials of its moves by place, those that an ask has heard of."""
 
 
-class ToldTrial(FrozenTrial):
-    """A finished trial whose deep copies share what it holds."""
+class ToldStorage(InMemoryStorage):
+    """A study's storage with finished trials besides the study's own."""
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> ToldTrial:
-        """Return a copy with a number of its own."""
-        return copy(self)
+    def __init__(self, told: Sequence[FrozenTrial]) -> None:
+        """Take the finished trials, which get numbers in the order given; 0 is left to the one that is asked for."""
+        super().__init__()
+        for number, trial in enumerate(told, start=1):
+            trial.number = number
+        self._told = told
 
-
-def told_trial(value: float | None, params: dict[str, Any], spaces: dict[str, BaseDistribution]) -> ToldTrial:
-    """Return a finished trial; without a value it is a pruned one."""
-    return ToldTrial(
-        number=-1,
-        trial_id=-1,
-        state=TrialState.PRUNED if value is None else TrialState.COMPLETE,
-        value=value,
-        datetime_start=AT,
-        datetime_complete=AT,
-        params=params,
-        distributions=spaces,
-        user_attrs={},
-        system_attrs={},
-        intermediate_values={},
-    )
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """Return the finished trials, then the study's own."""
+        told = (trial for trial in self._told if states is None or trial.state in states)
+        return [*told, *super().get_all_trials(study_id, deepcopy, states)]
 
 
-def trials_of(knob: OpenKnob, pending_level: float) -> list[FrozenTrial]:
-    """Return a knob's history as trials; a failed probe is a pruned one, which ranks last and has no value."""
-    if knob not in _TRIALS:
-        trials: list[FrozenTrial] = []
-        for known in knob.levels:
-            # A trial's own space holds its own values alone: what may be asked for is said when it is asked.
-            params: dict[str, Any] = {"knob": knob.name}
-            spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution((knob.name,))}
-            if is_numeric(knob.knob):
-                place = position(knob.knob, known.value)
-                params[knob.name], spaces[knob.name] = place, FloatDistribution(place, place)
-            trials.append(told_trial(pending_level if known.is_pending else known.level, params, spaces))
-        _TRIALS[knob] = trials
-    return _TRIALS[knob]
+def told_study(sampler: BaseSampler, told: Sequence[FrozenTrial]) -> Study:
+    """Return a study that maximises and knows `told`."""
+    return create_study(storage=ToldStorage(told), direction="maximize", sampler=sampler)
+
+
+def told_trial(value: float | None, params: dict[str, Any], spaces: dict[str, BaseDistribution]) -> FrozenTrial:
+    """Return a finished trial; without a value it is a pruned one, which ranks last."""
+    state = TrialState.PRUNED if value is None else TrialState.COMPLETE
+    return create_trial(state=state, value=value, params=params, distributions=spaces)
+
+
+def as_trial(heard: Heard) -> FrozenTrial:
+    """Return a move as a trial."""
+    trials = _TRIALS.setdefault(heard.knob, {})
+    if heard.place not in trials:
+        knob, known = heard.knob, heard.known
+        # A trial's own space holds its own values alone: what may be asked for is said when it is asked.
+        params: dict[str, Any] = {"knob": knob.name}
+        spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution((knob.name,))}
+        if is_numeric(knob.knob):
+            place = position(knob.knob, known.value)
+            params[knob.name], spaces[knob.name] = place, FloatDistribution(place, place)
+        trials[heard.place] = told_trial(known.worth, params, spaces)
+    return trials[heard.place]

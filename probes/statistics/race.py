@@ -74,11 +74,14 @@ class Effects:
     """Shape (1 + changes,): level first, then `names` in order."""
     covariance: Array
     settled: Mapping[str, Posterior] = field(default_factory=dict[str, Posterior])
-    """Changes not probed for long, integrated out of the joint state: their last posterior."""
+    """Changes not probed for long, integrated out of the joint state: their last posterior.
+
+    Of a change that is probed again it is out of date; `names` come first.
+    """
 
     def of(self, name: str) -> Posterior:
         """Return the posterior of one change."""
-        if name in self.settled:
+        if name not in self.column:
             return self.settled[name]
         i = self.column[name]
         return Posterior(float(self.mean[i]), sqrt(float(self.covariance[i, i])))
@@ -92,11 +95,11 @@ class Effects:
         """Return the posterior of the sum of several changes' effects; settled ones count as independent."""
         weights, mean, variance = np.zeros(len(self.mean)), 0.0, 0.0
         for name in names:
-            if name in self.settled:
+            if name in self.column:
+                weights[self.column[name]] = 1.0
+            else:
                 mean += self.settled[name].mean
                 variance += self.settled[name].sd ** 2
-            else:
-                weights[self.column[name]] = 1.0
         variance += float(weights @ self.covariance @ weights)
         return Posterior(mean + float(weights @ self.mean), sqrt(variance))
 
@@ -184,8 +187,6 @@ def posterior(names: Sequence[str], information: Information, prior: Prior, star
         if np.max(np.abs(precision[heavy] / before - 1)) < TAIL_SETTLED:
             break
     settled: Mapping[str, Posterior] = {} if start is None else start.settled
-    if not settled.keys().isdisjoint(names):
-        settled = {name: known for name, known in settled.items() if name not in names}
     return Effects(tuple(names), mean, (covariance + covariance.T) / 2, settled)
 
 

@@ -1,0 +1,48 @@
+"""Which moves of a long night an ask hears of, so that one at probe 10,000 takes no longer than one at probe 1,000."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from heapq import merge
+from itertools import accumulate, islice
+from random import Random
+from typing import NamedTuple
+
+from lanes.moves import Known, OpenKnob
+
+MOST_HEARD = 256
+"""Moves that Optuna is told of."""
+BEST_HEARD = 25
+"""How many of them are the best; TPE never counts more among its best."""
+
+
+class Heard(NamedTuple):
+    """A move that an ask is told of."""
+
+    knob: OpenKnob
+    place: int
+    """Of the move in the knob's levels."""
+
+    @property
+    def known(self) -> Known:
+        """What the history says of it."""
+        return self.knob.levels[self.place]
+
+
+def heard(knobs: Sequence[OpenKnob], chance: Random) -> list[Heard]:
+    """Return all moves of the knobs in order, or when that is much the best and a fair sample of the others.
+
+    TPE holds the density of its best trials, `BEST_HEARD` at most, against that of all others: the first stays as it
+    is, the second is estimated from fewer. What it takes grows with the knobs, not with their moves.
+    """
+    ends = list(accumulate(len(knob.levels) for knob in knobs))
+    if not ends or ends[-1] <= MOST_HEARD:
+        return [Heard(knob, place) for knob in knobs for place in range(len(knob.levels))]
+    starts = [0, *ends[:-1]]
+    ranked = ([(rank, start + place) for rank, place in k.ranks] for k, start in zip(knobs, starts, strict=True))
+    best = sorted(number for _, number in islice(merge(*ranked), BEST_HEARD))
+    others = chance.sample(range(ends[-1] - BEST_HEARD), MOST_HEARD - BEST_HEARD)
+    skipped = [number - i for i, number in enumerate(best)]  # what a number among the others has to pass
+    numbers = sorted((*best, *(other + bisect_right(skipped, other) for other in others)))
+    return [Heard(knobs[at], number - starts[at]) for number in numbers for at in [bisect_right(ends, number)]]
