@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from agent.early_stop import SearchProbes
 from agent.evidence import SearchEvidence
 from agent.last_readings import LastReadings
 from agent.plan import NightPlan
@@ -58,12 +59,15 @@ class NightContext:
     """The search's fits, so that a look at a long ledger costs what is new in it."""
     tried: TriedMoves = field(init=False)
     """The moves so far, likewise."""
+    search_probes: SearchProbes = field(init=False)
+    """The probes that a stop rule may learn from, likewise."""
     last_readings: LastReadings = field(init=False)
     """The candidates by their last reading, likewise."""
 
     def __post_init__(self) -> None:
         """Start without any look."""
-        self.evidence, self.tried, self.last_readings = SearchEvidence(self.plan), TriedMoves(), LastReadings()
+        self.evidence, self.tried = SearchEvidence(self.plan), TriedMoves()
+        self.search_probes, self.last_readings = SearchProbes(), LastReadings()
 
     @property
     def searched(self) -> Mapping[LaneName, Lane]:

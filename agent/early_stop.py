@@ -6,9 +6,12 @@ is compared with, a row of a block tells of other changes too, and a candidate t
 
 from __future__ import annotations
 
+from bisect import insort
+from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from agent.plan import NightPlan
+from agent.unread import Unread
 from probes.request import ProbeRequest
 from probes.statistics.early_stop import FinishedCurve, StopRule, stop_rule
 from tracking.events import Arm, Phase
@@ -20,17 +23,42 @@ HOPELESS_SDS = 2.0
 LEAST_BASELINES = 3
 
 
-def night_stop_rule(night: NightRecord, plan: NightPlan) -> StopRule | None:
+class SearchProbes:
+    """The completed probes on the search items that ran their full length, kept in step with the record."""
+
+    def __init__(self) -> None:
+        """Start without any look."""
+        self._unread = Unread[FinishedProbe]()
+        self._probes: list[FinishedProbe] = []
+
+    def look(self, night: NightRecord) -> Sequence[FinishedProbe]:
+        """Take in what ended since the last look and return all, in the order of their numbers."""
+        fresh, is_anew = self._unread.take(night.probes)
+        if is_anew:
+            self._probes = []
+        for probe in fresh:
+            if probe.is_completed and probe.plan.phase in ("calibrate", "search"):
+                insort(self._probes, probe, key=lambda known: known.plan.number)
+        return self._probes
+
+
+def night_stop_rule(night: NightRecord, plan: NightPlan, known: SearchProbes | None = None) -> StopRule | None:
     """Return the rule for the probes of the next round; None when it is switched off or not yet supported.
 
     Only probes that were decided upon enter, so that a round that was cut short meets the same rule when resumed.
+
+    Args:
+        night: The record.
+        plan: The night's plan.
+        known: What earlier questions of this night took in; None: everything is read anew, with the same result.
     """
     if plan.early_stop is None:
         return None
     floor = hopeless_below(night, plan.target, plan.referee.calibration_runs)
     if floor is None:
         return None
-    decided = (probe for probe in search_probes(night) if _is_decided(probe, night, plan))
+    probes = (known or SearchProbes()).look(night)
+    decided = (probe for probe in probes if _is_decided(probe, night, plan))
     return stop_rule((curve for probe in decided if (curve := as_curve(probe, plan.target))), plan.early_stop, floor)
 
 
@@ -46,12 +74,6 @@ def hopeless_below(night: NightRecord, target: str, calibration_runs: int) -> fl
     own = (p for p in night.probes if p.plan.phase == "calibrate" and p.plan.replicate < calibration_runs)
     scores = [score for probe in own if (score := probe.metric(target)) is not None]
     return fmean(scores) - HOPELESS_SDS * stdev(scores) if len(scores) >= LEAST_BASELINES else None
-
-
-def search_probes(night: NightRecord) -> list[FinishedProbe]:
-    """Return the completed probes on the search items that ran their full length, in the order of their numbers."""
-    own = (p for p in night.probes if p.is_completed and p.plan.phase in ("calibrate", "search"))
-    return sorted(own, key=lambda probe: probe.plan.number)
 
 
 def as_curve(probe: FinishedProbe, target: str) -> FinishedCurve | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from agent.unread import Unread
 from probes.statistics.verdicts import CandidateReading
-from tracking.events import CandidateDecided
+from tracking.events import CandidateDecided, Event
 from tracking.night import NightRecord
 
 REVISIT_LEVEL = 0.5
@@ -23,7 +23,7 @@ class LastReadings:
 
     def __init__(self) -> None:
         """Start without any look."""
-        self._unread = Unread()
+        self._unread = Unread[Event]()
         self._start()
 
     def _start(self) -> None:
@@ -41,7 +41,7 @@ class LastReadings:
 
     def look(self, night: NightRecord) -> LastReadings:
         """Take in what was read since the last look."""
-        events, is_anew = self._unread.take(night)
+        events, is_anew = self._unread.take(night.history)
         if is_anew:
             self._start()
         for event in events:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from agent.context import NightContext
+from agent.heap import take_back
 from agent.state import NightState
 from tracking import events as ev
 
@@ -58,7 +59,10 @@ def _run(context: NightContext, saver: BaseCheckpointSaver[str]) -> StopReason:
     except (ValueError, TypeError, LookupError) as error:  # a whole database around a damaged value
         raise sqlite3.DatabaseError(f"{type(error).__name__}: {error}") from error
     start: NightState | None = None if unfinished else {"step": "calibrate", "next": "propose", "rounds": 0}
-    final = graph.invoke(start, config, context=context, durability="sync")
+    try:
+        final = graph.invoke(start, config, context=context, durability="sync")
+    finally:
+        take_back()
     return "interrupted" if final["next"] == "stop" else "finished"
 
 

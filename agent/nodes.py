@@ -13,6 +13,7 @@ from agent.context import NightContext
 from agent.controls import missing_controls
 from agent.drift import hold_against_earlier_nights
 from agent.early_stop import night_stop_rule
+from agent.heap import leave_out
 from agent.noise import measure_noise, night_power
 from agent.opening import set_policy
 from agent.recipes import trained_recipe
@@ -120,13 +121,14 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
     def finished(plan: ev.ProbePlan, outcome: Any) -> None:
         context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
 
-    measured = context.night.completed
-    rule = night_stop_rule(context.night, context.plan)
+    before, measured = len(context.night.probes), context.night.completed
+    rule = night_stop_rule(context.night, context.plan, context.search_probes)
     plans = to_plans(context.night, wanted, context.make_request, rule)
     for plan in plans:
         if plan.request.key in measured:
             finished(plan, measured[plan.request.key])
     context.launcher.run([plan for plan in plans if plan.request.key not in measured], started, finished)
+    leave_out(before, len(context.night.probes))
     watch_measurements(context)
     if context.launcher.is_stopping:
         return {"next": "stop"}

@@ -185,9 +185,8 @@ def final_failure(night: NightRecord, candidate: str, max_attempts: int) -> Fail
 
 
 def _failed_rows(night: NightRecord, candidate: str) -> list[FinishedProbe]:
-    rows = [probes for slot, probes in night.failed.items() if slot.arm == "block"]
-    failed = [probe for probes in rows for probe in probes if candidate in probe.plan.changes]
-    return sorted((probe for probe in failed if probe.outcome.status in RECIPES_FAULT), key=_number)
+    rows = night.failed_rows.get(candidate, ())
+    return sorted((probe for probe in rows if probe.outcome.status in RECIPES_FAULT), key=_number)
 
 
 def _number(probe: FinishedProbe) -> int:

@@ -25,13 +25,13 @@ class TriedMoves:
 
     def __init__(self) -> None:
         """Start without any look."""
-        self._unread = Unread()
+        self._unread = Unread[ev.Event]()
         self._moves = History()
         self._place: dict[str, int] = {}
 
     def look(self, night: NightRecord) -> History:
         """Take in what happened since the last look and return all moves, in order of proposal."""
-        events, is_anew = self._unread.take(night)
+        events, is_anew = self._unread.take(night.history)
         if is_anew:
             self._moves, self._place = History(), {}
         for name in dict.fromkeys(_touched(events)):

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
-from tracking.events import Event
-from tracking.night import NightRecord
+T = TypeVar("T")
 
 
-class Unread:
-    """A reader's place in the events of a record."""
+class Unread(Generic[T]):
+    """A reader's place in a growing list of the record: its events, or its probes."""
 
     def __init__(self) -> None:
-        """Start before the first event."""
+        """Start before the first."""
         self._read = 0
-        self._last: Event | None = None
+        self._last: T | None = None
 
-    def take(self, night: NightRecord) -> tuple[Sequence[Event], bool]:
-        """Return the events since the last time, and whether they are all there are: then the reader starts anew.
+    def take(self, items: Sequence[T]) -> tuple[Sequence[T], bool]:
+        """Return what is new since the last time, and whether that is all there is: then the reader starts anew.
 
-        So it does with another record, and after an invalidation, which takes events back.
+        So it does with another record, and after an invalidation, which takes the latest back.
         """
-        goes_on = 0 < self._read <= len(night.history) and night.history[self._read - 1] is self._last
-        fresh = night.history[self._read if goes_on else 0 :]
-        self._read, self._last = len(night.history), night.history[-1] if night.history else None
+        goes_on = 0 < self._read <= len(items) and items[self._read - 1] is self._last
+        fresh = items[self._read if goes_on else 0 :]
+        self._read, self._last = len(items), items[-1] if items else None
         return fresh, not goes_on

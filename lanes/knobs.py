@@ -58,11 +58,13 @@ def round_digits(value: float, digits: int = MIN_DIGITS) -> float:
     return float(f"{value:.{digits - 1}e}")
 
 
-@remembered
 def significant_digits(knob: Knob) -> int:
     """Return the digits in which the knob's values differ: two, more only where a step or the bounds are finer."""
-    if isinstance(knob, ChoiceKnob):
-        return MAX_DIGITS
+    return MAX_DIGITS if isinstance(knob, ChoiceKnob) else _digits(knob)
+
+
+@remembered
+def _digits(knob: NumericKnob) -> int:
     finest = (knob.high - knob.low) / 5
     if knob.max_step is not None:
         finest = min(finest, knob.max_step)

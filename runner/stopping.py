@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from agent.early_stop import as_curve, hopeless_below, search_probes
+from agent.early_stop import SearchProbes, as_curve, hopeless_below
 from probes.statistics.early_stop import FalseStops, replayed
 from probes.statistics.intervals import wilson
 from runner.folder import SessionFolder
@@ -41,7 +41,7 @@ def replay_night(night: NightRecord, calibration_runs: int, rate: float) -> Fals
     floor = hopeless_below(night, night.target, calibration_runs)
     if floor is None:
         return None
-    curves = [curve for probe in search_probes(night) if (curve := as_curve(probe, night.target)) is not None]
+    curves = [curve for probe in SearchProbes().look(night) if (curve := as_curve(probe, night.target)) is not None]
     return replayed(curves, rate, floor)
 
 

@@ -124,6 +124,8 @@ class NightRecord:
     """Question → replicate → the probe that has its scores."""
     failed: dict[Slot, list[FinishedProbe]] = field(default_factory=dict[Slot, list[FinishedProbe]])
     """Question → probes that left none."""
+    failed_rows: dict[str, list[FinishedProbe]] = field(default_factory=dict[str, list[FinishedProbe]])
+    """Candidate → rows of blocks with its change that left none."""
     seen: Counter[str] = field(default_factory=Counter[str])
     """Candidate → scored probes of the search with its change."""
     raced: int = 0
@@ -275,6 +277,8 @@ class NightRecord:
         slot = slot_of(probe.plan)
         if not probe.is_scored:
             self.failed.setdefault(slot, []).append(probe)
+            for name in probe.plan.changes if probe.plan.arm == "block" else ():
+                self.failed_rows.setdefault(name, []).append(probe)
             self.short += probe.plan.is_short
             return
         done = self.scored.setdefault(slot, {})

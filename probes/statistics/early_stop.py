@@ -8,8 +8,9 @@ rows, another mix) may be stopped although it is good: that is what the rate cou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil
 from statistics import fmean, median
 from typing import Literal
@@ -111,7 +112,7 @@ def stop_rule(finished: Iterable[FinishedCurve], rate: float, floor: float) -> S
         floor: Score below which a probe is hopeless.
     """
     scores = ceil(1 / rate - 1e-9) - 1
-    good = [probe for probe in _first_probes(finished) if probe.score >= floor]
+    good = list(islice((probe for probe in _first_probes(finished) if probe.score >= floor), 3 * scores + 1))
     fitted, checked = good[: 2 * scores], good[2 * scores : 3 * scores + 1]
     if len(checked) < scores + 1:
         return None
@@ -130,7 +131,7 @@ def false_stops(finished: Sequence[FinishedCurve], rule: StopRule) -> FalseStops
 
     Where the others do not support a rule, the recipe is not counted. The Wilson interval assumes independent recipes.
     """
-    firsts = _first_probes(finished)
+    firsts = list(_first_probes(finished))
     others = ((probe, (other for other in firsts if other is not probe)) for probe in firsts)
     return _count([(probe, stop_rule(rest, rule.rate, rule.floor)) for probe, rest in others], rule.floor)
 
@@ -140,7 +141,7 @@ def replayed(finished: Sequence[FinishedCurve], rate: float, floor: float) -> Fa
 
     Later replicates are left alone, as in a night: a candidate that came through once is not hopeless.
     """
-    firsts = _first_probes(finished)
+    firsts = list(_first_probes(finished))
     trials = [(probe, stop_rule(firsts[:index], rate, floor)) for index, probe in enumerate(firsts)]
     return _count(trials, floor)
 
@@ -153,16 +154,15 @@ _Centres = dict[tuple[int, Signal], tuple[float, float]]
 """(Points at the look, signal) → median and scale."""
 
 
-def _first_probes(finished: Iterable[FinishedCurve]) -> list[FinishedCurve]:
-    """Return one probe per recipe: replicates are not independent, and the first is what decides about stopping."""
-    firsts: dict[str, FinishedCurve] = {}
-    steps: list[int] = []
+def _first_probes(finished: Iterable[FinishedCurve]) -> Iterator[FinishedCurve]:
+    """Yield one probe per recipe: replicates are not independent, and the first is what decides about stopping."""
+    seen, steps = set[str](), list[int]()
     for probe in finished:
         own = [point.step for point in probe.points]
         steps = steps or own
-        if own and own == steps:
-            firsts.setdefault(probe.recipe, probe)
-    return list(firsts.values())
+        if own and own == steps and probe.recipe not in seen:
+            seen.add(probe.recipe)
+            yield probe
 
 
 def _looks(points: Sequence[TrainingPoint]) -> list[_Look]:
