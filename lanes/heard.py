@@ -40,8 +40,11 @@ def heard(knobs: Sequence[OpenKnob], chance: Random) -> list[Heard]:
     if not ends or ends[-1] <= MOST_HEARD:
         return [Heard(knob, place) for knob in knobs for place in range(len(knob.levels))]
     starts = [0, *ends[:-1]]
-    ranked = ([(rank, start + place) for rank, place in k.ranks] for k, start in zip(knobs, starts, strict=True))
-    best = sorted(number for _, number in islice(merge(*ranked), BEST_HEARD))
+    leading = (
+        [(rank, start + place) for rank, place in knob.ranks[:BEST_HEARD]]
+        for knob, start in zip(knobs, starts, strict=True)
+    )
+    best = sorted(number for _, number in islice(merge(*leading), BEST_HEARD))
     others = chance.sample(range(ends[-1] - BEST_HEARD), MOST_HEARD - BEST_HEARD)
     skipped = [number - i for i, number in enumerate(best)]  # what a number among the others has to pass
     numbers = sorted((*best, *(other + bisect_right(skipped, other) for other in others)))
