@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.samplers import TPESampler
 from optuna.study import Study, create_study
@@ -11,7 +12,7 @@ from lanes.config import LanesConfig
 from lanes.history import History
 from lanes.lane import Tried
 from lanes.open import open_lanes
-from lanes.told import told_trial
+from lanes.told import told_study, told_trial
 from probes.candidate import Change
 from probes.recipe import Recipe
 
@@ -54,18 +55,19 @@ def test_a_knob_is_looked_at_again_only_when_its_own_moves_or_value_changed() ->
     assert third["learning_rate"] is second["learning_rate"]
 
 
-def asked_of(trials: list[FrozenTrial]) -> tuple[object, object]:
-    study: Study = create_study(
-        direction="maximize", sampler=TPESampler(seed=7, multivariate=False, n_startup_trials=0)
-    )
-    study.add_trials(trials)
+def asked_of(study: Study) -> tuple[object, object]:
     trial = study.ask()
     return trial.suggest_categorical("knob", ["a", "b", "c"]), trial.suggest_float("a", 0.0, 1.0)
 
 
-def test_tpe_asks_the_same_of_our_trials_as_of_its_own() -> None:
-    moves = [("abc"[i % 3], i / 40, None if i % 9 == 8 else (i * 7 % 13) / 10) for i in range(40)]
-    own: list[FrozenTrial] = []
+def sampler() -> TPESampler:
+    return TPESampler(seed=7, multivariate=False, n_startup_trials=0)
+
+
+@pytest.mark.parametrize("first", range(8))
+def test_tpe_asks_the_same_of_our_trials_and_study_as_of_its_own(first: int) -> None:
+    moves = [("abc"[i % 3], (first + i) / 50, None if i % 9 == first else (i * 7 % 13) / 10) for i in range(40)]
+    own = create_study(direction="maximize", sampler=sampler())
     told: list[FrozenTrial] = []
     for name, place, level in moves:
         params = {"knob": name, name: place}
@@ -74,7 +76,10 @@ def test_tpe_asks_the_same_of_our_trials_as_of_its_own() -> None:
             name: FloatDistribution(place, place),
         }
         state = TrialState.PRUNED if level is None else TrialState.COMPLETE
-        own.append(create_trial(state=state, value=level, params=params, distributions=wide))
+        own.add_trial(create_trial(state=state, value=level, params=params, distributions=wide))
         narrow: dict[str, BaseDistribution] = {**wide, "knob": CategoricalDistribution((name,))}
         told.append(told_trial(level, params, narrow))
-    assert asked_of(told) == asked_of(own)
+    wanted = asked_of(own)
+    assert asked_of(told_study(sampler(), told)) == wanted
+    assert asked_of(told_study(sampler(), told)) == wanted, "an ask leaves the trials as they were"
+    assert len(told_study(sampler(), told).trials) == len(moves)

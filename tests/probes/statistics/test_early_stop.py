@@ -122,6 +122,9 @@ def test_only_the_first_good_recipes_make_the_rule() -> None:
     good = good_ones(np.random.default_rng(5), 40)
     assert stop_rule(good[:28], 0.1, FLOOR) is not None
     assert stop_rule(good, 0.1, FLOOR) == stop_rule(good[:28], 0.1, FLOOR)
+    later = iter(good)
+    stop_rule(later, 0.1, FLOOR)
+    assert list(later) == good[28:], "what comes later is not even asked for"
     assert stop_rule([curve("h", 50.0, score=0.0), *good], 0.1, FLOOR) == stop_rule(good, 0.1, FLOOR)
 
 

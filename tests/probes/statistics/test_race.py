@@ -174,3 +174,12 @@ def test_what_earlier_runs_left_is_as_good_as_the_runs() -> None:
     assert (parts.of("c").mean, parts.of("f").sd) == pytest.approx((whole.of("c").mean, whole.of("f").sd))
     assert parts.settled["d"] == left.of("d")
     assert parts.total(["c", "e"]).mean == pytest.approx(whole.of("c").mean + left.of("e").mean)
+
+
+def test_a_settled_change_that_is_probed_again_counts_as_it_stands_now() -> None:
+    left = fit_effects([run(5.0), run(5.3), run(6.0, "c"), run(5.1, "e")], "t", PRIOR, 0.5).keep([])
+    again = fit_effects([run(5.2), run(8.0, "c")], "t", PRIOR, 0.5, start=left)
+    assert again.of("c").mean > left.of("c").mean
+    assert again.of("e") == left.of("e")
+    assert again.total(["c"]).mean == pytest.approx(again.of("c").mean)
+    assert again.keep([]).of("c") == again.of("c")
