@@ -12,7 +12,7 @@ from runner.bench.proposers.ours import our_night
 def test_the_best_changes_stay_where_a_guard_has_no_room_for_all(seed: int) -> None:
     """Taking out whatever cost the endangered guard most left +3.4, +3.4 and +4.2 of these nights."""
     landscape = open_miniature()
-    settings = our_night(landscape, seed, 100)
+    settings, _ = our_night(landscape, seed, 100)
     levels = landscape.levels(settings)
     assert levels is not None
     assert landscape.value(settings) > 5.0

@@ -1,31 +1,35 @@
-"""`make bench-proposers`: who ends with the best recipe, and after how many probes.
+"""`make bench-proposers`: who ends with the best recipe, after how many probes, and how often it can be claimed.
 
-    python -m runner.bench.proposers [--data DIR] [--seeds N] [--only NAME]... [--probes N]... [--jobs N] [--out DIR]
-        [--no-play]
+    python -m runner.bench.proposers [--data DIR] [--seeds N] [--first-seed N] [--only NAME]... [--landscape NAME]...
+        [--probes N]... [--jobs N] [--out DIR] [--no-play]
 
 True value of the final recipe above the baseline, in points, on two landscapes: the miniature's single changes put
-together, and with DATA a surrogate of 11,172 public trials, whose fit is printed. Prints medians over seeds with
-bootstrap intervals and writes `proposers.json`, a list of rows, and `proposers_fit.json`. Every run is kept in
-`proposers_runs.jsonl` as it ends, so a bench that was cut short goes on where it stood.
+together, and with DATA a surrogate of 11,172 public trials, whose fit is printed. Then how often that recipe passes a
+confirmation (peers get theirs on top of their budget) and what ships if only claimed recipes do. Prints medians over
+seeds, and means of what ships, with bootstrap intervals and writes `proposers.json`, a list of rows, and
+`proposers_fit.json`. Every run is kept in `proposers_runs.jsonl` as it ends, so a bench that was cut short goes on
+where it stood.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.random import Generator
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
 from runner.bench.proposers.automl import Fit, quality
 from runner.bench.proposers.ours import OURS
 from runner.bench.proposers.peers import PEERS
-from runner.bench.proposers.runs import Known, Run, play_all
+from runner.bench.proposers.runs import Known, Outcome, Run, play_all
 from runner.tables import show_view
 
 BUDGETS = (25, 50, 100, 200)
@@ -48,39 +52,63 @@ class Row(BaseModel):
     """Bootstrap interval of the median, 95 %."""
     mean: float
     seeds: int
+    claimed: float
+    """Share of the seeds whose final recipe passes the confirmation."""
+    shipped: float
+    """Mean over seeds of the true value where it is claimed, else 0: the baseline stays."""
+    shipped_low: float
+    shipped_high: float
+    """Bootstrap interval of that mean, 95 %."""
 
 
-def row_of(proposer: str, landscape_name: str, probes: int, values: Sequence[float]) -> Row:
-    """Return the median of the seeds' values with its bootstrap interval."""
-    drawn = np.random.default_rng(0).choice(np.array(values), (RESAMPLES, len(values)))
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(np.median(drawn, axis=1), [tail, 1 - tail])
+def resampled(values: Sequence[float], chance: Generator | None = None) -> NDArray[np.float64]:
+    """Return bootstrap samples, one a row, by `chance` or else always by the same."""
+    chance = chance or np.random.default_rng(0)
+    return chance.choice(np.array(values), (RESAMPLES, len(values)))
+
+
+def bounds(figures: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the interval of a figure's bootstrap values."""
+    low, high = np.quantile(figures, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def row_of(proposer: str, landscape_name: str, probes: int, outcomes: Sequence[Outcome]) -> Row:
+    """Return the median of the seeds' values, and the mean of what ships, each with its bootstrap interval."""
+    values = [outcome.value for outcome in outcomes]
+    shipped = [outcome.value if outcome.claimed else 0.0 for outcome in outcomes]
+    low, high = bounds(np.median(resampled(values), axis=1))
+    shipped_low, shipped_high = bounds(np.mean(resampled(shipped), axis=1))
     return Row(
         proposer=proposer,
         landscape=landscape_name,
         probes=probes,
         value=float(np.median(values)),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         mean=float(np.mean(values)),
         seeds=len(values),
+        claimed=float(np.mean([outcome.claimed for outcome in outcomes])),
+        shipped=float(np.mean(shipped)),
+        shipped_low=shipped_low,
+        shipped_high=shipped_high,
     )
 
 
-def measured(name: str, proposer: str, probes: int, seeds: int, known: Known) -> list[float]:
-    """Return the values of the seeds that are known."""
-    found = (known.values(Run(name, proposer, seed), [probes]) for seed in range(seeds))
-    return [values[0] for values in found if values is not None]
+def measured(name: str, proposer: str, probes: int, seeds: range, known: Known) -> list[Outcome]:
+    """Return the outcomes of the seeds that are known."""
+    found = (known.outcomes(Run(name, proposer, seed), [probes]) for seed in seeds)
+    return [outcomes[0] for outcomes in found if outcomes is not None]
 
 
-def rows_of(groups: Sequence[tuple[str, str]], budgets: Sequence[int], seeds: int, known: Known) -> list[Row]:
+def rows_of(groups: Sequence[tuple[str, str]], budgets: Sequence[int], seeds: range, known: Known) -> list[Row]:
     """Return a row per landscape, proposer and budget of which a run is known."""
     cells = ((name, proposer, probes) for name, proposer in groups for probes in budgets)
-    values = {cell: measured(*cell, seeds, known) for cell in cells}
-    return [row_of(who, name, probes, own) for (name, who, probes), own in values.items() if own]
+    outcomes = {cell: measured(*cell, seeds, known) for cell in cells}
+    return [row_of(who, name, probes, own) for (name, who, probes), own in outcomes.items() if own]
 
 
-def leads_table(rows: Sequence[Row], seeds: int, known: Known) -> Table:
+def leads_table(rows: Sequence[Row], seeds: range, known: Known) -> Table:
     """Return how far our median lies above that of the peer with the best one, with a bootstrap interval."""
     table = Table("landscape", "probes", "best peer", f"{OURS} above it")
     for own in (row for row in rows if row.proposer == OURS):
@@ -89,22 +117,31 @@ def leads_table(rows: Sequence[Row], seeds: int, known: Known) -> Table:
             continue
         best, chance = max(peers, key=lambda row: row.value), np.random.default_rng(0)
         ours, theirs = (measured(own.landscape, who, own.probes, seeds, known) for who in (OURS, best.proposer))
-        drawn = [
-            np.median(chance.choice(np.array(values), (RESAMPLES, len(values))), axis=1) for values in (ours, theirs)
-        ]
-        low, high = np.quantile(drawn[0] - drawn[1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        drawn = [np.median(resampled([outcome.value for outcome in own], chance), axis=1) for own in (ours, theirs)]
+        low, high = bounds(drawn[0] - drawn[1])
         lead = f"{own.value - best.value:+.2f} [{low:+.2f}, {high:+.2f}]"
         table.add_row(own.landscape, f"{own.probes}", f"{best.proposer} ({best.seeds} seeds)", lead)
     return table
 
 
-def values_table(rows: Sequence[Row], budgets: Sequence[int]) -> Table:
-    """Return a line per landscape and proposer."""
+def said_value(row: Row) -> str:
+    """Return the median value in words."""
+    return f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
+
+
+def said_claim(row: Row) -> str:
+    """Return in words how often the final recipe is claimed and what ships."""
+    share = f"{row.claimed:.2f}".removeprefix("0")
+    return f"claimed {share}, ships {row.shipped:+.1f} [{row.shipped_low:+.1f}, {row.shipped_high:+.1f}]"
+
+
+def rows_table(rows: Sequence[Row], budgets: Sequence[int], said: Callable[[Row], str]) -> Table:
+    """Return a line per landscape and proposer, with what is said of each budget's row."""
     table = Table("landscape", "proposer", *(f"{probes} probes" for probes in budgets), "seeds")
     cells = {(row.landscape, row.proposer, row.probes): row for row in rows}
     for name, proposer in dict.fromkeys((row.landscape, row.proposer) for row in rows):
         own = [cells.get((name, proposer, probes)) for probes in budgets]
-        texts = (f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" if row else "not run" for row in own)
+        texts = (said(row) if row else "not run" for row in own)
         counts = sorted({row.seeds for row in own if row})
         table.add_row(name, proposer, *texts, " to ".join(f"{count}" for count in (counts[:1] + counts[1:][-1:])))
     return table
@@ -121,6 +158,7 @@ def fit_table(fit: Fit) -> Table:
 def main(
     data: Annotated[Path | None, typer.Option(help="Folder of the public trials.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Nights of each proposer.")] = 50,
+    first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first night.")] = 0,
     only: Annotated[list[str] | None, typer.Option(help="Proposer; repeatable.")] = None,
     landscapes: Annotated[list[str] | None, typer.Option("--landscape", help="Landscape; repeatable.")] = None,
     probes: Annotated[list[int] | None, typer.Option(min=20, help="Budget; repeatable.")] = None,
@@ -133,20 +171,21 @@ def main(
         raise typer.BadParameter(f"no proposer {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     known = ["miniature", *(["automl"] if data else [])]
     names = [name for name in known if not landscapes or name in landscapes]
-    budgets = tuple(sorted(probes or BUDGETS))
+    budgets, span = tuple(sorted(probes or BUDGETS)), range(first_seed, first_seed + seeds)
     fit = quality(data) if data is not None and "automl" in names else None
     out.mkdir(parents=True, exist_ok=True)
     known, groups = Known(out / "proposers_runs.jsonl", data), [(n, who) for n in names for who in only or NAMES]
     if play:
-        play_all([Run(*group, seed) for seed in range(seeds) for group in groups], budgets, jobs, data, known)
-    rows = rows_of(groups, budgets, seeds, known)
+        play_all([Run(*group, seed) for seed in span for group in groups], budgets, jobs, data, known)
+    rows = rows_of(groups, budgets, span, known)
     path = out / "proposers.json"
     path.write_text(json.dumps([row.model_dump() for row in rows], indent=1) + "\n", encoding="utf-8")
     if fit is not None:
         (out / "proposers_fit.json").write_text(json.dumps([asdict(fit)], indent=1) + "\n", encoding="utf-8")
     left_out = [] if data else ["no --data: the surrogate of public trials is left out"]
     fitted = [fit_table(fit)] if fit is not None else []
-    tables = [*fitted, values_table(rows, budgets), leads_table(rows, seeds, known)]
+    figures = [rows_table(rows, budgets, said) for said in (said_value, said_claim)]
+    tables = [*fitted, *figures, leads_table(rows, span, known)]
     show_view([*tables, *left_out, f"{path}: {len(rows)} rows"])
 
 

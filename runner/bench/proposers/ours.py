@@ -13,23 +13,21 @@ from agent.night import run_night
 from agent.plan import NightPlan
 from probes.recipe import Recipe
 from probes.statistics.config import RefereeConfig
+from runner.bench.proposers.claims import SMALL_NIGHT, confirm_probes
 from runner.bench.proposers.landscape import Landscape, Levels, Settings
 from runner.bench.simulated import ListLedger, SimulatedLauncher, open_night
 
 OURS = "nightlab"
 CONTROLS = 2
 """Price of the control probes, taken off the budget: what they show is no part of these landscapes."""
-CONFIRM_PROBES = 16
-SMALL_NIGHT, LEAST_CALIBRATION, LEAST_CONFIRM = 40, 3, 6
-"""With fewer probes the night is the smallest a session can ask for: the usual one would have one to search with."""
+LEAST_CALIBRATION = 3
 ITEMS = 24
 
 
-def our_night(landscape: Landscape, seed: int, probes: int) -> Settings:
-    """Return the settings of the final recipe of a night of so many probes in all."""
-    is_small = probes < SMALL_NIGHT
+def our_night(landscape: Landscape, seed: int, probes: int) -> tuple[Settings, bool]:
+    """Return the final recipe's settings of a night of so many probes in all, and whether the night claims them."""
     rules = RefereeConfig(controls=False)
-    if is_small:
+    if probes < SMALL_NIGHT:
         rules = rules.model_copy(update={"calibration_runs": LEAST_CALIBRATION})
 
     def truth(recipe: Recipe) -> Levels | None:
@@ -44,7 +42,7 @@ def our_night(landscape: Landscape, seed: int, probes: int) -> Settings:
         guards=dict(landscape.guards),
         referee=rules,
         budget_probes=probes - CONTROLS,
-        confirm_probes=LEAST_CONFIRM if is_small else CONFIRM_PROBES,
+        confirm_probes=confirm_probes(probes),
         max_attempts=2,
         search_items=items,
         held_out_items=items,
@@ -54,5 +52,6 @@ def our_night(landscape: Landscape, seed: int, probes: int) -> Settings:
     with TemporaryDirectory() as name:
         context = open_night(plan, launcher, landscape.open_lanes(), Path(name), ListLedger())
         run_night(context)
-    assert context.night.working_recipe is not None
-    return landscape.settings_of(context.night.working_recipe)
+    night = context.night
+    assert night.working_recipe is not None
+    return landscape.settings_of(night.working_recipe), night.claim is not None and night.claim.confirmed

@@ -18,14 +18,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.bench.proposers.automl import TRIALS, open_automl
-from runner.bench.proposers.landscape import Landscape
+from runner.bench.proposers.claims import is_claimed
+from runner.bench.proposers.landscape import Landscape, Settings
 from runner.bench.proposers.miniature import open_miniature
 from runner.bench.proposers.ours import OURS, our_night
 from runner.bench.proposers.peers import PEERS
 
 ROOT = Path(__file__).resolve().parents[3]
 LANDSCAPE_SOURCES = ("runner/bench/proposers/automl.py", "runner/bench/proposers/miniature.py", "lanes/knobs.py")
-PEER_SOURCES = (*LANDSCAPE_SOURCES, "runner/bench/proposers/landscape.py", "runner/bench/proposers/peers.py")
+PEER_SOURCES = (
+    *LANDSCAPE_SOURCES,
+    *(f"runner/bench/proposers/{name}.py" for name in ("landscape", "peers", "claims")),
+    *(f"probes/statistics/{name}.py" for name in ("config", "confirmation", "runs")),
+)
 OUR_SOURCES = (
     *(f"{floor}/**/*.py" for floor in ("agent", "lanes", "tracking", "probes")),
     "runner/bench/simulated.py",
@@ -42,55 +47,67 @@ class Run(NamedTuple):
     seed: int
 
 
+class Outcome(NamedTuple):
+    """What a run came to with one budget."""
+
+    value: float
+    """True value of the final recipe above the baseline, in points."""
+    claimed: bool
+    """Whether a confirmation lets the recipe be claimed; else the baseline stays."""
+
+
 class Known:
-    """Values of earlier runs, one JSON line each, in the order in which they ended."""
+    """Outcomes of earlier runs, one JSON line each, in the order in which they ended."""
 
     def __init__(self, path: Path, data: Path | None) -> None:
-        """Read what is there; a line cut short by an interruption is left out."""
+        """Read what is there; a line cut short by an interruption, or of before claims were kept, is left out."""
         self._path, self._data = path, data
-        self._values: dict[tuple[Run, int, str], float] = {}
+        self._outcomes: dict[tuple[Run, int, str], Outcome] = {}
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             try:
                 kept = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            if "claimed" not in kept:
+                continue
             run = Run(kept["landscape"], kept["proposer"], kept["seed"])
-            self._values[run, kept["probes"], kept["made_by"]] = kept["value"]
+            self._outcomes[run, kept["probes"], kept["made_by"]] = Outcome(kept["value"], kept["claimed"])
 
-    def values(self, run: Run, budgets: Sequence[int]) -> list[float] | None:
-        """Return the values of a run at all budgets, None when one is missing."""
+    def outcomes(self, run: Run, budgets: Sequence[int]) -> list[Outcome] | None:
+        """Return the outcomes of a run at all budgets, None when one is missing."""
         made_by = fingerprint(run.proposer, run.landscape, self._data)
-        found = [self._values.get((run, probes, made_by)) for probes in budgets]
-        known = [value for value in found if value is not None]
+        found = [self._outcomes.get((run, probes, made_by)) for probes in budgets]
+        known = [outcome for outcome in found if outcome is not None]
         return known if len(known) == len(found) else None
 
-    def keep(self, run: Run, budgets: Sequence[int], values: Sequence[float]) -> None:
-        """Append the values of a run."""
+    def keep(self, run: Run, budgets: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+        """Append the outcomes of a run."""
         made_by = fingerprint(run.proposer, run.landscape, self._data)
         with self._path.open("a", encoding="utf-8") as file:
-            for probes, value in zip(budgets, values, strict=True):
-                self._values[run, probes, made_by] = value
-                line = {**run._asdict(), "probes": probes, "value": value, "made_by": made_by}
+            for probes, outcome in zip(budgets, outcomes, strict=True):
+                self._outcomes[run, probes, made_by] = outcome
+                line = {**run._asdict(), "probes": probes, **outcome._asdict(), "made_by": made_by}
                 file.write(json.dumps(line) + "\n")
 
 
 def play_all(runs: Sequence[Run], budgets: tuple[int, ...], jobs: int, data: Path | None, known: Known) -> None:
     """Play the runs that are not known yet and keep each as it ends."""
-    missing = [run for run in runs if known.values(run, budgets) is None]
-    for run, values in _played(missing, budgets, jobs, data):
-        known.keep(run, budgets, values)
+    missing = [run for run in runs if known.outcomes(run, budgets) is None]
+    for run, outcomes in _played(missing, budgets, jobs, data):
+        known.keep(run, budgets, outcomes)
 
 
-def play(run: Run, budgets: tuple[int, ...], data: Path | None) -> list[float]:
-    """Return the true values that a proposer ends with at each budget.
+def play(run: Run, budgets: tuple[int, ...], data: Path | None) -> list[Outcome]:
+    """Return what a proposer ends with at each budget.
 
     Peers do not know their budget: one run is read at every one. Ours plans by it: a night for each.
     """
     at = landscape(run.landscape, data)
     if run.proposer == OURS:
-        return [at.value(our_night(at, run.seed, probes)) for probes in budgets]
+        nights = (our_night(at, run.seed, probes) for probes in budgets)
+        return [Outcome(at.value(settings), claimed) for settings, claimed in nights]
     ends = list(islice(PEERS[run.proposer](at, run.seed), max(budgets)))
-    return [at.value(ends[probes - 1]) for probes in budgets]
+    return [_peer_outcome(at, ends[probes - 1], run.seed, probes) for probes in budgets]
 
 
 @cache
@@ -115,10 +132,14 @@ def fingerprint(proposer: str, landscape_name: str, data: Path | None) -> str:
     return digest.hexdigest()[:16]
 
 
+def _peer_outcome(at: Landscape, settings: Settings, seed: int, probes: int) -> Outcome:
+    return Outcome(at.value(settings), is_claimed(at, settings, seed, probes))
+
+
 def _played(
     runs: Sequence[Run], budgets: tuple[int, ...], jobs: int, data: Path | None
-) -> Iterator[tuple[Run, list[float]]]:
-    """Yield runs with their values as they end."""
+) -> Iterator[tuple[Run, list[Outcome]]]:
+    """Yield runs with their outcomes as they end."""
     if jobs == 1:
         yield from ((run, play(run, budgets, data)) for run in runs)
         return

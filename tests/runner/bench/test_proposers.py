@@ -7,17 +7,20 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from random import Random
+from statistics import fmean
 
 import pytest
 
+from lanes.config import NumericKnob
 from lanes.knobs import is_number
 from runner.bench.proposers.__main__ import NAMES, main, row_of
 from runner.bench.proposers.automl import BASELINE, KNOBS, TRIALS, open_automl, quality, repeat_noise
-from runner.bench.proposers.landscape import PENALTY, Levels, Settings
+from runner.bench.proposers.claims import confirm_probes, is_claimed
+from runner.bench.proposers.landscape import PENALTY, Landscape, Levels, Settings
 from runner.bench.proposers.miniature import CATEGORIES, EFFECTS, open_miniature
 from runner.bench.proposers.ours import CONTROLS, our_night
 from runner.bench.proposers.peers import PEERS
-from runner.bench.proposers.runs import Known, Run, fingerprint, play_all
+from runner.bench.proposers.runs import Known, Outcome, Run, fingerprint, play, play_all
 
 
 def test_a_single_change_of_the_miniature_has_its_measured_effect() -> None:
@@ -62,17 +65,103 @@ def test_a_peer_stays_in_the_box_and_is_the_same_for_the_same_seed(name: str) ->
 
 def test_our_night_ends_with_a_better_recipe() -> None:
     landscape = open_miniature()
-    assert landscape.value(our_night(landscape, 1, 40)) > 1.0
+    assert landscape.value(our_night(landscape, 1, 40)[0]) > 1.0
 
 
 def test_the_median_lies_in_its_interval() -> None:
-    row = row_of("nightlab", "miniature", 50, [1.0, 2.0, 3.0, 4.0, 10.0])
+    row = row_of("nightlab", "miniature", 50, [Outcome(value, False) for value in (1.0, 2.0, 3.0, 4.0, 10.0)])
     assert row.low <= row.value == 3.0 <= row.high
     assert row.mean == 4.0
 
 
+def test_what_is_not_claimed_ships_the_baseline() -> None:
+    row = row_of("nightlab", "miniature", 50, [Outcome(4.0, True), Outcome(5.0, False), Outcome(-1.0, True)])
+    assert (row.claimed, row.shipped, row.value) == (pytest.approx(2 / 3), pytest.approx(1.0), 4.0)
+    assert row.shipped_low == -1.0
+    assert row.shipped_high == 4.0
+
+
+def moved(**effects: float) -> Landscape:
+    """Return the miniature's landscape with little noise, where everything but the baseline has these effects."""
+    landscape = open_miniature()
+    quiet = {name: sd / 5 for name, sd in landscape.noise_sd.items()}
+
+    def levels(settings: Settings) -> Levels:
+        known = effects if settings != landscape.baseline else {}
+        return {name: at + known.get(name, 0.0) for name, at in landscape.reference.items()}
+
+    return replace(landscape, levels=levels, noise_sd=quiet)
+
+
+def claims_of(landscape: Landscape, budget: int, seeds: int) -> float:
+    """Return the share of seeds at which a change is claimed."""
+    settings = {**landscape.baseline, "rank": 32}
+    return fmean(is_claimed(landscape, settings, seed, budget) for seed in range(seeds))
+
+
+@pytest.mark.parametrize("budget", [25, 100])
+def test_a_peers_far_better_settings_are_claimed_unless_they_break_a_guard(budget: int) -> None:
+    assert claims_of(moved(private_voice=5.0), budget, 40) == 1.0
+    assert claims_of(moved(private_voice=5.0, ground_truth=-4.0), budget, 40) == 0.0
+
+
+def test_a_peers_settings_that_change_nothing_are_claimed_as_often_as_the_level_allows() -> None:
+    assert 0.02 < claims_of(moved(), 100, 400) < 0.08
+
+
+def test_a_peer_claims_neither_the_baseline_nor_what_cannot_be_trained() -> None:
+    landscape = moved(private_voice=5.0)
+
+    def no_levels(settings: Settings) -> Levels | None:
+        del settings
+
+    failing = replace(landscape, levels=no_levels)
+    assert not any(is_claimed(landscape, dict(landscape.baseline), seed, 100) for seed in range(100))
+    assert not is_claimed(failing, {**landscape.baseline, "rank": 32}, 0, 100)
+
+
+def test_the_confirmation_of_a_small_night_is_the_smallest() -> None:
+    assert [confirm_probes(budget) for budget in (25, 39, 40, 200)] == [6, 6, 16, 16]
+
+
+def test_a_confirmation_changes_nothing_of_what_a_peer_finds() -> None:
+    """Values of before peers had a confirmation."""
+    found = {
+        (who, seed): [outcome.value for outcome in play(Run("miniature", who, seed), (20, 25, 50), None)]
+        for who in ("random", "keep-if-better")
+        for seed in (0, 3)
+    }
+    assert found == {
+        ("random", 0): pytest.approx([2.082545, 2.082545, 2.574228], abs=1e-6),
+        ("random", 3): pytest.approx([4.579640, 4.579640, 6.075619], abs=1e-6),
+        ("keep-if-better", 0): pytest.approx([5.481576, 5.481576, 5.248584], abs=1e-6),
+        ("keep-if-better", 3): pytest.approx([0.203807, 0.203807, 2.229772], abs=1e-6),
+    }
+
+
+def test_our_night_says_what_it_claims() -> None:
+    assert our_night(open_miniature(), 0, 50)[1]
+    assert not any(our_night(moved(private_voice=-1.0), seed, 50)[1] for seed in range(3))
+
+
+def test_other_seeds_can_be_looked_at(tmp_path: Path) -> None:
+    main(None, 2, 7, ["random"], None, [25], 1, tmp_path, True)
+    lines = [json.loads(line) for line in (tmp_path / "proposers_runs.jsonl").read_text().splitlines()]
+    assert [line["seed"] for line in lines] == [7, 8]
+    (row,) = json.loads((tmp_path / "proposers.json").read_text())
+    assert row["seeds"] == 2
+    assert row["claimed"] == fmean(line["claimed"] for line in lines)
+
+
+def test_lines_of_before_claims_were_kept_count_for_nothing(tmp_path: Path) -> None:
+    path, run = tmp_path / "runs.jsonl", Run("miniature", "random", 0)
+    Known(path, None).keep(run, [25], [Outcome(1.0, True)])
+    path.write_text(path.read_text().replace('"claimed": true, ', ""))
+    assert Known(path, None).outcomes(run, [25]) is None
+
+
 def test_the_command_writes_a_row_for_each_budget(tmp_path: Path) -> None:
-    main(None, 2, ["random", "nightlab"], None, [25, 30], 1, tmp_path, True)
+    main(None, 2, 0, ["random", "nightlab"], None, [25, 30], 1, tmp_path, True)
     rows = json.loads((tmp_path / "proposers.json").read_text())
     assert [(row["proposer"], row["probes"]) for row in rows] == [
         ("random", 25), ("random", 30), ("nightlab", 25), ("nightlab", 30),
@@ -82,13 +171,13 @@ def test_the_command_writes_a_row_for_each_budget(tmp_path: Path) -> None:
 
 
 def test_a_bench_cut_short_goes_on_where_it_stood(tmp_path: Path) -> None:
-    main(None, 2, ["random"], None, [20, 25], 1, tmp_path, True)
+    main(None, 2, 0, ["random"], None, [20, 25], 1, tmp_path, True)
     path = tmp_path / "proposers_runs.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:3]) + lines[3][:20] + "\n")
     known = Known(path, None)
-    assert known.values(Run("miniature", "random", 0), [20, 25]) is not None
-    assert known.values(Run("miniature", "random", 1), [20, 25]) is None
+    assert known.outcomes(Run("miniature", "random", 0), [20, 25]) is not None
+    assert known.outcomes(Run("miniature", "random", 1), [20, 25]) is None
     play_all([Run("miniature", "random", seed) for seed in range(2)], (20, 25), 1, None, known)
     added = path.read_text().splitlines(keepends=True)[4:]
     assert added == lines[2:]
@@ -96,15 +185,15 @@ def test_a_bench_cut_short_goes_on_where_it_stood(tmp_path: Path) -> None:
 
 def test_runs_of_other_code_count_for_nothing(tmp_path: Path) -> None:
     path, run = tmp_path / "runs.jsonl", Run("miniature", "random", 0)
-    Known(path, None).keep(run, [25], [1.0])
-    assert Known(path, None).values(run, [25]) == [1.0]
+    Known(path, None).keep(run, [25], [Outcome(1.0, True)])
+    assert Known(path, None).outcomes(run, [25]) == [Outcome(1.0, True)]
     path.write_text(path.read_text().replace(fingerprint("random", "miniature", None), "another"))
-    assert Known(path, None).values(run, [25]) is None
+    assert Known(path, None).outcomes(run, [25]) is None
 
 
 def test_without_playing_the_bench_says_what_is_there(tmp_path: Path) -> None:
-    Known(tmp_path / "proposers_runs.jsonl", None).keep(Run("miniature", "random", 4), [25], [1.5])
-    main(None, 5, None, None, [25, 50], 1, tmp_path, False)
+    Known(tmp_path / "proposers_runs.jsonl", None).keep(Run("miniature", "random", 4), [25], [Outcome(1.5, False)])
+    main(None, 5, 0, None, None, [25, 50], 1, tmp_path, False)
     rows = json.loads((tmp_path / "proposers.json").read_text())
     assert [(row["proposer"], row["probes"], row["value"], row["seeds"]) for row in rows] == [("random", 25, 1.5, 1)]
 
@@ -127,10 +216,10 @@ def test_noise_is_what_repeated_trials_differ_by() -> None:
 
 
 def test_the_surrogate_learns_what_makes_trials_fail_and_what_lowers_the_loss(tmp_path: Path) -> None:
-    chance, trials = Random(0), []
+    chance, trials = Random(0), list[dict[str, object]]()
     for number in range(400):
         settings = {
-            name: chance.uniform(knob.low, knob.high) if hasattr(knob, "low") else chance.choice(knob.values)
+            name: chance.uniform(knob.low, knob.high) if isinstance(knob, NumericKnob) else chance.choice(knob.values)
             for name, knob in KNOBS.items()
         } if number % 20 else dict(BASELINE)  # fmt: skip
         rate, depth = settings["MATRIX_LR"], settings["DEPTH"]

@@ -1,0 +1,48 @@
+"""Whether what a peer ends with could be claimed: the confirmation of our nights, held for settings of theirs.
+
+Peers spend their whole budget on their search. The probes of this confirmation come on top, in their favour; ours pay
+for theirs out of the budget.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+
+from probes.statistics.config import RefereeConfig
+from probes.statistics.confirmation import confirm
+from probes.statistics.runs import Run
+from runner.bench.proposers.landscape import Landscape, Levels, Settings
+
+SMALL_NIGHT = 40
+"""With fewer probes the night is the smallest a session can ask for: the usual one would have one to search with."""
+CONFIRM_PROBES, LEAST_CONFIRM = 16, 6
+STREAM = 11
+"""Keeps these draws apart from those of the search."""
+
+
+def confirm_probes(budget: int) -> int:
+    """Return how many probes our night of so many in all keeps for its confirmation, half for each side."""
+    return LEAST_CONFIRM if budget < SMALL_NIGHT else CONFIRM_PROBES
+
+
+def is_claimed(landscape: Landscape, settings: Settings, seed: int, budget: int) -> bool:
+    """Return whether settings that a peer ends with pass a confirmation on probes that it need not pay for.
+
+    The baseline claims nothing, nor do settings that cannot be trained.
+    """
+    levels = landscape.levels(settings)
+    if levels is None or dict(settings) == dict(landscape.baseline):
+        return False
+    rng, runs = np.random.default_rng([STREAM, seed, budget]), confirm_probes(budget) // 2
+    baseline = _runs(landscape, landscape.reference, frozenset(), runs, rng)
+    final = _runs(landscape, levels, frozenset({"final"}), runs, rng)
+    level = RefereeConfig().confirm_level
+    return confirm(baseline, final, landscape.target, landscape.guards, level=level).confirmed
+
+
+def _runs(landscape: Landscape, levels: Levels, changes: frozenset[str], count: int, rng: Generator) -> list[Run]:
+    """Return so many probes of a recipe: its true levels and noise."""
+    noise = landscape.noise_sd
+    draws = [{name: float(at + rng.normal(0.0, noise[name])) for name, at in levels.items()} for _ in range(count)]
+    return [Run(changes, seed, scores) for seed, scores in enumerate(draws)]
