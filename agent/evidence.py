@@ -113,7 +113,7 @@ class SearchEvidence:
 
 def of_single_changes(rules: RefereeConfig) -> RefereeConfig:
     """Return the rules of a night without blocks: one change at a time leaves nothing to allow for."""
-    return rules.model_copy(update={"misfit_allowance": 1.0})
+    return rules.model_copy(update={"misfit_allowance": 1.0, "misfit_curvature": 0.0})
 
 
 def confirmation_runs(night: NightRecord, arm: Arm) -> list[Run]:
@@ -148,7 +148,7 @@ def target_question(
     """
     own = EffectPrior(rules.prior_mean, rules.prior_sd, rules.prior_tail_df)
     noise = _known_noise(target, rules.assumed_sd, rules, earlier)
-    return Question(target, prior or own, noise, rules.misfit_allowance, is_paired=True)
+    return Question(target, prior or own, noise, rules.misfit_allowance, rules.misfit_curvature, is_paired=True)
 
 
 def pulled_back(effect: Posterior) -> str | None:
@@ -166,7 +166,7 @@ def guard_question(name: str, plan: NightPlan) -> Question:
         prior = EffectPrior(rules.prior_mean, rules.guard_prior_sd, rules.prior_tail_df)
         assumed_sd = category_noise(plan)
     noise = _known_noise(name, assumed_sd, rules, plan.earlier_fit_noise)
-    return Question(name, prior, noise, rules.misfit_allowance)
+    return Question(name, prior, noise, rules.misfit_allowance, rules.misfit_curvature)
 
 
 def category_noise(plan: NightPlan) -> float:

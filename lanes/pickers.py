@@ -28,14 +28,17 @@ def pick_random(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
 
 
 def pick_spread(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
-    """Return a move of a knob tried least: the nearest step up, else the nearest down; ties and names by chance."""
+    """Return a move of a knob tried least: the farthest step up, else the farthest down; ties and names by chance.
+
+    What a knob does shows best at the ends of what it may do, and a ruinous end costs a smoke run.
+    """
     fewest = min(len(knob.tried) for knob in knobs)
     knob = chance.choice([k for k in knobs if len(k.tried) == fewest])
     working = knob.working
     if not is_number(working):
         return knob.name, chance.choice(knob.values)
     numbers = [value for value in knob.values if is_number(value)]
-    return knob.name, min(numbers, key=lambda value: (value < working, abs(value - working)))
+    return knob.name, min(numbers, key=lambda value: (value < working, -abs(value - working)))
 
 
 def nearest(knob: OpenKnob, place: float) -> KnobValue:

@@ -59,6 +59,9 @@ class RefereeConfig(Frozen):
     misfit_allowance: float = Field(default=1.2, ge=1.0, le=10.0)
     """Factor on the measured run-to-run sd in the search's fit: changes that act on one another hide in the effects of
     a block rather than in its residuals."""
+    misfit_curvature: float = Field(default=0.15, ge=0.0, le=10.0)
+    """Points of misfit in the search's fit for each squared point by which the changes of a recipe move a metric: large
+    effects rarely add up on a scale with ends. 0: all are taken to."""
     noise_weight: float = Field(default=3.0, ge=0.0, le=100.0)
     """Degrees of freedom given to the assumed noise once there are replicates."""
     accept_level: Probability = 0.85

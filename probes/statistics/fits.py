@@ -2,6 +2,9 @@
 
 Noise. The run-to-run variance is what least squares leaves over: replicates that differ and recipes whose effects do
 not add up, so that a model that misfits knows less. An assumed or earlier variance counts as some degrees of freedom.
+Rows that are all different leave nothing over, though large effects rarely add up: a score that levels off departs from
+the sum by its second derivative times products of effects. So a first fit says how far the recipes move the metric, and
+the misfit to be expected from that joins the noise of the second.
 
 Time. Up to `WINDOW` runs are fitted together. Then the older half becomes the start of the next window: a joint normal
 state of the level and of every change that was probed in the younger half; the others are integrated out exactly and
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 
 import numpy as np
 
@@ -49,6 +52,8 @@ class Question:
     noise: KnownNoise
     allowance: float = 1.0
     """Factor on the measured sd, for what changes do to one another."""
+    curvature: float = 0.0
+    """Points of misfit for each squared point by which a recipe's changes move the metric."""
     is_paired: bool = False
     """Use the correlation of runs that share a train seed, once it is measured."""
 
@@ -157,6 +162,20 @@ class _Window:
         known, df = question.noise, past.df + self.split.df
         squares = known.df * known.sd**2 + past.squares + self.squares(metric)
         noise_sd = question.allowance * (sqrt(squares / (known.df + df)) if squares > 0 else known.sd)
+        fitted = self._fit_at(question, past, pairing, names, noise_sd)
+        misfit = question.curvature * self._moved(fitted.effects)
+        return self._fit_at(question, past, pairing, names, hypot(noise_sd, misfit)) if misfit else fitted
+
+    def _moved(self, effects: Effects) -> float:
+        """Return the sum of a recipe's squared effects, mean over the recipes that change anything."""
+        squares_C = np.array([effects.of(name).mean ** 2 for name in self.design.names])
+        changes_R_C = self.design.rows_R_C[:, 1:]
+        changed = changes_R_C.any(axis=1)
+        return float((changes_R_C[changed] @ squares_C).mean()) if changed.any() else 0.0
+
+    def _fit_at(self, question: Question, past: _Past, pairing: float, names: Sequence[str], noise_sd: float) -> Fitted:
+        """Fit one metric with noise of a known sd."""
+        metric, start = question.metric, past.effects
         centre = np.array([prior_of(name, question.prior, start).mean for name in self.design.names])
         pairs = {
             name: self.split.pair(self._metrics[metric], self._companions[name])

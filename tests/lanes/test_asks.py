@@ -53,14 +53,14 @@ def test_each_knob_is_asked_once_before_any_twice(name: str) -> None:
     assert sorted(knobs[:half]) == sorted(knobs[half:]) == sorted(lane.knobs)
 
 
-def test_the_data_mix_asks_the_nearest_step_up_first() -> None:
+def test_the_data_mix_asks_the_farthest_step_up_first() -> None:
     mix = MixKnob(tags={"category": ("wit",)}, repeats=(1, 2, 3, 5))
     baseline = BASELINE.replace(mix=DataMix(rules=(MixRule(name="wit", tags={"category": ("wit",)}, repeat=2),)))
     lane = open_lanes(LanesConfig(data_mix={"wit": mix}), baseline, TAGS, "optuna")["data_mix"]
     tried: list[Tried] = []
     while (change := lane.ask(baseline, tried, 0)) is not None:
         tried.append(Tried(change=change, decision="reject", effect=-0.1))
-    assert [t.change.after for t in tried] == [3, 5, 1]
+    assert [t.change.after for t in tried] == [5, 3, 1]
 
 
 def test_the_seed_breaks_ties() -> None:

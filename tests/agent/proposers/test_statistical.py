@@ -17,22 +17,20 @@ from lanes.pickers import PickerName
 from probes.candidate import Change
 
 FASTER_HELPS = (
-    "learning_rate 0.001 → 0.002", "private_voice 1 → 2", "rank 8 → 16", "order shuffle → source_first",
-    "verified_response 1 → 2", "ground_truth 1 → 2", "learning_rate 0.002 → 0.004", "private_voice 1 → 3",
-    "ground_truth 1 → 3",
+    "learning_rate 0.001 → 0.002", "private_voice 1 → 3", "rank 8 → 16", "order shuffle → source_first",
+    "verified_response 1 → 3", "ground_truth 1 → 3", "learning_rate 0.002 → 0.004", "rank 8 → 4",
+    "verified_response 1 → 2", "ground_truth 1 → 2",
 )  # fmt: skip
 NOTHING_HELPS = (
-    "learning_rate 0.001 → 0.002", "private_voice 1 → 2", "rank 8 → 16", "order shuffle → source_first",
-    "verified_response 1 → 2", "ground_truth 1 → 2", "learning_rate 0.001 → 0.0005", "order shuffle → source_last",
-    "private_voice 1 → 3", "ground_truth 1 → 3", "verified_response 1 → 3", "order shuffle → interleave",
-    "rank 8 → 4", "learning_rate 0.001 → 0.0015", "learning_rate 0.001 → 0.00073",
+    "learning_rate 0.001 → 0.002", "private_voice 1 → 3", "rank 8 → 16", "order shuffle → source_first",
+    "verified_response 1 → 3", "ground_truth 1 → 3", "learning_rate 0.001 → 0.0005",
+    "order source_first → source_last", "rank 8 → 4", "verified_response 1 → 2", "ground_truth 1 → 2",
+    "private_voice 1 → 2",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(("landscape", "asked"), [(faster_helps, FASTER_HELPS), (nothing_helps, NOTHING_HELPS)])
-def test_a_seeded_night_asks_what_it_asked_before_there_were_proposers(
-    tmp_path: Path, landscape: object, asked: tuple[str, ...]
-) -> None:
+def test_a_seeded_night_asks_what_it_always_asked(tmp_path: Path, landscape: object, asked: tuple[str, ...]) -> None:
     context = make_night(tmp_path, SimulatedLauncher(landscape))  # type: ignore[arg-type]
     run_night(context)
     assert tuple(str(candidate.change) for candidate in context.night.candidates.values()) == asked

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from probes.errors import DataError
+from probes.statistics.blocks import design_block
 from probes.statistics.fits import WINDOW, KnownNoise, Question, SearchFits
 from probes.statistics.race import EffectPrior, fit_effects
 from probes.statistics.runs import Run
@@ -42,6 +43,35 @@ def test_recipes_that_do_not_add_up_make_the_fit_less_sure() -> None:
     additive, interacting = fitted(night(0.0)), fitted(night(2.0))
     assert interacting.fitted("t").noise_sd > 1.5 * additive.fitted("t").noise_sd
     assert interacting.effects("t").of("a").sd > additive.effects("t").of("a").sd
+
+
+def test_the_misfit_that_large_effects_let_expect_joins_the_noise() -> None:
+    means: dict[tuple[str, ...], float] = {(): 5.0, ("a",): 8.0, ("a", "b"): 9.0}
+    runs = [run(mean, *changes) for changes, mean in means.items() for _ in range(4)]
+    question = Question("t", EffectPrior(0.0, 1e3), KnownNoise(0.5, 1e6), curvature=0.1)
+    assert fitted(runs[:4], question).fitted("t").noise_sd == pytest.approx(0.5, rel=1e-3)
+    moved = (3**2 + (3**2 + 1**2)) / 2
+    assert fitted(runs, question).fitted("t").noise_sd == pytest.approx(np.hypot(0.5, 0.1 * moved), rel=1e-3)
+
+
+def test_a_change_without_effect_is_rarely_taken_for_one_where_large_effects_level_off() -> None:
+    names = [f"c{i:02d}" for i in range(11)]
+    block = design_block(1, names, seed=0)
+
+    def mistaken(curvature: float) -> float:
+        found = list[bool]()
+        for seed in range(60):
+            rng = np.random.default_rng(seed)
+            strong = set(rng.permutation(names)[:4])
+            recipes = [(), (), (), (), (), (), *block.rows]
+            logits = [1.6 * len(strong.intersection(recipe)) - 0.7 for recipe in recipes]
+            runs = [run(10 / (1 + np.exp(-x)) + rng.normal(0, 0.5), *r) for r, x in zip(recipes, logits, strict=True)]
+            question = Question("t", EffectPrior(-0.15, 0.4, 3.0), KnownNoise(0.5, 3.0), 1.2, curvature)
+            effects = fitted(runs, question).effects("t")
+            found += [effects.of(name).above(0.0) > 0.95 for name in names if name not in strong]
+        return float(np.mean(found))
+
+    assert mistaken(0.15) < 0.1 < 0.4 < mistaken(0.0)
 
 
 def test_the_noise_is_unbiased_when_recipes_add_up() -> None:

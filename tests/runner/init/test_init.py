@@ -246,8 +246,8 @@ def test_a_person_at_a_terminal_is_asked_and_ctrl_c_writes_nothing(tmp_path: Pat
                     shown += os.read(ours, 4096)
                 except OSError:
                     break
-            if waiting and shown.endswith(b": "):
-                shown += b"(answered)"  # the next answer waits for the next question
+            elif waiting and shown.endswith(b": "):  # and nothing follows: it waits for an answer
+                shown += b"(answered)"
                 os.write(ours, waiting.pop(0))
         os.close(ours)
         return process.wait(10), shown.decode()
