@@ -19,7 +19,7 @@ from lanes.heard import heard
 from lanes.knob_lane import KnobLane
 from lanes.knobs import Knob, is_number, is_numeric, position, section, value_refusal
 from lanes.moves import PENDING_LEVEL, OpenKnob
-from lanes.pickers import Pick, nearest
+from lanes.pickers import Pick, farthest, nearest
 from probes.candidate import KnobValue
 from probes.errors import ConfigError
 from probes.recipe import Recipe
@@ -108,10 +108,7 @@ def _far_edge(knob: OpenKnob) -> Pick:
         before, after = last.change.before, last.change.after
         went_up = is_number(before) and is_number(after) and after > before
         ups = went_up == (last.decision == "accept")
-    numbers = [value for value in knob.values if is_number(value)]
-    side = [value for value in numbers if (value > working) == ups] or numbers
-    here = position(knob.knob, working)
-    return knob.name, max(side, key=lambda value: abs(position(knob.knob, value) - here))
+    return knob.name, farthest(knob, working, ups)
 
 
 def _pick_tpe(knobs: Sequence[OpenKnob], chance: Random) -> Pick:

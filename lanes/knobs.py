@@ -29,7 +29,7 @@ SMALLEST_STEP = 0.2
 
 
 def remembered(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Keep the latest results of a pure function of knobs, which are frozen and so can be hashed."""
+    """Keep the latest results of a pure function of what can be hashed: numbers, and knobs, which are frozen."""
     return cast("Callable[_P, _R]", lru_cache(maxsize=4096)(function))
 
 
@@ -52,7 +52,7 @@ def is_numeric(knob: Knob) -> bool:
     return isinstance(knob, NumericKnob) or all(is_number(v) for v in knob.values)
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def round_digits(value: float, digits: int = MIN_DIGITS) -> float:
     """Return `value` with `digits` significant digits."""
     return float(f"{value:.{digits - 1}e}")

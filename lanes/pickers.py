@@ -37,10 +37,17 @@ def pick_spread(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     working = knob.working
     if not is_number(working):
         return knob.name, chance.choice(knob.values)
-    numbers = [value for value in knob.values if is_number(value)]
-    return knob.name, min(numbers, key=lambda value: (value < working, -abs(value - working)))
+    return knob.name, farthest(knob, working, ups=True)
 
 
 def nearest(knob: OpenKnob, place: float) -> KnobValue:
     """Return the open value nearest to `place` on the knob's scale."""
     return min(knob.values, key=lambda value: abs(position(knob.knob, value) - place))
+
+
+def farthest(knob: OpenKnob, working: float, ups: bool) -> KnobValue:
+    """Return the open number farthest from `working` on the side asked for, on the other when there is none."""
+    numbers = [value for value in knob.values if is_number(value)]
+    side = [value for value in numbers if (value > working) == ups] or numbers
+    here = position(knob.knob, working)
+    return max(side, key=lambda value: abs(position(knob.knob, value) - here))

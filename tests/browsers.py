@@ -46,7 +46,7 @@ class Look:
     errors: list[str] = field(default_factory=list)
     """Of the console, and exceptions of scripts."""
     failed: list[str] = field(default_factory=list)
-    """Requests without an answer or with one of 400 and above; not those that the page itself called off."""
+    """Requests without an answer or with one of 400 and above; not a script's own that it called off."""
     asked: list[str] = field(default_factory=list)
     """Every address that was asked for."""
     dialogs: list[str] = field(default_factory=list)
@@ -140,7 +140,8 @@ def _hear(look: Look, said: ConsoleMessage) -> None:
 
 
 def _fail(look: Look, request: Request) -> None:
-    if request.failure != "net::ERR_ABORTED":  # called off by the page itself
+    is_called_off = request.failure == "net::ERR_ABORTED" and request.resource_type in ("fetch", "xhr")
+    if not is_called_off:
         look.failed.append(f"{request.failure} {request.url}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Generator, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing import get_context
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from runner.bench.streams import PLAIN
+from runner.interrupts import StopRequest, catching_signals
 from runner.simulation.night import Played, Setting, play_night
 from runner.simulation.outlook import Outlook, outlook_of, summarise
 
@@ -21,6 +22,8 @@ MOST_CHUNKS = 100
 """Parts that a stream's nights are divided into, at most."""
 WORTH_A_PROCESS = 50
 """Nights for which another process is worth its start."""
+ASK_S = 0.2
+"""Seconds between two looks at whether the user wants an end."""
 
 Chunk = tuple[str, int, int]
 """Stream, first night, night after the last."""
@@ -36,16 +39,21 @@ def simulate(setting: Setting, nights: int, jobs: int, console: Console) -> Outl
         nights: Nights per stream, at least 1.
         jobs: Processes.
         console: Where progress is shown.
+
+    Raises:
+        KeyboardInterrupt: the user or the system asked for the end.
     """
     size = max(CHUNK, nights // MOST_CHUNKS)
     chunks = [(stream, start, min(start + size, nights)) for stream in PLAIN for start in range(0, nights, size)]
     played: dict[Chunk, list[Played]] = {}
     total = nights * len(PLAIN)
-    with _progress(console) as progress:
+    # Counted and raised where nothing can swallow it: Python forgets an interrupt that falls into a destructor.
+    stop = StopRequest(lambda text: None)
+    with catching_signals(stop), _progress(console) as progress:
         task = progress.add_task("simulating nights", total=total)
         if not console.is_terminal:
             console.print(f"simulating {total:,} nights")
-        for chunk, results in _results(setting, chunks, max(1, min(jobs, total // WORTH_A_PROCESS))):
+        for chunk, results in _results(setting, chunks, max(1, min(jobs, total // WORTH_A_PROCESS)), stop):
             played[chunk] = results
             progress.advance(task, len(results))
     rows = [
@@ -55,20 +63,31 @@ def simulate(setting: Setting, nights: int, jobs: int, console: Console) -> Outl
     return outlook_of(setting, rows)
 
 
-def _results(setting: Setting, chunks: list[Chunk], jobs: int) -> Iterator[tuple[Chunk, list[Played]]]:
+def _results(
+    setting: Setting, chunks: list[Chunk], jobs: int, stop: StopRequest
+) -> Iterator[tuple[Chunk, list[Played]]]:
     """Yield chunks as they end, in any order."""
     if jobs == 1:
-        yield from ((chunk, _play(setting, chunk)) for chunk in chunks)
+        for chunk in chunks:
+            _end_if_asked(stop)
+            yield chunk, _play(setting, chunk)
         return
     # Fresh processes: a fork would copy the progress display's thread and locks.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         try:
             with _interrupts_held():
                 pending = {pool.submit(_play, setting, chunk): chunk for chunk in chunks}
-            for done in as_completed(pending):
-                yield pending[done], done.result()
+            while pending:
+                done, _ = wait(pending, ASK_S, FIRST_COMPLETED)
+                _end_if_asked(stop)
+                yield from ((pending.pop(future), future.result()) for future in done)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _end_if_asked(stop: StopRequest) -> None:
+    if stop.is_stopping:
+        raise KeyboardInterrupt
 
 
 @contextmanager

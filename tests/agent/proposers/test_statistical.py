@@ -30,7 +30,7 @@ NOTHING_HELPS = (
 
 
 @pytest.mark.parametrize(("landscape", "asked"), [(faster_helps, FASTER_HELPS), (nothing_helps, NOTHING_HELPS)])
-def test_a_seeded_night_asks_what_it_always_asked(tmp_path: Path, landscape: object, asked: tuple[str, ...]) -> None:
+def test_a_seeded_night_asks_what_is_written_here(tmp_path: Path, landscape: object, asked: tuple[str, ...]) -> None:
     context = make_night(tmp_path, SimulatedLauncher(landscape))  # type: ignore[arg-type]
     run_night(context)
     assert tuple(str(candidate.change) for candidate in context.night.candidates.values()) == asked
