@@ -8,6 +8,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agent.assurance import Assurance, affordable_confirmation
 from agent.claiming import make_claim
 from agent.context import NightContext
 from agent.controls import missing_controls
@@ -32,7 +33,7 @@ from agent.schedule import (
     to_plans,
     where_it_broke_off,
 )
-from agent.search import affordable_confirmation, end_exploring, plan_search, race_places, refusal
+from agent.search import end_exploring, plan_search, race_places, refusal
 from agent.settling import decided, drop_for_rehearsal, move, settle
 from agent.stalling import watch_progress, watch_promotions
 from agent.state import Next, NightState, Step
@@ -237,11 +238,15 @@ def _park_the_rest(context: NightContext) -> None:
 
 def _end_search(context: NightContext) -> None:
     """Record the noise of the whole search, and how large the confirmation will be."""
-    night = context.night
-    probes = affordable_confirmation(context) if night.accepted else context.plan.confirm_probes
+    night, plan = context.night, context.plan
+    probes, chance = plan.confirm_probes, None
+    if night.accepted:
+        probes = affordable_confirmation(context)
+        chance = Assurance(plan, Referee(night, plan, context.evidence)).of(night.accepted, probes)
     _record_noise(context, probes)
     reason = night.designs[-1].reason
-    context.record(ev.SearchEnded(at=context.clock.now(), reason=reason, confirm_probes=probes))
+    at = context.clock.now()
+    context.record(ev.SearchEnded(at=at, reason=reason, confirm_probes=probes, claim_chance=chance))
 
 
 def _finish_moves(context: NightContext) -> None:

@@ -58,9 +58,13 @@ class Referee:
         """Return the posterior effect on the target of a candidate that has scores."""
         return self._target.of(candidate)
 
-    def guard_total(self, guard: str, candidates: Sequence[str]) -> Posterior:
-        """Return the posterior effect of several changes together on a guard."""
-        return self._guards[guard].total(candidates)
+    def total(self, metric: str, changes: Sequence[str]) -> Posterior:
+        """Return the posterior effect of several changes together on the target or a guard."""
+        return self._fits.effects(metric).total(changes)
+
+    def run_sd(self, metric: str) -> float:
+        """Return the run-to-run sd of the target or a guard on the search items, without allowances."""
+        return self._fits.run_sd(metric)
 
     def guard_effect(self, guard: str, candidate: str) -> Posterior:
         """Return the posterior effect of one change on a guard."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
+from agent.assurance import wanted_confirmation, why_confirm
+from agent.bases import bases
 from agent.context import NightContext
 from agent.proposers.proposer import Question
 from agent.proposing import propose
-from agent.recipes import combine, starts_from, trained_recipe
+from agent.recipes import combine, trained_recipe
 from agent.referee import Referee
 from agent.revisits import moved_under, worth_another_look
 from agent.schedule import SHORT_COST, has_begun, live_candidates, missing_smoke, open_rows, probes_used
@@ -33,7 +35,7 @@ def plan_search(context: NightContext) -> str | None:
         return refusal(context, 1)
     reason = refusal(context, 1 + reserve(context))
     if reason is not None:
-        return reason
+        return why_confirm(context) if refusal(context, 1 + context.plan.referee.rehearsals) is None else reason
     block_reason = no_block(context)
     if block_reason is None:
         fill(context, PLACES, one_per_knob=True)
@@ -116,8 +118,13 @@ def race_places(context: NightContext) -> int:
 
 
 def reserve(context: NightContext) -> int:
-    """Return the probes kept for the rehearsal of the final recipe: none while there is nothing to rehearse."""
-    return context.plan.referee.rehearsals if context.night.accepted else 0
+    """Return the probes kept for the final recipe beside the session's confirmation; none while there is none.
+
+    Its rehearsals, and what a confirmation lacks that is all but sure to claim it.
+    """
+    plan = context.plan
+    lacking = wanted_confirmation(context) - plan.confirm_probes
+    return plan.referee.rehearsals + lacking if context.night.accepted else 0
 
 
 def refusal(context: NightContext, probes: int) -> str | None:
@@ -189,10 +196,7 @@ def plan_block(context: NightContext, factors: Sequence[str]) -> Block | None:
 
 
 def _designed(context: NightContext, factors: Sequence[str]) -> Block:
-    """Return the block over `factors`, run on the baseline and what the factors start from.
-
-    Other accepted changes stay out: near saturation every effect would look smaller than it is.
-    """
+    """Return the block over `factors`, run on their bases."""
     number, plan = len(context.night.blocks) + 1, context.plan
     return design_block(
         number,
@@ -203,31 +207,9 @@ def _designed(context: NightContext, factors: Sequence[str]) -> Block:
     )
 
 
-def bases(context: NightContext, changes: Sequence[str]) -> tuple[str, ...]:
-    """Return the accepted changes that `changes` start from, in order of acceptance."""
-    night = context.night
-    needed, wanted = set[str](), list(changes)
-    while wanted:
-        base = starts_from(night, wanted.pop(), night.accepted)
-        if base is not None and base not in needed:
-            needed.add(base)
-            wanted.append(base)
-    return tuple(name for name in night.accepted if name in needed)
-
-
 def end_exploring(context: NightContext, reason: str) -> None:
     """Record that nothing new is tried; what follows is the rehearsal of the final recipe."""
     choose(context, "rehearsal", reason)
-
-
-def affordable_confirmation(context: NightContext) -> int:
-    """Return the probes of the confirmation: the session's, and what the search left, up to twice as many."""
-    plan, used = context.plan, probes_used(context.night)
-    most = 2 * plan.confirm_probes
-    for probes in range(most - most % 2, plan.confirm_probes, -2):
-        if context.budget.refusal(used, probes - plan.confirm_probes, reserve_confirmation=True) is None:
-            return probes
-    return plan.confirm_probes
 
 
 def _taken_knobs(context: NightContext) -> tuple[tuple[str, str], ...]:

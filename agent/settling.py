@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import sqrt
 
+from agent.assurance import Assurance, affordable_confirmation
 from agent.context import NightContext
-from agent.recipes import combine, standing
+from agent.recipes import standing
 from agent.referee import Referee, final_failure
 from probes.figures import show
-from probes.recipe import Recipe
 from probes.statistics.referee import failed_reading
 from probes.statistics.verdicts import CandidateReading, Decision
 from tracking import events as ev
@@ -19,7 +20,7 @@ def settle(context: NightContext) -> None:
     night = context.night
     referee = Referee(night, context.plan, context.evidence)
     sure = believed(context, referee)
-    final = within_guards(context, referee, sure)
+    final = most_claimable(context, referee, sure)
     for name in final:
         if name not in night.accepted:
             _decide(context, referee, name, "accept", "the whole night's probes speak for it")
@@ -41,23 +42,25 @@ def believed(context: NightContext, referee: Referee) -> tuple[str, ...]:
     return (*(name for name in night.accepted if name in sure), *(name for name in sure if name not in night.accepted))
 
 
-def within_guards(context: NightContext, referee: Referee, changes: Sequence[str]) -> tuple[str, ...]:
-    """Return those of `changes` that stand together, keep the sum of every guard's effects in bounds and promise most.
+def most_claimable(context: NightContext, referee: Referee, changes: Sequence[str]) -> tuple[str, ...]:
+    """Return those of `changes` that stand together and are worth most as a claim.
 
-    Taking out what costs an endangered guard most may take out the night's best change; so sets that begin with what
-    promises most, alone or for what it costs, are held against that one by the sum of their effects on the target.
+    A set is worth its effect on the target times the square root of its chance to be claimed: half way, as ratios go,
+    between what is believed of it and what is to be expected of its claim. Only one change is added or taken out at a
+    time, from nothing and from all of them; the better end counts.
     """
-    whole = _taken_out_in_turn(context, referee, changes)
-    if not context.night.blocks:
-        return whole
-    promise = {name: referee.effect(name).mean for name in changes}
-    costs = {name: _guard_cost(context, referee, name) for name in changes}
-    orders = (
-        sorted(changes, key=lambda n: -promise[n]),
-        sorted(changes, key=lambda n: costs[n] / max(promise[n], 0.01)),
-    )
-    sets = [whole, *(_added_in_turn(context, referee, order) for order in orders)]
-    return max(sets, key=lambda names: sum(promise[name] for name in names))
+    assurance = Assurance(context.plan, referee)
+    probes = affordable_confirmation(context, kept=context.plan.referee.rehearsals)
+
+    def worth(names: Sequence[str]) -> float:
+        promise = referee.total(context.plan.target, names).mean if names else 0.0
+        return promise * sqrt(assurance.of(names, probes)) if promise > 0.0 else promise
+
+    def stand(names: Sequence[str]) -> tuple[str, ...]:
+        return standing(context.plan.baseline, names, context.night.candidates, context.lanes)[0]
+
+    ends = [_climb(changes, start, worth, stand) for start in ((), stand(changes))]
+    return max(ends, key=worth)
 
 
 def drop_for_rehearsal(context: NightContext) -> bool:
@@ -104,37 +107,22 @@ def _may_stay(context: NightContext, referee: Referee, name: str) -> bool:
     )
 
 
-def _taken_out_in_turn(context: NightContext, referee: Referee, changes: Sequence[str]) -> tuple[str, ...]:
-    """Return all changes that stand together without those that cost an endangered guard most."""
-    baseline, candidates, lanes = context.plan.baseline, context.night.candidates, context.lanes
-    kept, _ = standing(baseline, changes, candidates, lanes)
-    while (guard := _endangered(context, referee, kept)) is not None:
-        worst = _costliest(referee, guard, kept)
-        kept, _ = standing(baseline, [name for name in kept if name != worst], candidates, lanes)
-    return kept
-
-
-def _added_in_turn(context: NightContext, referee: Referee, order: Sequence[str]) -> tuple[str, ...]:
-    """Return what can be added one after the other with every guard in bounds; what starts from a later one waits."""
-    kept, left = tuple[str, ...](), list(order)
-    while left:
-        wanted = next((name for name in left if _fits(context, referee, (*kept, name))), None)
-        if wanted is None:
-            break
-        kept = (*kept, wanted)
-        left.remove(wanted)
-    return kept
-
-
-def _fits(context: NightContext, referee: Referee, changes: tuple[str, ...]) -> bool:
-    recipe = combine(context.plan.baseline, changes, context.night.candidates, context.lanes)
-    return isinstance(recipe, Recipe) and _endangered(context, referee, changes) is None
-
-
-def _guard_cost(context: NightContext, referee: Referee, name: str) -> float:
-    """Return what a change takes of its worst guard, as a share of the margin."""
-    margins = context.plan.guards.items()
-    return max((max(0.0, -referee.guard_effect(guard, name).mean) / margin for guard, margin in margins), default=0.0)
+def _climb(
+    changes: Sequence[str],
+    names: tuple[str, ...],
+    worth: Callable[[Sequence[str]], float],
+    stand: Callable[[Sequence[str]], tuple[str, ...]],
+) -> tuple[str, ...]:
+    """Return where adding or taking out one change, with what can then not stay, no longer makes a set worth more."""
+    while True:
+        without = (tuple(other for other in names if other != name) for name in names)
+        with_it = ((*names, name) for name in changes if name not in names)
+        nexts = [stand(others) for others in without]
+        nexts += [kept if (kept := stand(more)) == more else stand((more[-1], *names)) for more in with_it]
+        best = max(nexts, key=worth, default=names)
+        if worth(best) <= worth(names):
+            return names
+        names = best
 
 
 def _least_missed(referee: Referee, guard: str, changes: Sequence[str]) -> str:
@@ -146,23 +134,13 @@ def _least_missed(referee: Referee, guard: str, changes: Sequence[str]) -> str:
     )
 
 
-def _endangered(context: NightContext, referee: Referee, kept: Sequence[str]) -> str | None:
-    """Return the guard most likely beyond its margin with all of `kept`, None when every one is within the risk."""
-    plan = context.plan
-    if not kept:
-        return None
-    harm = {name: referee.guard_total(name, kept).below(-margin) for name, margin in plan.guards.items()}
-    worst = max(harm, key=lambda name: harm[name], default=None)
-    return worst if worst is not None and harm[worst] >= plan.referee.guard_risk else None
-
-
 def _costliest(referee: Referee, guard: str, changes: Sequence[str]) -> str:
     return min(changes, key=lambda name: referee.guard_effect(guard, name).mean)
 
 
 def _why_out(referee: Referee, name: str, sure: Sequence[str]) -> str:
     if name in sure:
-        return "with all other changes a guard would come too near its margin, or what it starts from has left"
+        return "the others are worth more as a claim without it, or what it starts from has left"
     better = show(referee.effect(name).above(0.0), "probability")
     return referee.should_leave(name) or f"the whole night's probes are not sure enough of it: P(effect > 0) = {better}"
 

@@ -64,6 +64,7 @@ class Fitted:
 
     effects: Effects
     noise_sd: float
+    """The run-to-run sd with what is allowed for misfit."""
     companion: Companion | None
     variance_saved: float
     """Share of a change's sampling variance that the companion takes away, mean over changes."""
@@ -106,22 +107,28 @@ class SearchFits:
         """Return the posterior of all effects on a metric."""
         return self.fitted(metric).effects
 
+    def run_sd(self, metric: str) -> float:
+        """Return the run-to-run sd of a metric, with nothing allowed for misfit."""
+        return self._present().run_sd(self._questions[metric], self._past[metric])
+
     def fitted(self, metric: str) -> Fitted:
         """Return the whole fit of a metric, computed once per state."""
         if metric not in self._fitted:
-            self._window = self._window or _Window(self._recent, list(self._questions))
             past = self._past[metric]
             pairing = past.pairing
             if pairing is None and self._questions[metric].is_paired:
                 pairing = _usable(paired_correlation(self._recent, metric))
-            self._fitted[metric] = self._window.fit(self._questions[metric], past, pairing or 0.0)
+            self._fitted[metric] = self._present().fit(self._questions[metric], past, pairing or 0.0)
         return self._fitted[metric]
 
     def companion_use(self, metric: str) -> CompanionUse:
         """Return what the companions did for a metric, for the report."""
-        fitted = self.fitted(metric)
-        assert self._window is not None
-        return _use(fitted, self._window.signals.left_out)
+        return _use(self.fitted(metric), self._present().signals.left_out)
+
+    def _present(self) -> _Window:
+        """Return the window of the runs at hand, laid out once per state."""
+        self._window = self._window or _Window(self._recent, list(self._questions))
+        return self._window
 
     def _fold(self) -> None:
         older, younger = self._recent[: WINDOW // 2], self._recent[WINDOW // 2 :]
@@ -155,16 +162,22 @@ class _Window:
         """Return the residual sum of squares of a metric."""
         return float(self.split.residual_M_M[self._metrics[metric], self._metrics[metric]])
 
+    def run_sd(self, question: Question, past: _Past) -> float:
+        """Return what least squares leaves over, with the assumed or earlier noise and what earlier windows left."""
+        known, df = question.noise, past.df + self.split.df
+        squares = known.df * known.sd**2 + past.squares + self.squares(question.metric)
+        return sqrt(squares / (known.df + df)) if squares > 0 else known.sd
+
     def fit(self, question: Question, past: _Past, pairing: float) -> Fitted:
         """Fit one metric on top of what earlier windows left."""
-        metric, start = question.metric, past.effects
+        start = past.effects
         names = tuple(sorted({*self.design.names, *(start.names if start is not None else ())}))
-        known, df = question.noise, past.df + self.split.df
-        squares = known.df * known.sd**2 + past.squares + self.squares(metric)
-        noise_sd = question.allowance * (sqrt(squares / (known.df + df)) if squares > 0 else known.sd)
+        noise_sd = question.allowance * self.run_sd(question, past)
         fitted = self._fit_at(question, past, pairing, names, noise_sd)
         misfit = question.curvature * self._moved(fitted.effects)
-        return self._fit_at(question, past, pairing, names, hypot(noise_sd, misfit)) if misfit else fitted
+        if not misfit:
+            return fitted
+        return self._fit_at(question, past, pairing, names, hypot(noise_sd, misfit), fitted.effects)
 
     def _moved(self, effects: Effects) -> float:
         """Return the sum of a recipe's squared effects, mean over the recipes that change anything."""
@@ -173,8 +186,16 @@ class _Window:
         changed = changes_R_C.any(axis=1)
         return float((changes_R_C[changed] @ squares_C).mean()) if changed.any() else 0.0
 
-    def _fit_at(self, question: Question, past: _Past, pairing: float, names: Sequence[str], noise_sd: float) -> Fitted:
-        """Fit one metric with noise of a known sd."""
+    def _fit_at(
+        self,
+        question: Question,
+        past: _Past,
+        pairing: float,
+        names: Sequence[str],
+        noise_sd: float,
+        guess: Effects | None = None,
+    ) -> Fitted:
+        """Fit one metric with noise of a known sd; `guess`: the fit with another one."""
         metric, start = question.metric, past.effects
         centre = np.array([prior_of(name, question.prior, start).mean for name in self.design.names])
         pairs = {
@@ -184,7 +205,7 @@ class _Window:
         companion = choose_companion(self.design, pairs, noise_sd, centre)
         information, saved = self._information(metric, noise_sd, companion, pairing)
         spread = _spread_over(information, self.design.names, names)
-        return Fitted(posterior(names, spread, question.prior, start), noise_sd, companion, saved)
+        return Fitted(posterior(names, spread, question.prior, start, guess), noise_sd, companion, saved)
 
     def _information(
         self, metric: str, noise_sd: float, companion: Companion | None, pairing: float

@@ -158,12 +158,19 @@ def gather(design: Design, seeds: Sequence[int], columns_R_M: Array, seed_correl
     return design.rows_R_C.T @ _weighted(seeds, np.column_stack([design.rows_R_C, columns_R_M]), rho)
 
 
-def posterior(names: Sequence[str], information: Information, prior: Prior, start: Effects | None = None) -> Effects:
+def posterior(
+    names: Sequence[str],
+    information: Information,
+    prior: Prior,
+    start: Effects | None = None,
+    guess: Effects | None = None,
+) -> Effects:
     """Return the normal posterior of level and effects.
 
     A Student t prior is a normal one whose variance is itself uncertain; its posterior is approximated by the usual
     variational iteration: E[1/τ²] = (ν + 1) / (ν·s² + E[(d - m)²]) for each change. What `start` knows jointly enters
-    as a joint normal prior, what it has settled as an independent one, both without a heavy tail.
+    as a joint normal prior, what it has settled as an independent one, both without a heavy tail. The iteration begins
+    at `guess`, a posterior of the same effects by other information, else with all variances at the prior's scale.
     """
     own = [prior_of(name, prior, start) for name in names]
     centre = np.array([LEVEL, *(p.mean for p in own)])
@@ -178,11 +185,17 @@ def posterior(names: Sequence[str], information: Information, prior: Prior, star
     df, spread = (np.array([0.0, *values]) for values in ([p.tail_df for p in own], [p.sd**2 for p in own]))
     fixed = information.matrix_C_C + joint
     weighted = information.weighted_C + joint @ centre
+
+    def tails(mean: Array, covariance: Array) -> Array:
+        moved = (mean - centre) ** 2 + np.diag(covariance)
+        return (df[heavy] + 1) / (df[heavy] * spread[heavy] + moved[heavy])
+
+    if guess is not None:
+        precision[heavy] = tails(guess.mean, guess.covariance)
     mean, covariance = _solve(precision, centre, fixed, weighted)
     for _ in range(TAIL_ROUNDS if heavy.any() else 0):
-        moved = (mean - centre) ** 2 + np.diag(covariance)
-        before, scale = precision[heavy].copy(), df[heavy]
-        precision[heavy] = (scale + 1) / (scale * spread[heavy] + moved[heavy])
+        before = precision[heavy].copy()
+        precision[heavy] = tails(mean, covariance)
         mean, covariance = _solve(precision, centre, fixed, weighted)
         if np.max(np.abs(precision[heavy] / before - 1)) < TAIL_SETTLED:
             break

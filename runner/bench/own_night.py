@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from agent.bases import FIRM
 from agent.evidence import of_single_changes, pulled_back, target_question
 from agent.referee import LEAST_ROWS
 from agent.search import LAST_REFILL
@@ -104,8 +105,9 @@ def _run_block(search: _Search) -> bool:
     search.blocks += 1
     names = {change_name(change): change for change in search.live}
     block = design_block(search.blocks, list(names), seed=search.night.number * 100 + search.blocks)
+    base = _firm(search)
     for row in block.rows:
-        _probe(search, [names[name] for name in row], ROW_SEEDS + search.probes)
+        _probe(search, [*base, *(names[name] for name in row)], ROW_SEEDS + search.probes)
     levels = {"accept_level": rules.block_accept_level, "worthwhile": rules.block_worthwhile}
     search.live = {change: blocks + 1 for change, blocks in search.live.items()}
     _decide(search, rules.model_copy(update={**levels, "max_replicates": rules.max_blocks}))
@@ -127,10 +129,11 @@ def _run_rows(search: _Search) -> None:
         names = {change_name(change): change for change in search.live}
         seed = search.night.number * 1000 + search.blocks
         chosen = choose_rows(search.fitted.effects, list(names), SIDE_BY_SIDE, search.fitted.noise_sd, prior, seed)
+        base = _firm(search)
         for row in chosen:
             if search.left < 1:
                 raise SpentError
-            _probe(search, [names[name] for name in row], ROW_SEEDS + search.probes)
+            _probe(search, [*base, *(names[name] for name in row)], ROW_SEEDS + search.probes)
             for name in row:
                 search.live[names[name]] += 1
         _decide(search, row_levels, LEAST_ROWS)
@@ -156,6 +159,12 @@ def _run_round(search: _Search) -> bool:
     search.live |= read
     _decide(search, rules, only=read)
     return bool(read)
+
+
+def _firm(search: _Search) -> list[int]:
+    """Return the accepted changes that blocks and rows are run on, as `agent.bases.firm` says."""
+    least, effects = FIRM * search.fits.run_sd(TARGET), search.fitted.effects
+    return [change for change in search.accepted if effects.of(change_name(change)).mean >= least]
 
 
 def _fill(search: _Search, places: int, smoke: bool = False) -> None:

@@ -1,7 +1,7 @@
 """Whether what a peer ends with could be claimed: the confirmation of our nights, held for settings of theirs.
 
-Peers spend their whole budget on their search. The probes of this confirmation come on top, in their favour; ours pay
-for theirs out of the budget.
+Peers spend their whole budget on their search. The probes of this confirmation come on top, in their favour, as many as
+the largest of ours may have; ours pay for theirs out of the budget.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
+from probes.statistics.assurance import largest_confirmation
 from probes.statistics.config import RefereeConfig
 from probes.statistics.confirmation import confirm
 from probes.statistics.runs import Run
@@ -34,7 +35,7 @@ def is_claimed(landscape: Landscape, settings: Settings, seed: int, budget: int)
     levels = landscape.levels(settings)
     if levels is None or dict(settings) == dict(landscape.baseline):
         return False
-    rng, runs = np.random.default_rng([STREAM, seed, budget]), confirm_probes(budget) // 2
+    rng, runs = np.random.default_rng([STREAM, seed, budget]), largest_confirmation(confirm_probes(budget), budget) // 2
     baseline = _runs(landscape, landscape.reference, frozenset(), runs, rng)
     final = _runs(landscape, levels, frozenset({"final"}), runs, rng)
     level = RefereeConfig().confirm_level

@@ -29,7 +29,7 @@ LANDSCAPE_SOURCES = ("runner/bench/proposers/automl.py", "runner/bench/proposers
 PEER_SOURCES = (
     *LANDSCAPE_SOURCES,
     *(f"runner/bench/proposers/{name}.py" for name in ("landscape", "peers", "claims")),
-    *(f"probes/statistics/{name}.py" for name in ("config", "confirmation", "runs")),
+    *(f"probes/statistics/{name}.py" for name in ("assurance", "config", "confirmation", "runs")),
 )
 OUR_SOURCES = (
     *(f"{floor}/**/*.py" for floor in ("agent", "lanes", "tracking", "probes")),
