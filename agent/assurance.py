@@ -14,7 +14,6 @@ from agent.noise import planned_noise
 from agent.plan import NightPlan
 from agent.referee import Referee
 from agent.schedule import probes_used
-from probes.figures import show
 from probes.statistics.assurance import chance_of_passing, largest_confirmation
 
 SURE = 0.9
@@ -24,8 +23,9 @@ SURE = 0.9
 class Assurance:
     """The chance that the confirmation lets a recipe pass, by the search's fit.
 
-    The chances of the target's test and of every guard's are multiplied. What a run does to all categories alike makes
-    them pass together more often, so with several guards near their margins the product is too small.
+    The chances of the target's test and of every guard's are multiplied. It ranks recipes and sizes and is no forecast:
+    the fit allows for misfit, and the tests pass together more often than one by one, so that more is claimed than it
+    says (`results/LOG.md`).
     """
 
     def __init__(self, plan: NightPlan, referee: Referee) -> None:
@@ -37,10 +37,15 @@ class Assurance:
 
     def of(self, changes: Sequence[str], probes: int) -> float:
         """Return the chance of a recipe with `changes` in a confirmation of so many probes, half on either side."""
-        return prod(
-            chance_of_passing(self._referee.total(name, changes), bar, self._sd[name], probes // 2, level)
-            for name, (bar, level) in self._tests.items()
-        )
+        return prod(self._of_test(name, changes, probes) for name in self._tests)
+
+    def weakest(self, changes: Sequence[str], probes: int) -> str:
+        """Return the target or guard whose test is the least sure to pass."""
+        return min(self._tests, key=lambda name: self._of_test(name, changes, probes))
+
+    def _of_test(self, name: str, changes: Sequence[str], probes: int) -> float:
+        bar, level = self._tests[name]
+        return chance_of_passing(self._referee.total(name, changes), bar, self._sd[name], probes // 2, level)
 
 
 def wanted_confirmation(context: NightContext) -> int:
@@ -55,15 +60,10 @@ def wanted_confirmation(context: NightContext) -> int:
 
 
 def why_confirm(context: NightContext) -> str:
-    """Return why the search ends here though it could go on: what its last probes do for the claim."""
+    """Return why the search ends here though it could go on."""
     plan, accepted = context.plan, context.night.accepted
-    assurance = Assurance(plan, Referee(context.night, plan, context.evidence))
-    own, more = plan.confirm_probes, wanted_confirmation(context)
-    chances = [show(assurance.of(accepted, probes), "share") for probes in (own, more)]
-    return (
-        f"what is left goes to the confirmation: with {more} probes the working recipe has a chance of {chances[1]} to "
-        f"be claimed, with the session's {own} one of {chances[0]}"
-    )
+    weakest = Assurance(plan, Referee(context.night, plan, context.evidence)).weakest(accepted, plan.confirm_probes)
+    return f"the rest of the budget goes to the confirmation, where {weakest} could else fail its test"
 
 
 def affordable_confirmation(context: NightContext, kept: int = 0) -> int:

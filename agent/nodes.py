@@ -8,7 +8,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from agent.assurance import Assurance, affordable_confirmation
+from agent.assurance import affordable_confirmation
 from agent.claiming import make_claim
 from agent.context import NightContext
 from agent.controls import missing_controls
@@ -238,15 +238,11 @@ def _park_the_rest(context: NightContext) -> None:
 
 def _end_search(context: NightContext) -> None:
     """Record the noise of the whole search, and how large the confirmation will be."""
-    night, plan = context.night, context.plan
-    probes, chance = plan.confirm_probes, None
-    if night.accepted:
-        probes = affordable_confirmation(context)
-        chance = Assurance(plan, Referee(night, plan, context.evidence)).of(night.accepted, probes)
+    night = context.night
+    probes = affordable_confirmation(context) if night.accepted else context.plan.confirm_probes
     _record_noise(context, probes)
     reason = night.designs[-1].reason
-    at = context.clock.now()
-    context.record(ev.SearchEnded(at=at, reason=reason, confirm_probes=probes, claim_chance=chance))
+    context.record(ev.SearchEnded(at=context.clock.now(), reason=reason, confirm_probes=probes))
 
 
 def _finish_moves(context: NightContext) -> None:

@@ -67,8 +67,7 @@ def line_of(event: ev.Event, night: NightRecord) -> str:
         case ev.WorkingRecipeMoved():
             return f"working recipe: {' + '.join(event.accepted) or 'the baseline'}"
         case ev.SearchEnded():
-            chance = "" if event.claim_chance is None else f"; chance of a claim {show(event.claim_chance, 'share')}"
-            return f"search ended: {event.reason}{chance}"
+            return f"search ended: {event.reason}"
         case ev.ClaimMade():
             word = "confirmed" if event.claim.confirmed else "not confirmed"
             return f"claim {word}: {event.claim.reason}"

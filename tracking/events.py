@@ -258,8 +258,6 @@ class SearchEnded(_Event):
     reason: str
     confirm_probes: int | None = None
     """Probes of the confirmation, both sides: the session's and what the search left. None: the session's."""
-    claim_chance: float | None = None
-    """Chance of the final recipe to pass that confirmation, by the search's fit; None: there is nothing to confirm."""
 
 
 class ClaimMade(_Event):

@@ -111,7 +111,6 @@ class NightRecord:
     working_recipe: Recipe | None = None
     search_ended: str | None = None
     confirm_probes: int | None = None
-    claim_chance: float | None = None
     """Probes of the confirmation as fixed when the search ended."""
     claim: Claim | None = None
     shown: tuple[ev.ShownItem, ...] | None = None
@@ -254,7 +253,6 @@ class NightRecord:
             case ev.SearchEnded():
                 self.search_ended = event.reason
                 self.confirm_probes = event.confirm_probes
-                self.claim_chance = event.claim_chance
             case _:
                 pass
 

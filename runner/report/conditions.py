@@ -47,7 +47,7 @@ def space_section(night: NightRecord) -> Section | None:
     blocks: list[Block] = [Paragraph(_power(night))] if night.power is not None else []
     blocks.append(Table("Knobs", text_columns("Knob", "Lane", "Range and step limit", "Values tried"), rows))
     if night.search_ended:
-        blocks.append(Paragraph(_search_ended(night.search_ended, night.confirm_probes, night.claim_chance)))
+        blocks.append(Paragraph(f"The search ended because {one_line(night.search_ended).rstrip('.')}."))
     left = [knob for lane, knob in knobs if (lane, knob) not in tried]
     if left:
         blocks.append(Paragraph(f"Not tried, and so nothing is said about: {', '.join(left)}."))
@@ -141,11 +141,3 @@ def _total(counts: Counter[tuple[str, str]], category: str) -> int:
 
 def _as_words(proposal: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in proposal.items())
-
-
-def _search_ended(reason: str, probes: int | None, chance: float | None) -> str:
-    ended = f"The search ended because {one_line(reason).rstrip('.')}."
-    if chance is None:
-        return ended
-    likely = f"a chance of {show(chance, 'share')} to be claimed with {probes} probes"
-    return f"{ended} Its fit then gave the final recipe {likely}."

@@ -7,7 +7,6 @@ from dataclasses import replace
 from math import log
 from pathlib import Path
 
-import pytest
 from fakes import OpenBudget, SimulatedLauncher
 from simulated_nights import BASELINE, LANES, folder, make_night
 
@@ -57,7 +56,7 @@ def test_where_the_guards_are_far_the_sessions_confirmation_is_enough(tmp_path: 
 def test_where_a_guard_is_near_probes_of_the_search_are_kept_for_the_claim_and_the_ledger_says_so(
     tmp_path: Path,
 ) -> None:
-    context = night(tmp_path, SimulatedLauncher(a_guard_comes_near, noise_sd=0.9), probes=100)
+    context = night(tmp_path, SimulatedLauncher(a_guard_comes_near, noise_sd=0.6), probes=100)
     record = context.night
     sure = assurance(context)
     assert sure.of(record.accepted, 16) < SURE
@@ -65,18 +64,19 @@ def test_where_a_guard_is_near_probes_of_the_search_are_kept_for_the_claim_and_t
     assert record.confirm_probes is not None
     assert record.confirm_probes > 16
     assert record.search_ended is not None
-    assert "with the session's 16" in record.search_ended
-    assert record.claim_chance == pytest.approx(sure.of(record.accepted, record.confirm_probes))
+    assert record.search_ended == (
+        "the rest of the budget goes to the confirmation, where ground_truth could else fail its test"
+    )
+    assert sure.weakest(record.accepted, 16) == "ground_truth"
 
 
-def test_with_nothing_accepted_nothing_more_is_kept_and_no_chance_is_named(tmp_path: Path) -> None:
+def test_with_nothing_accepted_nothing_more_is_kept(tmp_path: Path) -> None:
     def harmful(recipe: Recipe) -> Mapping[str, float]:
         return {"private_voice": 0.0 if recipe == BASELINE else -1.0}
 
     context = night(tmp_path, SimulatedLauncher(harmful), probes=60)
     assert not context.night.accepted
     assert wanted_confirmation(context) == 16
-    assert context.night.claim_chance is None
 
 
 def test_fewer_held_out_items_make_a_claim_less_sure(tmp_path: Path) -> None:
