@@ -7,7 +7,6 @@ than its error. So the final recipe is chosen, and the size of the confirmation 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 
 from agent.context import NightContext
 from agent.noise import planned_noise
@@ -21,11 +20,11 @@ SURE = 0.9
 
 
 class Assurance:
-    """The chance that the confirmation lets a recipe pass, by the search's fit.
+    """The chance that the confirmation lets a recipe pass, by the search's fit: that of its weakest test.
 
-    The chances of the target's test and of every guard's are multiplied. It ranks recipes and sizes and is no forecast:
-    the fit allows for misfit, and the tests pass together more often than one by one, so that more is claimed than it
-    says (`results/LOG.md`).
+    All tests must pass, the target's and every guard's, and they pass together more often than their chances multiplied
+    say. It ranks recipes and sizes and is no forecast: the fit allows for misfit, so that more is claimed than it says
+    (`results/LOG.md`).
     """
 
     def __init__(self, plan: NightPlan, referee: Referee) -> None:
@@ -37,7 +36,7 @@ class Assurance:
 
     def of(self, changes: Sequence[str], probes: int) -> float:
         """Return the chance of a recipe with `changes` in a confirmation of so many probes, half on either side."""
-        return prod(self._of_test(name, changes, probes) for name in self._tests)
+        return self._of_test(self.weakest(changes, probes), changes, probes)
 
     def weakest(self, changes: Sequence[str], probes: int) -> str:
         """Return the target or guard whose test is the least sure to pass."""

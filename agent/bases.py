@@ -9,7 +9,8 @@ from agent.recipes import starts_from
 from agent.referee import Referee
 
 FIRM = 1.5
-"""Run-to-run sds by which an accepted change raises the target from which on others are measured on top of it."""
+"""Times the fit's noise, misfit included, by which an accepted change raises the target before others are measured on
+top of it."""
 
 
 def bases(context: NightContext, changes: Sequence[str]) -> tuple[str, ...]:
@@ -31,9 +32,10 @@ def bases(context: NightContext, changes: Sequence[str]) -> tuple[str, ...]:
 
 
 def firm(context: NightContext) -> tuple[str, ...]:
-    """Return the accepted changes that raise the target far beyond a probe's noise."""
-    if not context.night.accepted:
+    """Return the accepted changes that raise the target far beyond noise and what changes do to one another."""
+    accepted, target = context.night.accepted, context.plan.target
+    if not accepted:
         return ()
     referee = Referee(context.night, context.plan, context.evidence)
-    run_sd = referee.run_sd(context.plan.target)
-    return tuple(name for name in context.night.accepted if referee.effect(name).mean >= FIRM * run_sd)
+    least = FIRM * referee.noise_sd(target)
+    return tuple(name for name in accepted if referee.effect(name).mean >= least)

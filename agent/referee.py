@@ -62,6 +62,10 @@ class Referee:
         """Return the posterior effect of several changes together on the target or a guard."""
         return self._fits.effects(metric).total(changes)
 
+    def noise_sd(self, metric: str) -> float:
+        """Return the sd that effects were fitted with: the run-to-run sd and what is allowed for misfit."""
+        return self._fits.fitted(metric).noise_sd
+
     def run_sd(self, metric: str) -> float:
         """Return the run-to-run sd of the target or a guard on the search items, without allowances."""
         return self._fits.run_sd(metric)

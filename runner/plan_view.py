@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from runner.config import CONTROL_PROBES
+from probes.statistics.assurance import largest_confirmation
+from runner.config import CONTROL_PROBES, SessionConfig
 from runner.ending import ends_at
 from runner.outlook import Outlook
 from runner.tables import View, plain_table
@@ -24,7 +25,7 @@ def plan_view(outlook: Outlook) -> View:
         ("controls", CONTROL_PROBES if config.referee.controls else 0, "is the instrument sound?"),
         ("calibrate", config.referee.calibration_runs, "how far do equal trainings differ?"),
         ("search", outlook.search_probes, f"what helps? {_listed(outlook.lanes)}"),
-        ("confirm", config.budget.confirm_probes, "does it hold on fresh seeds and held-out items?"),
+        ("confirm", config.budget.confirm_probes, f"does it hold on fresh seeds and held-out items?{_growth(config)}"),
         ("all", config.budget.probes, "at most; a short smoke run counts as a part of one"),
     ]
     for name, probes, asks in phases:
@@ -43,6 +44,12 @@ def plan_view(outlook: Outlook) -> View:
         _dollars_in_words(outlook),
         "",
     ]
+
+
+def _growth(config: SessionConfig) -> str:
+    """Return how far the confirmation may grow at the search's cost."""
+    most = largest_confirmation(config.budget.confirm_probes, config.budget.probes)
+    return f" up to {most} if a test is near" if most > config.budget.confirm_probes else ""
 
 
 def _aim(outlook: Outlook) -> str:

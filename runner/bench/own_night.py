@@ -163,7 +163,7 @@ def _run_round(search: _Search) -> bool:
 
 def _firm(search: _Search) -> list[int]:
     """Return the accepted changes that blocks and rows are run on, as `agent.bases.firm` says."""
-    least, effects = FIRM * search.fits.run_sd(TARGET), search.fitted.effects
+    least, effects = FIRM * search.fitted.noise_sd, search.fitted.effects
     return [change for change in search.accepted if effects.of(change_name(change)).mean >= least]
 
 

@@ -12,6 +12,7 @@ from simulated_nights import BASELINE, folder, make_night
 from agent.bases import bases, firm
 from agent.context import NightContext
 from agent.night import run_night
+from agent.referee import Referee
 from lanes.config import LanesConfig
 from probes.recipe import Recipe
 
@@ -70,3 +71,15 @@ def test_small_gains_are_left_out_of_what_others_are_measured_on(tmp_path: Path)
     assert context.night.accepted
     assert firm(context) == ()
     assert bases(context, ()) == ()
+
+
+def test_a_gain_within_what_changes_do_to_one_another_is_not_built_on(tmp_path: Path) -> None:
+    def any_of_three_will_do(recipe: Recipe) -> Mapping[str, float]:
+        some = recipe.rank > BASELINE.rank or recipe.learning_rate > 1.5e-3 or recipe.alpha > 16
+        return {"private_voice": 2.5 if some else 0.0}
+
+    context = night(tmp_path, SimulatedLauncher(any_of_three_will_do, noise_sd=0.4), probes=60)
+    referee = Referee(context.night, context.plan)
+    large = [n for n in context.night.accepted if referee.effect(n).mean > 1.5 * referee.run_sd("private_voice")]
+    assert large
+    assert len(firm(context)) < len(large)
