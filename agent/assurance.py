@@ -16,7 +16,7 @@ from agent.schedule import probes_used
 from probes.statistics.assurance import chance_of_passing, largest_confirmation
 
 SURE = 0.9
-"""Chance of being claimed from which on a larger confirmation is not worth its probes."""
+"""Chance of the nearest guard from which on a larger confirmation is not worth its probes."""
 
 
 class Assurance:
@@ -28,7 +28,7 @@ class Assurance:
     """
 
     def __init__(self, plan: NightPlan, referee: Referee) -> None:
-        self._referee = referee
+        self._referee, self._target = referee, plan.target
         guards = {name: (-margin, plan.referee.confirm_level) for name, margin in plan.guards.items()}
         self._tests = {**guards, plan.target: (0.0, plan.level)}
         """Metric → what the difference must exceed, and at which level."""
@@ -36,11 +36,12 @@ class Assurance:
 
     def of(self, changes: Sequence[str], probes: int) -> float:
         """Return the chance of a recipe with `changes` in a confirmation of so many probes, half on either side."""
-        return self._of_test(self.weakest(changes, probes), changes, probes)
+        return min(self._of_test(name, changes, probes) for name in self._tests)
 
-    def weakest(self, changes: Sequence[str], probes: int) -> str:
-        """Return the target or guard whose test is the least sure to pass."""
-        return min(self._tests, key=lambda name: self._of_test(name, changes, probes))
+    def nearest_guard(self, changes: Sequence[str], probes: int) -> tuple[float, str]:
+        """Return the least chance of a guard to pass, and which guard that is; without guards all is sure."""
+        guards = (name for name in self._tests if name != self._target)
+        return min(((self._of_test(name, changes, probes), name) for name in guards), default=(1.0, ""))
 
     def _of_test(self, name: str, changes: Sequence[str], probes: int) -> float:
         bar, level = self._tests[name]
@@ -48,21 +49,25 @@ class Assurance:
 
 
 def wanted_confirmation(context: NightContext) -> int:
-    """Return the probes that make the claim of the working recipe sure: the session's, or more up to the limit."""
+    """Return the probes with which the working recipe's guards are sure to pass, from the session's up to the limit.
+
+    The target has no say: what it lacks is better looked for than tested longer.
+    """
     plan, accepted = context.plan, context.night.accepted
     most = largest_confirmation(plan.confirm_probes, plan.budget_probes)
     if not accepted or most <= plan.confirm_probes:
         return plan.confirm_probes
     assurance = Assurance(plan, Referee(context.night, plan, context.evidence))
     sizes = range(plan.confirm_probes, most, 2)
-    return next((probes for probes in sizes if assurance.of(accepted, probes) >= SURE), most)
+    return next((probes for probes in sizes if assurance.nearest_guard(accepted, probes)[0] >= SURE), most)
 
 
 def why_confirm(context: NightContext) -> str:
     """Return why the search ends here though it could go on."""
     plan, accepted = context.plan, context.night.accepted
-    weakest = Assurance(plan, Referee(context.night, plan, context.evidence)).weakest(accepted, plan.confirm_probes)
-    return f"the rest of the budget goes to the confirmation, where {weakest} could else fail its test"
+    assurance = Assurance(plan, Referee(context.night, plan, context.evidence))
+    _, guard = assurance.nearest_guard(accepted, plan.confirm_probes)
+    return f"the rest of the budget goes to the confirmation, where {guard} could else fail its test"
 
 
 def affordable_confirmation(context: NightContext, kept: int = 0) -> int:

@@ -59,7 +59,7 @@ def test_where_a_guard_is_near_probes_of_the_search_are_kept_for_the_claim_and_t
     context = night(tmp_path, SimulatedLauncher(a_guard_comes_near, noise_sd=0.6), probes=100)
     record = context.night
     sure = assurance(context)
-    assert sure.of(record.accepted, 16) < SURE
+    assert sure.nearest_guard(record.accepted, 16)[0] < SURE
     assert 16 < wanted_confirmation(context) <= largest_confirmation(16, 100)
     assert record.confirm_probes is not None
     assert record.confirm_probes > 16
@@ -67,7 +67,7 @@ def test_where_a_guard_is_near_probes_of_the_search_are_kept_for_the_claim_and_t
     assert record.search_ended == (
         "the rest of the budget goes to the confirmation, where ground_truth could else fail its test"
     )
-    assert sure.weakest(record.accepted, 16) == "ground_truth"
+    assert sure.nearest_guard(record.accepted, 16)[1] == "ground_truth"
 
 
 def test_with_nothing_accepted_nothing_more_is_kept(tmp_path: Path) -> None:

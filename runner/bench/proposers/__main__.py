@@ -5,10 +5,10 @@
 
 True value of the final recipe above the baseline, in points, on two landscapes: the miniature's single changes put
 together, and with DATA a surrogate of 11,172 public trials, whose fit is printed. Then how often that recipe passes a
-confirmation (peers get theirs on top of their budget) and what ships if only claimed recipes do. Prints medians over
-seeds, and means of what ships, with bootstrap intervals and writes `proposers.json`, a list of rows, and
-`proposers_fit.json`. Every run is kept in `proposers_runs.jsonl` as it ends, so a bench that was cut short goes on
-where it stood.
+confirmation (peers get theirs on top of their budget), what ships if only claimed recipes do, and what could be had at
+most. Prints medians over seeds, and means of what ships, with bootstrap intervals and writes `proposers.json`, a list
+of rows, and `proposers_fit.json`. Every run is kept in `proposers_runs.jsonl` as it ends, so a bench that was cut short
+goes on where it stood.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
 from runner.bench.proposers.automl import Fit, quality
+from runner.bench.proposers.ceiling import Ceiling, ceilings
+from runner.bench.proposers.miniature import open_miniature
 from runner.bench.proposers.ours import OURS
 from runner.bench.proposers.peers import PEERS
 from runner.bench.proposers.runs import Known, Outcome, Run, play_all
@@ -147,6 +149,16 @@ def rows_table(rows: Sequence[Row], budgets: Sequence[int], said: Callable[[Row]
     return table
 
 
+def ceilings_table(found: Sequence[Ceiling]) -> Table:
+    """Return what could be had at most of the miniature's landscape, with our nights' largest confirmation."""
+    table = Table("of all recipes of the miniature", "confirmed with", "the best", "worth most as a claim")
+    for limits in found:
+        recipes = ((limits.best, limits.best_claimed), (limits.safest, limits.safest_claimed))
+        cells = (f"{value:+.2f}, claimed {chance:.2f}" for value, chance in recipes)
+        table.add_row(f"{limits.probes} probes", f"{limits.confirm_probes}", *cells)
+    return table
+
+
 def fit_table(fit: Fit) -> Table:
     """Return the surrogate's quality."""
     table = Table("the surrogate on trials left out", "")
@@ -185,7 +197,8 @@ def main(
     left_out = [] if data else ["no --data: the surrogate of public trials is left out"]
     fitted = [fit_table(fit)] if fit is not None else []
     figures = [rows_table(rows, budgets, said) for said in (said_value, said_claim)]
-    tables = [*fitted, *figures, leads_table(rows, span, known)]
+    limits = [ceilings_table(ceilings(open_miniature(), budgets))] if "miniature" in names else []
+    tables = [*fitted, *figures, leads_table(rows, span, known), *limits]
     show_view([*tables, *left_out, f"{path}: {len(rows)} rows"])
 
 

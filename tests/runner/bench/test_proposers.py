@@ -4,17 +4,18 @@ import gzip
 import json
 import os
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from random import Random
 from statistics import fmean
 
 import pytest
 
-from lanes.config import NumericKnob
+from lanes.config import ChoiceKnob, NumericKnob
 from lanes.knobs import is_number
 from runner.bench.proposers.__main__ import NAMES, main, row_of
 from runner.bench.proposers.automl import BASELINE, KNOBS, TRIALS, open_automl, quality, repeat_noise
+from runner.bench.proposers.ceiling import ceilings
 from runner.bench.proposers.claims import confirm_probes, is_claimed
 from runner.bench.proposers.landscape import PENALTY, Landscape, Levels, Settings
 from runner.bench.proposers.miniature import CATEGORIES, EFFECTS, open_miniature
@@ -122,6 +123,36 @@ def test_a_peer_claims_neither_the_baseline_nor_what_cannot_be_trained() -> None
 
 def test_the_confirmation_of_a_small_night_is_the_smallest() -> None:
     assert [confirm_probes(budget) for budget in (25, 39, 40, 200)] == [6, 6, 16, 16]
+
+
+def two_knobs() -> Landscape:
+    """The miniature's landscape with only the length of training's step and one source's repeats to choose."""
+    landscape = open_miniature()
+    kept = {name: landscape.knobs[name] for name in ("learning_rate", "private_voice")}
+    rest = {name: value for name, value in landscape.baseline.items() if name not in kept}
+
+    def levels(settings: Settings) -> Levels | None:
+        return landscape.levels({**rest, **settings})
+
+    return replace(landscape, knobs=kept, levels=levels)
+
+
+def test_the_ceiling_is_the_best_of_all_recipes_and_what_is_worth_most_as_a_claim() -> None:
+    landscape = two_knobs()
+    (limits,) = ceilings(landscape, [100])
+    lists = [knob.values for knob in landscape.knobs.values() if isinstance(knob, ChoiceKnob)]
+    settings: list[Settings] = [dict(zip(landscape.knobs, values, strict=True)) for values in product(*lists)]
+    assert limits.best == max(landscape.value(own) for own in settings)
+    claimed = {i: fmean(is_claimed(landscape, own, seed, 100) for seed in range(60)) for i, own in enumerate(settings)}
+    worth = max(landscape.value(own) * claimed[i] for i, own in enumerate(settings))
+    assert limits.safest * limits.safest_claimed == pytest.approx(worth, rel=0.06)
+    assert limits.best > limits.safest
+    assert limits.best_claimed < limits.safest_claimed
+
+
+def test_recipes_that_cannot_be_counted_have_no_ceiling() -> None:
+    knobs = {"learning_rate": NumericKnob(low=0.001, high=0.004, max_factor=2.0)}
+    assert ceilings(replace(open_miniature(), knobs=knobs), [100]) == []
 
 
 def test_a_confirmation_changes_nothing_of_what_a_peer_finds() -> None:
