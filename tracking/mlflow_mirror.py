@@ -8,6 +8,10 @@ the truth; nothing of a night is ever read back from MLflow but run ids.
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +61,16 @@ class MlflowMirror:
 def start_mirror(uri: str, experiment: str, results_dir: Path, folder: Path) -> MlflowMirror:
     """Connect to the store at `uri`, find or make the experiment, and start mirroring.
 
+    Nights that start together in one results folder do this one after the other: a new SQLite store that two clients
+    lay out at the same time is broken for both.
+
     Raises:
         LaunchError: the store cannot be reached or written; the message names it and the cure.
     """
     try:
-        client = connect(uri)
-        experiment_id = open_experiment(client, experiment, artifact_root(uri, results_dir))
+        with _alone_in(results_dir):
+            client = connect(uri)
+            experiment_id = open_experiment(client, experiment, artifact_root(uri, results_dir))
     except LaunchError:
         raise
     except Exception as error:
@@ -71,3 +79,15 @@ def start_mirror(uri: str, experiment: str, results_dir: Path, folder: Path) -> 
             "`[tracking] uri` (or MLFLOW_TRACKING_URI), or run without it: `--set tracking.mlflow=false`"
         ) from error
     return MlflowMirror(client, experiment_id, folder)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Generator[None]:
+    """Wait until no other night is within this block for the same folder; a process that dies leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -366,3 +368,15 @@ def test_runs_of_other_people_are_read_as_flat_text(store: Store) -> None:
     assert [row["name"] for row in rows] == ["try 0", "try 1"]
     with pytest.raises(ConfigError, match="has no experiment `ours`"):
         read_runs(store.uri, "ours")
+
+
+def test_nights_that_start_together_lay_out_their_store_one_after_the_other(store: Store) -> None:
+    """Two at once met `duplicate column name` and `table already exists` in a new SQLite store."""
+    assert store.mirror("together").close() == []  # what MLflow imports and lays out at first takes seconds
+    another = os.open(store.results, os.O_RDONLY)
+    fcntl.flock(another, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(store.mirror, "together")
+        assert wait([waiting], timeout=2.0).not_done
+        os.close(another)
+        assert waiting.result(timeout=60.0).close() == []
