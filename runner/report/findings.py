@@ -41,7 +41,7 @@ def claim_section(night: NightRecord) -> Section:
     if claim is not None and claim.effect is not None:
         blocks.append(
             Paragraph(
-                f"One test, fixed before the night: the final recipe against the baseline, "
+                f"One test, fixed before its first run: the final recipe against the baseline, "
                 f"{show_count(claim.runs_per_arm, 'run')} each on seeds and items that the search never saw. "
                 f"{night.target}: {show_effect(claim.effect, claim.interval)}, {show_p(claim.p_value)}, "
                 f"level {show(claim.level, 'probability')}."
