@@ -44,8 +44,8 @@ class BudgetConfig(Frozen):
     """Wall time; no probe starts that would leave too little for the confirmation."""
     confirm_probes: int = Field(default=16, ge=6)
     """Probes kept back for the confirmation, half for each side; with fewer than 3 a side nothing could be claimed.
-    Where the target or a guard could fail its test by a little, the search leaves it more: up to three times as many
-    and a third of the budget."""
+    Where a guard could fail its test by a little, the search leaves more: up to three times as many and a third of the
+    budget."""
     usd: float | None = Field(default=None, gt=0.0)
     """Dollars for training, evaluation and language models; no probe starts that would leave too little for the
     confirmation. A running probe is never cut: a night may end above this by one probe per worker."""

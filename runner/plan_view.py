@@ -49,7 +49,7 @@ def plan_view(outlook: Outlook) -> View:
 def _growth(config: SessionConfig) -> str:
     """Return how far the confirmation may grow at the search's cost."""
     most = largest_confirmation(config.budget.confirm_probes, config.budget.probes)
-    return f" up to {most} if a test is near" if most > config.budget.confirm_probes else ""
+    return f" up to {most} if a guard is near" if most > config.budget.confirm_probes else ""
 
 
 def _aim(outlook: Outlook) -> str:

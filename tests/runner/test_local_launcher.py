@@ -125,8 +125,10 @@ def test_a_stopped_probe_keeps_how_far_its_training_came_but_not_an_earlier_atte
     ended = threading.Event()
 
     def train() -> None:
-        while not ended.wait(0.1):
-            log.write_text(json.dumps(head) + "\n" + json.dumps(step) + "\n")
+        while not ended.wait(0.1):  # whole at every moment: a reader may come between emptying and writing
+            aside = log.with_suffix(".aside")
+            aside.write_text(json.dumps(head) + "\n" + json.dumps(step) + "\n")
+            aside.replace(log)
 
     writer = threading.Thread(target=train)
     writer.start()
