@@ -1,7 +1,7 @@
 """How sure the claim is before it is tried: the chance that the confirmation lets a recipe pass, and the probes for it.
 
 A recipe at a guard's margin keeps the guard and still fails its test: the estimate must lie above the margin by more
-than its error. So the final recipe is chosen, and the size of the confirmation with it, by the chance to be claimed.
+than its error. So the final recipe is chosen by its chance to be claimed, and the confirmation's size by its guards'.
 """
 
 from __future__ import annotations

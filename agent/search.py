@@ -120,7 +120,7 @@ def race_places(context: NightContext) -> int:
 def reserve(context: NightContext) -> int:
     """Return the probes kept for the final recipe beside the session's confirmation; none while there is none.
 
-    Its rehearsals, and what a confirmation lacks that is all but sure to claim it.
+    Its rehearsals, and what the confirmation lacks for its guards to be all but sure to pass.
     """
     plan = context.plan
     lacking = wanted_confirmation(context) - plan.confirm_probes

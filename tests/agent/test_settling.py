@@ -95,11 +95,16 @@ def test_nights_end_with_recipes_that_may_be_claimed() -> None:
     assert fmean(landscape.value(settings) * claimed for settings, claimed in nights) > 4.2
 
 
-@pytest.mark.parametrize("seed", [1, 4, 6])
-def test_every_guard_of_the_final_recipe_is_within_its_margin(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "least"), [(1, 5.0), (4, 4.0), (6, 5.0)])
+def test_the_best_changes_stay_where_a_guard_has_no_room_for_all(seed: int, least: float) -> None:
+    """Taking out whatever cost the endangered guard most left +3.4, +3.4 and +4.2 of these nights.
+
+    The set that promised most had 5 and more in all three; the one worth most as a claim gives some of it up in the
+    second, for a claim.
+    """
     landscape = open_miniature()
-    settings, _ = our_night(landscape, seed, 100)
+    settings, claimed = our_night(landscape, seed, 100)
     levels = landscape.levels(settings)
     assert levels is not None
-    assert landscape.value(settings) > 4.0
+    assert landscape.value(settings) > 5.0 or (landscape.value(settings) > least and claimed)
     assert all(levels[name] > landscape.reference[name] - margin for name, margin in landscape.guards.items())

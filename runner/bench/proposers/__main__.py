@@ -151,11 +151,13 @@ def rows_table(rows: Sequence[Row], budgets: Sequence[int], said: Callable[[Row]
 
 def ceilings_table(found: Sequence[Ceiling]) -> Table:
     """Return what could be had at most of the miniature's landscape, with our nights' largest confirmation."""
-    table = Table("of all recipes of the miniature", "confirmed with", "the best", "worth most as a claim")
+    heads = ("the best", "worth most as a claim", "easiest to claim from the best peer's median on")
+    table = Table("of all recipes of the miniature", "confirmed with", *heads)
     for limits in found:
         recipes = ((limits.best, limits.best_claimed), (limits.safest, limits.safest_claimed))
         cells = (f"{value:+.2f}, claimed {chance:.2f}" for value, chance in recipes)
-        table.add_row(f"{limits.probes} probes", f"{limits.confirm_probes}", *cells)
+        above = f"from {limits.level:+.2f}, claimed {limits.level_claimed:.2f}"
+        table.add_row(f"{limits.probes} probes", f"{limits.confirm_probes}", *cells, above)
     return table
 
 
@@ -197,7 +199,10 @@ def main(
     left_out = [] if data else ["no --data: the surrogate of public trials is left out"]
     fitted = [fit_table(fit)] if fit is not None else []
     figures = [rows_table(rows, budgets, said) for said in (said_value, said_claim)]
-    limits = [ceilings_table(ceilings(open_miniature(), budgets))] if "miniature" in names else []
+    peers = [row for row in rows if row.landscape == "miniature" and row.proposer != OURS]
+    asked = sorted({row.probes for row in peers})
+    medians = {probes: max(row.value for row in peers if row.probes == probes) for probes in asked}
+    limits = [ceilings_table(ceilings(open_miniature(), medians))] if medians else []
     tables = [*fitted, *figures, leads_table(rows, span, known), *limits]
     show_view([*tables, *left_out, f"{path}: {len(rows)} rows"])
 

@@ -6,7 +6,7 @@ what is its chance to be claimed, and which promises most when that chance count
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -36,17 +36,26 @@ class Ceiling:
     safest: float
     """True value of the recipe whose value times its chance is largest."""
     safest_claimed: float
+    level: float
+    """The value asked about."""
+    level_claimed: float
+    """Largest chance to be claimed of a recipe with that value or more; 0 where there is none."""
 
 
-def ceilings(landscape: Landscape, budgets: Sequence[int]) -> list[Ceiling]:
-    """Return what could be had of a landscape with each budget; nothing where a knob has no list of values."""
+def ceilings(landscape: Landscape, levels: Mapping[int, float]) -> list[Ceiling]:
+    """Return what could be had of a landscape with each budget; nothing where a knob has no list of values.
+
+    Args:
+        landscape: Its truth.
+        levels: Budget → a value of which to say how often a recipe of at least that could be claimed.
+    """
     if not all(isinstance(knob, ChoiceKnob) for knob in landscape.knobs.values()):
         return []
     recipes = sorted(((landscape.score(levels), levels) for levels in _levels(landscape)), key=lambda pair: -pair[0])
-    return [_ceiling(landscape, recipes, probes) for probes in budgets]
+    return [_ceiling(landscape, recipes, probes, level) for probes, level in levels.items()]
 
 
-def _ceiling(landscape: Landscape, recipes: Sequence[tuple[float, Levels]], probes: int) -> Ceiling:
+def _ceiling(landscape: Landscape, recipes: Sequence[tuple[float, Levels]], probes: int, level: float) -> Ceiling:
     size = largest_confirmation(confirm_probes(probes), probes)
     best, levels = recipes[0]
     chance = _claimed(landscape, levels, size // 2)
@@ -57,7 +66,8 @@ def _ceiling(landscape: Landscape, recipes: Sequence[tuple[float, Levels]], prob
         own = _claimed(landscape, levels, size // 2)
         if value * own > safest * safest_claimed:
             safest, safest_claimed = value, own
-    return Ceiling(probes, size, best, chance, safest, safest_claimed)
+    above = (_claimed(landscape, levels, size // 2) for value, levels in recipes if value >= level)
+    return Ceiling(probes, size, best, chance, safest, safest_claimed, level, max(above, default=0.0))
 
 
 def _levels(landscape: Landscape) -> Iterator[Levels]:

@@ -139,7 +139,7 @@ def two_knobs() -> Landscape:
 
 def test_the_ceiling_is_the_best_of_all_recipes_and_what_is_worth_most_as_a_claim() -> None:
     landscape = two_knobs()
-    (limits,) = ceilings(landscape, [100])
+    (limits,) = ceilings(landscape, {100: 5.0})
     lists = [knob.values for knob in landscape.knobs.values() if isinstance(knob, ChoiceKnob)]
     settings: list[Settings] = [dict(zip(landscape.knobs, values, strict=True)) for values in product(*lists)]
     assert limits.best == max(landscape.value(own) for own in settings)
@@ -148,11 +148,14 @@ def test_the_ceiling_is_the_best_of_all_recipes_and_what_is_worth_most_as_a_clai
     assert limits.safest * limits.safest_claimed == pytest.approx(worth, rel=0.06)
     assert limits.best > limits.safest
     assert limits.best_claimed < limits.safest_claimed
+    above = max(claimed[i] for i, own in enumerate(settings) if landscape.value(own) >= 5.0)
+    assert limits.level_claimed == pytest.approx(above, abs=0.1)
+    assert [c.level_claimed for c in ceilings(landscape, {100: limits.best + 0.1})] == [0.0]
 
 
 def test_recipes_that_cannot_be_counted_have_no_ceiling() -> None:
     knobs = {"learning_rate": NumericKnob(low=0.001, high=0.004, max_factor=2.0)}
-    assert ceilings(replace(open_miniature(), knobs=knobs), [100]) == []
+    assert ceilings(replace(open_miniature(), knobs=knobs), {100: 0.0}) == []
 
 
 def test_a_confirmation_changes_nothing_of_what_a_peer_finds() -> None:

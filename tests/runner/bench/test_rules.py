@@ -116,6 +116,8 @@ def test_a_night_spends_its_probes_as_the_session_says() -> None:
     assert found == our_night(quiet(HAND_MADE, 80), RefereeConfig(), "race")
     assert nights["race"].smoked == 0
     assert nights["blocks"].smoked >= 11
+    assert nights["race"].left % 1 == 0
+    assert nights["blocks"].left < 1 + RefereeConfig().rehearsals
 
 
 def test_our_night_is_the_same_every_time() -> None:
