@@ -5,16 +5,17 @@
 
 True value of the final recipe above the baseline, in points, on two landscapes: the miniature's single changes put
 together, and with DATA a surrogate of 11,172 public trials, whose fit is printed. Then how often that recipe passes a
-confirmation (peers get theirs on top of their budget), what ships if only claimed recipes do, and what could be had at
-most. Prints medians over seeds, and means of what ships, with bootstrap intervals and writes `proposers.json`, a list
-of rows, and `proposers_fit.json`. Every run is kept in `proposers_runs.jsonl` as it ends, so a bench that was cut short
-goes on where it stood.
+confirmation, what ships if only claimed recipes do, and what could be had at most. Our confirmation is inside our
+budget. Peers are shown twice: with theirs on top of their budget, and paid from it as ours is. Prints medians over
+seeds, and means of what ships, with bootstrap intervals and writes `proposers.json`, a list of rows, and
+`proposers_fit.json`. Every run is kept in `proposers_runs.jsonl` as it ends, so a bench that was cut short goes on
+where it stood.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -39,28 +40,35 @@ RESAMPLES, LEVEL = 2000, 0.95
 NAMES = (*PEERS, OURS)
 
 
-class Row(BaseModel):
-    """A proposer on a landscape with a budget."""
+class Figures(BaseModel):
+    """What a proposer's final recipes come to, over seeds."""
 
     model_config = ConfigDict(frozen=True)
 
-    proposer: str
-    landscape: str
-    probes: int
     value: float
-    """Median over seeds of the true value of the final recipe above the baseline, in points."""
+    """Median of the true value above the baseline, in points."""
     low: float
     high: float
     """Bootstrap interval of the median, 95 %."""
     mean: float
-    seeds: int
     claimed: float
     """Share of the seeds whose final recipe passes the confirmation."""
     shipped: float
-    """Mean over seeds of the true value where it is claimed, else 0: the baseline stays."""
+    """Mean of the true value where it is claimed, else 0: the baseline stays."""
     shipped_low: float
     shipped_high: float
     """Bootstrap interval of that mean, 95 %."""
+
+
+class Row(Figures):
+    """A proposer on a landscape with a budget; a peer has its confirmation on top of it."""
+
+    proposer: str
+    landscape: str
+    probes: int
+    seeds: int
+    paid: Figures
+    """The same with the confirmation inside the budget, as ours always is."""
 
 
 def resampled(values: Sequence[float], chance: Generator | None = None) -> NDArray[np.float64]:
@@ -75,25 +83,34 @@ def bounds(figures: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def row_of(proposer: str, landscape_name: str, probes: int, outcomes: Sequence[Outcome]) -> Row:
-    """Return the median of the seeds' values, and the mean of what ships, each with its bootstrap interval."""
-    values = [outcome.value for outcome in outcomes]
-    shipped = [outcome.value if outcome.claimed else 0.0 for outcome in outcomes]
+def figures_of(ends: Sequence[tuple[float, bool]]) -> Figures:
+    """Return the median of (value, claimed) pairs' values, and the mean of what ships, with bootstrap intervals."""
+    values = [value for value, _ in ends]
+    shipped = [value if claimed else 0.0 for value, claimed in ends]
     low, high = bounds(np.median(resampled(values), axis=1))
     shipped_low, shipped_high = bounds(np.mean(resampled(shipped), axis=1))
-    return Row(
-        proposer=proposer,
-        landscape=landscape_name,
-        probes=probes,
+    return Figures(
         value=float(np.median(values)),
         low=low,
         high=high,
         mean=float(np.mean(values)),
-        seeds=len(values),
-        claimed=float(np.mean([outcome.claimed for outcome in outcomes])),
+        claimed=float(np.mean([claimed for _, claimed in ends])),
         shipped=float(np.mean(shipped)),
         shipped_low=shipped_low,
         shipped_high=shipped_high,
+    )
+
+
+def row_of(proposer: str, landscape_name: str, probes: int, outcomes: Sequence[Outcome]) -> Row:
+    """Return the figures of the seeds' outcomes."""
+    figures = figures_of([(outcome.value, outcome.claimed) for outcome in outcomes])
+    return Row(
+        **figures.model_dump(),
+        proposer=proposer,
+        landscape=landscape_name,
+        probes=probes,
+        seeds=len(outcomes),
+        paid=figures_of([(outcome.paid_value, outcome.paid_claimed) for outcome in outcomes]),
     )
 
 
@@ -111,30 +128,44 @@ def rows_of(groups: Sequence[tuple[str, str]], budgets: Sequence[int], seeds: ra
 
 
 def leads_table(rows: Sequence[Row], seeds: range, known: Known) -> Table:
-    """Return how far our median lies above that of the peer with the best one, with a bootstrap interval."""
-    table = Table("landscape", "probes", "best peer", f"{OURS} above it")
+    """Return how far our median lies above the best peer's, its confirmation on top of its budget and inside it."""
+    table = Table("landscape", "probes", f"{OURS} above the best peer", "above the best that pays for its confirmation")
     for own in (row for row in rows if row.proposer == OURS):
         peers = [r for r in rows if (r.landscape, r.probes) == (own.landscape, own.probes) and r.proposer != OURS]
         if not peers:
             continue
-        best, chance = max(peers, key=lambda row: row.value), np.random.default_rng(0)
-        ours, theirs = (measured(own.landscape, who, own.probes, seeds, known) for who in (OURS, best.proposer))
-        drawn = [np.median(resampled([outcome.value for outcome in own], chance), axis=1) for own in (ours, theirs)]
-        low, high = bounds(drawn[0] - drawn[1])
-        lead = f"{own.value - best.value:+.2f} [{low:+.2f}, {high:+.2f}]"
-        table.add_row(own.landscape, f"{own.probes}", f"{best.proposer} ({best.seeds} seeds)", lead)
+        ours, *theirs = (measured(own.landscape, row.proposer, own.probes, seeds, known) for row in (own, *peers))
+        free = {peer.proposer: [o.value for o in found] for peer, found in zip(peers, theirs, strict=True)}
+        paid = {peer.proposer: [o.paid_value for o in found] for peer, found in zip(peers, theirs, strict=True)}
+        values = [outcome.value for outcome in ours]
+        table.add_row(own.landscape, f"{own.probes}", said_lead(values, free), said_lead(values, paid))
     return table
 
 
-def said_value(row: Row) -> str:
+def said_lead(ours: Sequence[float], peers: Mapping[str, Sequence[float]]) -> str:
+    """Return how far our median lies above that of the peer with the best one, with a bootstrap interval."""
+    best, chance = max(peers, key=lambda name: float(np.median(peers[name]))), np.random.default_rng(0)
+    drawn = [np.median(resampled(values, chance), axis=1) for values in (ours, peers[best])]
+    low, high = bounds(drawn[0] - drawn[1])
+    lead = float(np.median(ours) - np.median(peers[best]))
+    return f"{lead:+.2f} [{low:+.2f}, {high:+.2f}], {best} ({len(peers[best])} seeds)"
+
+
+def said_value(row: Figures) -> str:
     """Return the median value in words."""
     return f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
 
 
-def said_claim(row: Row) -> str:
+def said_claim(row: Figures) -> str:
     """Return in words how often the final recipe is claimed and what ships."""
     share = f"{row.claimed:.2f}".removeprefix("0")
     return f"claimed {share}, ships {row.shipped:+.1f} [{row.shipped_low:+.1f}, {row.shipped_high:+.1f}]"
+
+
+def said_paid(row: Row) -> str:
+    """Return median, claims and what ships in words, with the confirmation inside the budget."""
+    share = f"{row.paid.claimed:.2f}".removeprefix("0")
+    return f"{said_value(row.paid)}, claimed {share}, ships {row.paid.shipped:+.1f}"
 
 
 def rows_table(rows: Sequence[Row], budgets: Sequence[int], said: Callable[[Row], str]) -> Table:
@@ -198,7 +229,7 @@ def main(
         (out / "proposers_fit.json").write_text(json.dumps([asdict(fit)], indent=1) + "\n", encoding="utf-8")
     left_out = [] if data else ["no --data: the surrogate of public trials is left out"]
     fitted = [fit_table(fit)] if fit is not None else []
-    figures = [rows_table(rows, budgets, said) for said in (said_value, said_claim)]
+    figures = [rows_table(rows, budgets, said) for said in (said_value, said_claim, said_paid)]
     peers = [row for row in rows if row.landscape == "miniature" and row.proposer != OURS]
     asked = sorted({row.probes for row in peers})
     medians = {probes: max(row.value for row in peers if row.probes == probes) for probes in asked}

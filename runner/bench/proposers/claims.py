@@ -1,7 +1,7 @@
 """Whether what a peer ends with could be claimed: the confirmation of our nights, held for settings of theirs.
 
-Peers spend their whole budget on their search. The probes of this confirmation come on top, in their favour, as many as
-the largest of ours may have; ours pay for theirs out of the budget.
+As many probes as the largest confirmation of ours may have. A peer that spends its whole budget on its search has them
+on top, in its favour; one that pays for them, as ours do, ends its search earlier.
 """
 
 from __future__ import annotations
@@ -27,8 +27,13 @@ def confirm_probes(budget: int) -> int:
     return LEAST_CONFIRM if budget < SMALL_NIGHT else CONFIRM_PROBES
 
 
+def paid_search(budget: int) -> int:
+    """Return how many probes a peer's search has when its confirmation is inside the budget, as ours is."""
+    return budget - largest_confirmation(confirm_probes(budget), budget)
+
+
 def is_claimed(landscape: Landscape, settings: Settings, seed: int, budget: int) -> bool:
-    """Return whether settings that a peer ends with pass a confirmation on probes that it need not pay for.
+    """Return whether settings that a peer ends with pass a confirmation as large as ours may be with that budget.
 
     The baseline claims nothing, nor do settings that cannot be trained.
     """

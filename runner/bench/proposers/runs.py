@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.bench.proposers.automl import TRIALS, open_automl
-from runner.bench.proposers.claims import is_claimed
+from runner.bench.proposers.claims import is_claimed, paid_search
 from runner.bench.proposers.landscape import Landscape, Settings
 from runner.bench.proposers.miniature import open_miniature
 from runner.bench.proposers.ours import OURS, our_night
@@ -54,13 +54,16 @@ class Outcome(NamedTuple):
     """True value of the final recipe above the baseline, in points."""
     claimed: bool
     """Whether a confirmation lets the recipe be claimed; else the baseline stays."""
+    paid_value: float
+    """The same where the confirmation's probes are taken off the budget, as ours always are."""
+    paid_claimed: bool
 
 
 class Known:
     """Outcomes of earlier runs, one JSON line each, in the order in which they ended."""
 
     def __init__(self, path: Path, data: Path | None) -> None:
-        """Read what is there; a line cut short by an interruption, or of before claims were kept, is left out."""
+        """Read what is there; a line cut short by an interruption, or of before all of this was kept, is left out."""
         self._path, self._data = path, data
         self._outcomes: dict[tuple[Run, int, str], Outcome] = {}
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
@@ -68,10 +71,11 @@ class Known:
                 kept = json.loads(line)
             except json.JSONDecodeError:
                 continue
-            if "claimed" not in kept:
+            if not kept.keys() >= set(Outcome._fields):
                 continue
             run = Run(kept["landscape"], kept["proposer"], kept["seed"])
-            self._outcomes[run, kept["probes"], kept["made_by"]] = Outcome(kept["value"], kept["claimed"])
+            outcome = Outcome(*(kept[name] for name in Outcome._fields))
+            self._outcomes[run, kept["probes"], kept["made_by"]] = outcome
 
     def outcomes(self, run: Run, budgets: Sequence[int]) -> list[Outcome] | None:
         """Return the outcomes of a run at all budgets, None when one is missing."""
@@ -105,9 +109,10 @@ def play(run: Run, budgets: tuple[int, ...], data: Path | None) -> list[Outcome]
     at = landscape(run.landscape, data)
     if run.proposer == OURS:
         nights = (our_night(at, run.seed, probes) for probes in budgets)
-        return [Outcome(at.value(settings), claimed) for settings, claimed in nights]
-    ends = list(islice(PEERS[run.proposer](at, run.seed), max(budgets)))
-    return [_peer_outcome(at, ends[probes - 1], run.seed, probes) for probes in budgets]
+        ends = ((at.value(settings), claimed) for settings, claimed in nights)
+        return [Outcome(value, claimed, value, claimed) for value, claimed in ends]
+    after = list(islice(PEERS[run.proposer](at, run.seed), max(budgets)))
+    return [_peer_outcome(at, after, run.seed, probes) for probes in budgets]
 
 
 @cache
@@ -132,8 +137,10 @@ def fingerprint(proposer: str, landscape_name: str, data: Path | None) -> str:
     return digest.hexdigest()[:16]
 
 
-def _peer_outcome(at: Landscape, settings: Settings, seed: int, probes: int) -> Outcome:
-    return Outcome(at.value(settings), is_claimed(at, settings, seed, probes))
+def _peer_outcome(at: Landscape, after: Sequence[Settings], seed: int, probes: int) -> Outcome:
+    searched, paid = after[probes - 1], after[paid_search(probes) - 1]
+    claims = [is_claimed(at, settings, seed, probes) for settings in (searched, paid)]
+    return Outcome(at.value(searched), claims[0], at.value(paid), claims[1])
 
 
 def _played(

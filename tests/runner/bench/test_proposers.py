@@ -16,7 +16,7 @@ from lanes.knobs import is_number
 from runner.bench.proposers.__main__ import NAMES, main, row_of
 from runner.bench.proposers.automl import BASELINE, KNOBS, TRIALS, open_automl, quality, repeat_noise
 from runner.bench.proposers.ceiling import ceilings
-from runner.bench.proposers.claims import confirm_probes, is_claimed
+from runner.bench.proposers.claims import confirm_probes, is_claimed, paid_search
 from runner.bench.proposers.landscape import PENALTY, Landscape, Levels, Settings
 from runner.bench.proposers.miniature import CATEGORIES, EFFECTS, open_miniature
 from runner.bench.proposers.ours import CONTROLS, our_night
@@ -69,14 +69,19 @@ def test_our_night_ends_with_a_better_recipe() -> None:
     assert landscape.value(our_night(landscape, 1, 40)[0]) > 1.0
 
 
+def free(value: float, claimed: bool) -> Outcome:
+    """Return the outcome of a run that ends with nothing where it pays for its confirmation."""
+    return Outcome(value, claimed, 0.0, False)
+
+
 def test_the_median_lies_in_its_interval() -> None:
-    row = row_of("nightlab", "miniature", 50, [Outcome(value, False) for value in (1.0, 2.0, 3.0, 4.0, 10.0)])
+    row = row_of("nightlab", "miniature", 50, [free(value, False) for value in (1.0, 2.0, 3.0, 4.0, 10.0)])
     assert row.low <= row.value == 3.0 <= row.high
     assert row.mean == 4.0
 
 
 def test_what_is_not_claimed_ships_the_baseline() -> None:
-    row = row_of("nightlab", "miniature", 50, [Outcome(4.0, True), Outcome(5.0, False), Outcome(-1.0, True)])
+    row = row_of("nightlab", "miniature", 50, [free(4.0, True), free(5.0, False), free(-1.0, True)])
     assert (row.claimed, row.shipped, row.value) == (pytest.approx(2 / 3), pytest.approx(1.0), 4.0)
     assert row.shipped_low == -1.0
     assert row.shipped_high == 4.0
@@ -173,6 +178,17 @@ def test_a_confirmation_changes_nothing_of_what_a_peer_finds() -> None:
     }
 
 
+def test_a_peer_that_pays_for_its_confirmation_ends_its_search_that_much_earlier() -> None:
+    assert [paid_search(budget) for budget in (25, 50, 100, 200)] == [17, 34, 68, 152]
+    run = Run("miniature", "random", 3)
+    paid, whole = play(run, (50,), None)[0], play(run, (34,), None)[0]
+    assert paid.paid_value == whole.value < paid.value
+    (ours,) = play(Run("miniature", "nightlab", 1), (30,), None)
+    assert ours.paid_value == ours.value
+    row = row_of("random", "miniature", 50, [Outcome(4.0, True, 3.0, False), Outcome(4.0, False, 2.0, True)])
+    assert (row.value, row.shipped, row.paid.value, row.paid.shipped) == (4.0, 2.0, 2.5, 1.0)
+
+
 def test_our_night_says_what_it_claims() -> None:
     assert {our_night(open_miniature(), seed, 50)[1] for seed in range(4)} == {True, False}
     assert not any(our_night(moved(private_voice=-1.0), seed, 50)[1] for seed in range(3))
@@ -189,7 +205,7 @@ def test_other_seeds_can_be_looked_at(tmp_path: Path) -> None:
 
 def test_lines_of_before_claims_were_kept_count_for_nothing(tmp_path: Path) -> None:
     path, run = tmp_path / "runs.jsonl", Run("miniature", "random", 0)
-    Known(path, None).keep(run, [25], [Outcome(1.0, True)])
+    Known(path, None).keep(run, [25], [free(1.0, True)])
     path.write_text(path.read_text().replace('"claimed": true, ', ""))
     assert Known(path, None).outcomes(run, [25]) is None
 
@@ -219,14 +235,14 @@ def test_a_bench_cut_short_goes_on_where_it_stood(tmp_path: Path) -> None:
 
 def test_runs_of_other_code_count_for_nothing(tmp_path: Path) -> None:
     path, run = tmp_path / "runs.jsonl", Run("miniature", "random", 0)
-    Known(path, None).keep(run, [25], [Outcome(1.0, True)])
-    assert Known(path, None).outcomes(run, [25]) == [Outcome(1.0, True)]
+    Known(path, None).keep(run, [25], [free(1.0, True)])
+    assert Known(path, None).outcomes(run, [25]) == [free(1.0, True)]
     path.write_text(path.read_text().replace(fingerprint("random", "miniature", None), "another"))
     assert Known(path, None).outcomes(run, [25]) is None
 
 
 def test_without_playing_the_bench_says_what_is_there(tmp_path: Path) -> None:
-    Known(tmp_path / "proposers_runs.jsonl", None).keep(Run("miniature", "random", 4), [25], [Outcome(1.5, False)])
+    Known(tmp_path / "proposers_runs.jsonl", None).keep(Run("miniature", "random", 4), [25], [free(1.5, False)])
     main(None, 5, 0, None, None, [25, 50], 1, tmp_path, False)
     rows = json.loads((tmp_path / "proposers.json").read_text())
     assert [(row["proposer"], row["probes"], row["value"], row["seeds"]) for row in rows] == [("random", 25, 1.5, 1)]
