@@ -2,7 +2,8 @@
 
 The search is the project's own, on simulated scores of the target; the end is the project's own confirmation on
 simulated scores of every category. What is not simulated: which changes the lanes would propose (the streams stand for
-them), guards during the search (no stream changes them, short of a collapse), failures, hours, critical failures.
+them), guards during the search (no stream changes them, short of a collapse), failures, hours, critical failures. The
+confirmation is as large as a night makes it whose recipe leaves every guard where it was.
 """
 
 from __future__ import annotations
@@ -14,16 +15,22 @@ from math import sqrt
 
 import numpy as np
 
+from agent.assurance import SURE
 from agent.noise import planned_noise
 from agent.plan import NightPlan
+from probes.statistics.assurance import chance_of_passing, largest_confirmation
 from probes.statistics.config import RefereeConfig
 from probes.statistics.confirmation import confirm, no_claim
 from probes.statistics.power import is_directional
+from probes.statistics.race import Posterior
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from probes.statistics.verdicts import Claim
 from runner.bench.nights import CANDIDATES, LEVEL, Measured, Night, Rule
 from runner.bench.own_night import our_night
 from runner.bench.streams import COLLAPSE, STREAMS, Stream
+
+UNMOVED = Posterior(0.0, 1e-9)
+"""What is believed of a guard that no change has moved."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class Setting:
     probes: int
     """Budget, confirmation included."""
     confirm_probes: int
+    """Of the smallest confirmation."""
     level: float
     """Of the one claim."""
     search_sd: float
@@ -103,6 +111,21 @@ def search_rule(rules: RefereeConfig) -> Rule:
     return partial(our_night, rules=rules)
 
 
+def grown_confirmation(setting: Setting) -> int:
+    """Return the probes of a confirmation that guards nothing has moved are all but sure to pass, up to the limit.
+
+    A night goes by what it has measured of its guards; where a change costs one of them it keeps more.
+    """
+    most = largest_confirmation(setting.confirm_probes, setting.probes)
+    level, noise = setting.rules.confirm_level, setting.held_out_sd
+
+    def sure(probes: int) -> bool:
+        tests = ((margin, noise[name]) for name, margin in setting.guards.items())
+        return all(chance_of_passing(UNMOVED, -margin, sd, probes // 2, level) >= SURE for margin, sd in tests)
+
+    return next((probes for probes in range(setting.confirm_probes, most, 2) if sure(probes)), most)
+
+
 def play_night(setting: Setting, stream: str, number: int) -> Played:
     """Play night `number` on a stream; equal arguments give equal nights on any machine."""
     kind = STREAMS[stream]
@@ -130,7 +153,7 @@ class _WatchedNight(Night):
     def __init__(
         self, setting: Setting, stream: Stream, effects: np.random.Generator, noise: np.random.Generator, number: int
     ) -> None:
-        search = setting.probes - setting.confirm_probes
+        search = setting.probes - grown_confirmation(setting)
         super().__init__(stream.draw(effects, CANDIDATES), search, noise, setting.search_sd, number, stream)
         self.tried: set[int] = set()
 
@@ -145,7 +168,7 @@ def _end(setting: Setting, night: Night, changes: Collection[int], rng: np.rando
     """Hold the final recipe against the baseline on fresh runs of the held-out items."""
     if not changes:
         return no_claim("no change was accepted", setting.level)
-    half = setting.confirm_probes // 2
+    half = grown_confirmation(setting) // 2
     collapses = sum(night.effects[change] <= COLLAPSE for change in changes)
     shift = dict.fromkeys(setting.held_out_sd, COLLAPSE * collapses)
     raised = shift if setting.target == OVERALL else {setting.target}
