@@ -66,6 +66,24 @@ def open_experiment(client: Any, name: str, artifacts: str | None) -> str:
     return identifier
 
 
+class Revocable:
+    """An MLflow client that can be taken back from a thread nobody waits for any more."""
+
+    def __init__(self, client: Any) -> None:
+        """Pass everything on to `client`."""
+        self._client, self._is_revoked = client, False
+
+    def revoke(self) -> None:
+        """Refuse every use from now on; a request that is under way may still get through."""
+        self._is_revoked = True
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the client's attribute."""
+        if self._is_revoked:
+            raise RuntimeError("this night is no longer mirrored")
+        return getattr(self._client, name)
+
+
 class RunWriter:
     """Writes plain rows through an MLflow client, within its limits per request."""
 

@@ -91,6 +91,7 @@ class NightCopy:
         """End runs whose probe never ended, and put the report's files on the parent run."""
         if self._night.started is None:
             return
+        self.look_again()
         parent = self._parent()
         ended = {rows.probe_id(probe.plan) for probe in self._night.ended}
         for probe, known in self._runs.items():
@@ -112,7 +113,7 @@ class NightCopy:
         for run in self._writer.search(self._experiment_id, night_condition(self._night)):
             tags = dict(run.data.tags)
             if PROBE_TAG in tags:
-                self._runs[tags[PROBE_TAG]] = KnownRun(run.info.run_id, DONE_TAG in tags, tags)
+                self._learn(tags[PROBE_TAG], KnownRun(run.info.run_id, DONE_TAG in tags, tags))
             else:
                 parent = run.info.run_id
         if parent is None:
@@ -120,6 +121,14 @@ class NightCopy:
             parent = str(self._client.create_run(self._experiment_id, at, tags, started.session).info.run_id)
         self.parent_run_id, self._is_current = parent, True
         return parent
+
+    def _learn(self, probe: str, found: KnownRun) -> None:
+        """Take note of a run; of two runs of one probe, made when an answer came too late, the complete one stays."""
+        known = self._runs.get(probe, found)
+        if known.run_id != found.run_id:
+            spare, found = (known, found) if found.is_complete else (found, known)
+            self._client.delete_run(spare.run_id)
+        self._runs[probe] = found
 
     def _write_parent(self) -> None:
         parent = self._parent()

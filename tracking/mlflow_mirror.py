@@ -17,7 +17,7 @@ from typing import Any
 
 from probes.errors import LaunchError
 from tracking import events as ev
-from tracking.mlflow_client import connect, open_experiment
+from tracking.mlflow_client import Revocable, connect, open_experiment
 from tracking.mlflow_copy import NightCopy
 from tracking.mlflow_queue import PatientWriter, first_line
 from tracking.mlflow_store import artifact_root, without_password
@@ -30,7 +30,8 @@ class MlflowMirror:
     def __init__(self, client: Any, experiment_id: str, folder: Path, first_pause_s: float = 1.0) -> None:
         """Use `start_mirror`; `client` is an MLflow client, `folder` the session's, whose artifacts are uploaded."""
         self.experiment_id = experiment_id
-        self._copy = NightCopy(client, experiment_id, folder)
+        self._client = Revocable(client)
+        self._copy = NightCopy(self._client, experiment_id, folder)
         self._writer = PatientWriter[ev.Event | Sample](
             self._copy.tasks_of, self._copy.finish, self._copy.look_again, first_pause_s
         )
@@ -54,8 +55,13 @@ class MlflowMirror:
         self._writer.put(sample)
 
     def close(self, timeout_s: float = 60.0) -> list[str]:
-        """Write what is left, upload the report's files, and return `problems`."""
-        return self._writer.close(timeout_s)
+        """Write what is left, upload the report's files, and return `problems`; nothing is written after that.
+
+        Else a thread that was given up could make a run that a resumed night is just making.
+        """
+        problems = self._writer.close(timeout_s)
+        self._client.revoke()
+        return problems
 
 
 def start_mirror(uri: str, experiment: str, results_dir: Path, folder: Path) -> MlflowMirror:

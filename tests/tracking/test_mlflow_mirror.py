@@ -56,12 +56,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 class Unreliable:
-    """A real client whose calls fail while `is_down`, and which may lose the answer of a call that worked."""
+    """A real client whose calls fail while `is_down`, are slow, made twice, or lose the answer of what worked."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self.is_down = False
         self.loses_next_answer = False
+        self.sends_twice = False
+        self.answers_after_s = 0.0
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._client, name)
@@ -71,7 +73,10 @@ class Unreliable:
         def call(*args: Any, **kwargs: Any) -> Any:
             if self.is_down:
                 raise ConnectionError("postgresql://me:secret@db/x is gone")
+            time.sleep(self.answers_after_s)
             answer = method(*args, **kwargs)
+            if name == "create_run" and self.sends_twice:
+                answer = method(*args, **kwargs)
             if name == "create_run" and self.loses_next_answer:
                 self.loses_next_answer = False
                 raise TimeoutError("no answer")
@@ -255,6 +260,29 @@ def test_a_run_whose_answer_was_lost_is_found_again(store: Store) -> None:
     mirror.close()
     _, probes = _parent_and_probes(store.runs("lost answer"))
     assert len({run.info.run_name for run in probes.values()}) == len(probes) > 0
+
+
+def test_of_two_runs_of_one_probe_the_complete_one_stays(store: Store) -> None:
+    mirror, flaky = _unreliable(store, "sent twice")
+    first, *events = make_night("claim", candidates=1)
+    mirror(first)
+    while mirror.parent_run_id is None:
+        time.sleep(0.01)
+    flaky.sends_twice = True
+    for event in events:
+        mirror(event)
+    assert mirror.close() == []
+    _, probes = _parent_and_probes(store.runs("sent twice"))
+    assert {run.data.tags["nightlab.complete"] for run in probes.values()} == {"1"}
+
+
+def test_a_thread_that_was_given_up_makes_no_run_after_the_end(store: Store) -> None:
+    mirror, flaky = _unreliable(store, "given up")
+    flaky.answers_after_s = 0.5
+    mirror(make_night("claim", candidates=1)[0])
+    assert any("did not answer within" in problem for problem in mirror.close(timeout_s=0.1))
+    time.sleep(1.5)
+    assert store.runs("given up") == []
 
 
 def test_a_store_that_stays_away_never_stops_the_night(store: Store) -> None:
