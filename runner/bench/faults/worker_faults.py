@@ -98,13 +98,18 @@ def stopped_worker(place: Place, tries: int, jobs: int) -> Row:
     def attempt(number: int) -> tuple[str, list[str]]:
         night = place.night(f"stopped-worker-{place.kind}-{number}")
         process = night.run("probe.deadline_s=12", "launcher.workers=2")
-        wait_for(process, lambda: count(night.ledger, b"probe_started") > 0)
+        # Before both have a probe one may still be starting, and the night would go on without it.
+        wait_for(process, lambda: _under_way(night) == 2)
         for worker in workers_of(process)[:1]:
             os.kill(worker.pid, signal.SIGSTOP)
         code = process.wait(PATIENCE_S)
         return "", not_survived(night, code, ProbeStatus.TIMED_OUT)
 
     return measure("a worker stops dead (real training)", ASSERTED, tries, attempt, jobs)
+
+
+def _under_way(night: Night) -> int:
+    return count(night.ledger, b'"probe_started"') - count(night.ledger, b'"probe_finished"')
 
 
 def not_survived(night: Night, code: int, status: ProbeStatus) -> list[str]:
