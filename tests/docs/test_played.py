@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from probes.statistics.verdicts import Interval
 from runner.documents.blocks import Block, blocks, commands, shown
 from runner.documents.play import masked, play
 from runner.documents.stage import Stage
+from tracking.figures import show_effect
 
 CHECKOUT = Path(__file__).parents[2]
 DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
@@ -58,11 +60,8 @@ def table_of(readme: str) -> dict[str, str]:
 def claimed(summary: dict[str, Any]) -> dict[str, str]:
     claim = summary["claim"]
     found = {"private_voice": claim, **claim["guards"]}
-    return {name: in_words(test["effect"], *test["interval"]) for name, test in found.items()}
-
-
-def in_words(effect: float, low: float, high: float) -> str:
-    return f"{effect:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "\N{MINUS SIGN}")
+    bounds = {name: Interval(low=test["interval"][0], high=test["interval"][1]) for name, test in found.items()}
+    return {name: show_effect(test["effect"], bounds[name]) for name, test in found.items()}
 
 
 def test_blocks_are_found_with_their_marks() -> None:
