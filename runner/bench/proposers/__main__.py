@@ -22,9 +22,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from numpy.random import Generator
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
 from runner.bench.proposers.automl import Fit, quality
@@ -32,99 +29,12 @@ from runner.bench.proposers.ceiling import Ceiling, ceilings
 from runner.bench.proposers.miniature import open_miniature
 from runner.bench.proposers.ours import OURS
 from runner.bench.proposers.peers import PEERS
-from runner.bench.proposers.runs import Known, Outcome, Run, play_all
+from runner.bench.proposers.rows import Figures, Row, bounds, measured, resampled, rows_of
+from runner.bench.proposers.runs import Known, Run, play_all
 from runner.tables import show_view
 
 BUDGETS = (25, 50, 100, 200)
-RESAMPLES, LEVEL = 2000, 0.95
 NAMES = (*PEERS, OURS)
-
-
-class Figures(BaseModel):
-    """What a proposer's final recipes come to, over seeds."""
-
-    model_config = ConfigDict(frozen=True)
-
-    value: float
-    """Median of the true value above the baseline, in points."""
-    low: float
-    high: float
-    """Bootstrap interval of the median, 95 %."""
-    mean: float
-    claimed: float
-    """Share of the seeds whose final recipe passes the confirmation."""
-    shipped: float
-    """Mean of the true value where it is claimed, else 0: the baseline stays."""
-    shipped_low: float
-    shipped_high: float
-    """Bootstrap interval of that mean, 95 %."""
-
-
-class Row(Figures):
-    """A proposer on a landscape with a budget; a peer has its confirmation on top of it."""
-
-    proposer: str
-    landscape: str
-    probes: int
-    seeds: int
-    paid: Figures
-    """The same with the confirmation inside the budget, as ours always is."""
-
-
-def resampled(values: Sequence[float], chance: Generator | None = None) -> NDArray[np.float64]:
-    """Return bootstrap samples, one a row, by `chance` or else always by the same."""
-    chance = chance or np.random.default_rng(0)
-    return chance.choice(np.array(values), (RESAMPLES, len(values)))
-
-
-def bounds(figures: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the interval of a figure's bootstrap values."""
-    low, high = np.quantile(figures, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
-def figures_of(ends: Sequence[tuple[float, bool]]) -> Figures:
-    """Return the median of (value, claimed) pairs' values, and the mean of what ships, with bootstrap intervals."""
-    values = [value for value, _ in ends]
-    shipped = [value if claimed else 0.0 for value, claimed in ends]
-    low, high = bounds(np.median(resampled(values), axis=1))
-    shipped_low, shipped_high = bounds(np.mean(resampled(shipped), axis=1))
-    return Figures(
-        value=float(np.median(values)),
-        low=low,
-        high=high,
-        mean=float(np.mean(values)),
-        claimed=float(np.mean([claimed for _, claimed in ends])),
-        shipped=float(np.mean(shipped)),
-        shipped_low=shipped_low,
-        shipped_high=shipped_high,
-    )
-
-
-def row_of(proposer: str, landscape_name: str, probes: int, outcomes: Sequence[Outcome]) -> Row:
-    """Return the figures of the seeds' outcomes."""
-    figures = figures_of([(outcome.value, outcome.claimed) for outcome in outcomes])
-    return Row(
-        **figures.model_dump(),
-        proposer=proposer,
-        landscape=landscape_name,
-        probes=probes,
-        seeds=len(outcomes),
-        paid=figures_of([(outcome.paid_value, outcome.paid_claimed) for outcome in outcomes]),
-    )
-
-
-def measured(name: str, proposer: str, probes: int, seeds: range, known: Known) -> list[Outcome]:
-    """Return the outcomes of the seeds that are known."""
-    found = (known.outcomes(Run(name, proposer, seed), [probes]) for seed in seeds)
-    return [outcomes[0] for outcomes in found if outcomes is not None]
-
-
-def rows_of(groups: Sequence[tuple[str, str]], budgets: Sequence[int], seeds: range, known: Known) -> list[Row]:
-    """Return a row per landscape, proposer and budget of which a run is known."""
-    cells = ((name, proposer, probes) for name, proposer in groups for probes in budgets)
-    outcomes = {cell: measured(*cell, seeds, known) for cell in cells}
-    return [row_of(who, name, probes, own) for (name, who, probes), own in outcomes.items() if own]
 
 
 def leads_table(rows: Sequence[Row], seeds: range, known: Known) -> Table:
@@ -168,9 +78,18 @@ def said_paid(row: Row) -> str:
     return f"{said_value(row.paid)}, claimed {share}, ships {row.paid.shipped:+.1f}"
 
 
-def rows_table(rows: Sequence[Row], budgets: Sequence[int], said: Callable[[Row], str]) -> Table:
-    """Return a line per landscape and proposer, with what is said of each budget's row."""
-    table = Table("landscape", "proposer", *(f"{probes} probes" for probes in budgets), "seeds")
+SAID: Mapping[str, Callable[[Row], str]] = {
+    "true gain, median over seeds; the whole budget is a peer's to search with": said_value,
+    "claimed by a confirmation, a peer's on top of its budget; ships: gain where claimed, mean over seeds": said_claim,
+    "the same with every confirmation paid from the budget, as ours is": said_paid,
+}
+"""Title of a table → what it says of a row."""
+
+
+def rows_table(rows: Sequence[Row], budgets: Sequence[int], title: str) -> Table:
+    """Return a line per landscape and proposer, with what the table of that title says of each budget's row."""
+    table = Table("landscape", "proposer", *(f"{probes} probes" for probes in budgets), "seeds", title=title)
+    said = SAID[title]
     cells = {(row.landscape, row.proposer, row.probes): row for row in rows}
     for name, proposer in dict.fromkeys((row.landscape, row.proposer) for row in rows):
         own = [cells.get((name, proposer, probes)) for probes in budgets]
@@ -229,7 +148,7 @@ def main(
         (out / "proposers_fit.json").write_text(json.dumps([asdict(fit)], indent=1) + "\n", encoding="utf-8")
     left_out = [] if data else ["no --data: the surrogate of public trials is left out"]
     fitted = [fit_table(fit)] if fit is not None else []
-    figures = [rows_table(rows, budgets, said) for said in (said_value, said_claim, said_paid)]
+    figures = [rows_table(rows, budgets, title) for title in SAID]
     peers = [row for row in rows if row.landscape == "miniature" and row.proposer != OURS]
     asked = sorted({row.probes for row in peers})
     medians = {probes: max(row.value for row in peers if row.probes == probes) for probes in asked}

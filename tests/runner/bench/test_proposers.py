@@ -13,7 +13,7 @@ import pytest
 
 from lanes.config import ChoiceKnob, NumericKnob
 from lanes.knobs import is_number
-from runner.bench.proposers.__main__ import NAMES, main, row_of
+from runner.bench.proposers.__main__ import NAMES, main
 from runner.bench.proposers.automl import BASELINE, KNOBS, TRIALS, open_automl, quality, repeat_noise
 from runner.bench.proposers.ceiling import ceilings
 from runner.bench.proposers.claims import confirm_probes, is_claimed, paid_search
@@ -21,6 +21,7 @@ from runner.bench.proposers.landscape import PENALTY, Landscape, Levels, Setting
 from runner.bench.proposers.miniature import CATEGORIES, EFFECTS, open_miniature
 from runner.bench.proposers.ours import CONTROLS, our_night
 from runner.bench.proposers.peers import PEERS
+from runner.bench.proposers.rows import row_of
 from runner.bench.proposers.runs import Known, Outcome, Run, fingerprint, play, play_all
 
 
