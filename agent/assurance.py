@@ -6,7 +6,7 @@ than its error. So the final recipe is chosen by its chance to be claimed, and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agent.context import NightContext
 from agent.noise import planned_noise
@@ -54,12 +54,20 @@ def wanted_confirmation(context: NightContext) -> int:
     The target has no say: what it lacks is better looked for than tested longer.
     """
     plan, accepted = context.plan, context.night.accepted
-    most = largest_confirmation(plan.confirm_probes, plan.budget_probes)
-    if not accepted or most <= plan.confirm_probes:
+    if not accepted or largest_confirmation(plan.confirm_probes, plan.budget_probes) <= plan.confirm_probes:
         return plan.confirm_probes
     assurance = Assurance(plan, Referee(context.night, plan, context.evidence))
-    sizes = range(plan.confirm_probes, most, 2)
-    return next((probes for probes in sizes if assurance.nearest_guard(accepted, probes)[0] >= SURE), most)
+
+    def chance(probes: int) -> float:
+        return assurance.nearest_guard(accepted, probes)[0]
+
+    return grown_confirmation(plan.confirm_probes, plan.budget_probes, chance)
+
+
+def grown_confirmation(confirm_probes: int, budget_probes: int, chance: Callable[[int], float]) -> int:
+    """Return the fewest probes of a confirmation whose `chance` is sure, from the session's up to the limit."""
+    most = largest_confirmation(confirm_probes, budget_probes)
+    return next((probes for probes in range(confirm_probes, most, 2) if chance(probes) >= SURE), most)
 
 
 def why_confirm(context: NightContext) -> str:

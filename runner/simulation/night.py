@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from math import sqrt
 
 import numpy as np
 
-from agent.assurance import SURE
+from agent.assurance import grown_confirmation
 from agent.noise import planned_noise
 from agent.plan import NightPlan
-from probes.statistics.assurance import chance_of_passing, largest_confirmation
+from probes.statistics.assurance import chance_of_passing
 from probes.statistics.config import RefereeConfig
 from probes.statistics.confirmation import confirm, no_claim
 from probes.statistics.power import is_directional
@@ -58,6 +58,20 @@ class Setting:
     seed: int
     weights: Mapping[str, float] | None = None
     """Category → its share of `overall`; None: all count the same."""
+
+    @cached_property
+    def confirmation(self) -> int:
+        """Probes of the confirmation: as many as a night keeps whose changes have moved no guard.
+
+        A night goes by what it has measured of its guards; where a change costs one of them it keeps more.
+        """
+        level, tests = self.rules.confirm_level, [(-self.guards[name], self.held_out_sd[name]) for name in self.guards]
+
+        def chance(probes: int) -> float:
+            found = (chance_of_passing(UNMOVED, bar, sd, probes // 2, level) for bar, sd in tests)
+            return min(found, default=1.0)
+
+        return grown_confirmation(self.confirm_probes, self.probes, chance)
 
 
 @dataclass(frozen=True)
@@ -111,21 +125,6 @@ def search_rule(rules: RefereeConfig) -> Rule:
     return partial(our_night, rules=rules)
 
 
-def grown_confirmation(setting: Setting) -> int:
-    """Return the probes of a confirmation that guards nothing has moved are all but sure to pass, up to the limit.
-
-    A night goes by what it has measured of its guards; where a change costs one of them it keeps more.
-    """
-    most = largest_confirmation(setting.confirm_probes, setting.probes)
-    level, noise = setting.rules.confirm_level, setting.held_out_sd
-
-    def sure(probes: int) -> bool:
-        tests = ((margin, noise[name]) for name, margin in setting.guards.items())
-        return all(chance_of_passing(UNMOVED, -margin, sd, probes // 2, level) >= SURE for margin, sd in tests)
-
-    return next((probes for probes in range(setting.confirm_probes, most, 2) if sure(probes)), most)
-
-
 def play_night(setting: Setting, stream: str, number: int) -> Played:
     """Play night `number` on a stream; equal arguments give equal nights on any machine."""
     kind = STREAMS[stream]
@@ -153,7 +152,7 @@ class _WatchedNight(Night):
     def __init__(
         self, setting: Setting, stream: Stream, effects: np.random.Generator, noise: np.random.Generator, number: int
     ) -> None:
-        search = setting.probes - grown_confirmation(setting)
+        search = setting.probes - setting.confirmation
         super().__init__(stream.draw(effects, CANDIDATES), search, noise, setting.search_sd, number, stream)
         self.tried: set[int] = set()
 
@@ -168,7 +167,7 @@ def _end(setting: Setting, night: Night, changes: Collection[int], rng: np.rando
     """Hold the final recipe against the baseline on fresh runs of the held-out items."""
     if not changes:
         return no_claim("no change was accepted", setting.level)
-    half = grown_confirmation(setting) // 2
+    half = setting.confirmation // 2
     collapses = sum(night.effects[change] <= COLLAPSE for change in changes)
     shift = dict.fromkeys(setting.held_out_sd, COLLAPSE * collapses)
     raised = shift if setting.target == OVERALL else {setting.target}

@@ -10,7 +10,7 @@ from probes.recipe import Recipe
 from probes.statistics.config import RefereeConfig
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from probes.statistics.verdicts import EarlierNoise
-from runner.simulation.night import Played, Setting, grown_confirmation, play_night, setting_of
+from runner.simulation.night import Played, Setting, play_night, setting_of
 
 ITEMS = dict.fromkeys("abc", 10)
 
@@ -64,9 +64,8 @@ def test_equal_arguments_give_equal_nights_and_numbers_give_other_ones() -> None
 
 def test_the_confirmation_grows_until_guards_that_nothing_moved_pass() -> None:
     tight = replace(QUIET, guards={"b": 0.2, "c": 1.5})
-    assert [grown_confirmation(night) for night in (QUIET, replace(QUIET, guards={}), tight)] == [16, 16, 20]
-    small = replace(tight, probes=100, confirm_probes=6)
-    assert grown_confirmation(small) == 18
+    assert [night.confirmation for night in (QUIET, replace(QUIET, guards={}), tight)] == [16, 16, 20]
+    assert replace(tight, probes=100, confirm_probes=6).confirmation == 18
 
     def claims(setting: Setting) -> float:
         return fmean(night.claimed for night in play(setting, "rich", 30))
