@@ -160,7 +160,7 @@ def _edges(night: NightRecord) -> Iterator[Advice]:
 
 
 def _is_at_edge(night: NightRecord, change: Change) -> bool:
-    """Whether a change went as far as the session lets its knob go."""
+    """Whether a change went as far as the session lets its knob go, and there is something beyond: not below 0."""
     config: dict[str, Any] = night.started.config if night.started else {}
     knob: dict[str, Any] = config.get("lanes", {}).get(change.lane, {}).get(change.knob, {})
     after, before = change.after, change.before
@@ -169,7 +169,7 @@ def _is_at_edge(night: NightRecord, change: Change) -> bool:
     steps: list[Any] = knob.get("values") or knob.get("repeats") or knob.get("weights") or []
     numbers = [step for step in steps if isinstance(step, int | float)]
     low, high = (min(numbers), max(numbers)) if numbers else (knob.get("low"), knob.get("high"))
-    if low is None or high is None:
+    if low is None or high is None or after == 0:
         return False
     return after >= high if after > before else after <= low
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from fakes_night import NightWriter, Story, make_night
 
+from probes.candidate import Change
 from probes.statistics.bottleneck import Bottleneck
 from probes.validity import Flag
 from runner.report.content import build_report
@@ -119,3 +120,17 @@ def test_a_change_accepted_at_the_end_of_its_range_asks_for_a_wider_one() -> Non
     wide = [each.do for each in advised(make_night("claim", config={"lanes": lanes}))]
     assert "Widen the range of rank" in wide
     assert "Widen the range of learning_rate" not in wide
+
+
+@pytest.mark.parametrize(("weight", "is_asked"), [(0.0, False), (2.0, True)])
+def test_nothing_lies_below_zero(weight: float, is_asked: bool) -> None:
+    lanes = {"data_mix": {"drafts": {"weights": [0.0, 1.0, 2.0]}}}
+    change = Change(lane="data_mix", knob="drafts", before=1.0, after=weight)
+
+    def weighed(event: ev.Event) -> ev.Event:
+        if not isinstance(event, ev.CandidateProposed) or event.candidate.change.knob != "rank":
+            return event
+        return event.model_copy(update={"candidate": event.candidate.model_copy(update={"change": change})})
+
+    wide = [each.do for each in advised([weighed(event) for event in make_night("claim", config={"lanes": lanes})])]
+    assert ("Widen the range of drafts" in wide) is is_asked
