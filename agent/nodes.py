@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -15,32 +14,29 @@ from agent.controls import missing_controls
 from agent.drift import hold_against_earlier_nights
 from agent.early_stop import night_stop_rule
 from agent.heap import leave_out
-from agent.noise import measure_noise, night_power
+from agent.moving import finish_moves, let_go, move, park_the_rest, withdraw
+from agent.noise import measure_noise, night_power, record_noise
 from agent.opening import set_policy
-from agent.recipes import trained_recipe
 from agent.referee import Referee
+from agent.rounds import is_undecided
 from agent.schedule import (
     Wanted,
     failed_baselines,
-    is_undecided,
     live_candidates,
     missing_calibration,
     missing_confirmation,
     missing_rehearsal,
-    missing_search,
     price,
     probes_used,
     to_plans,
     where_it_broke_off,
 )
-from agent.search import end_exploring, plan_search, race_places, refusal
-from agent.settling import decided, drop_for_rehearsal, move, settle
+from agent.search import end_exploring, missing_search, plan_search, refusal
+from agent.settling import drop_for_rehearsal, settle
 from agent.stalling import watch_progress, watch_promotions
 from agent.state import Next, NightState, Step
 from agent.validity import check_instrument, watch_measurements
 from probes.errors import NightlabError
-from probes.recipe import Recipe
-from probes.statistics.referee import failed_reading
 from tracking import events as ev
 
 LEAST_CALIBRATION = 3
@@ -83,7 +79,7 @@ def calibrate(state: NightState, runtime: Runtime[NightContext]) -> Update:
         )
     if not night.candidates:
         hold_against_earlier_nights(context)
-        _record_noise(context)
+        record_noise(context)
         set_policy(context)
     if noise.fault is not None:
         raise NightlabError(f"the baseline cannot be measured: {noise.fault}; start a new night then")
@@ -140,7 +136,7 @@ def decide(state: NightState, runtime: Runtime[NightContext]) -> Update:
     """Let the referee read every live candidate, the most promising first, and move the working recipe."""
     context = runtime.context
     night = context.night
-    _finish_moves(context)
+    finish_moves(context)
     referee = Referee(night, context.plan, context.evidence)
     for name in sorted(live_candidates(night), key=lambda n: -referee.effect(n).mean if night.seen[n] else 0.0):
         reading, last = referee.read(name), night.reading(name)
@@ -150,8 +146,8 @@ def decide(state: NightState, runtime: Runtime[NightContext]) -> Update:
         if reading.decision == "accept":
             move(context, (*night.accepted, name))
             referee = Referee(night, context.plan, context.evidence)
-    _let_go(context, referee)
-    _withdraw(context)
+    let_go(context, referee)
+    withdraw(context)
     watch_progress(context)
     return {"step": "search", "next": "propose"}
 
@@ -163,7 +159,7 @@ def settle_recipe(state: NightState, runtime: Runtime[NightContext]) -> Update:
     if night.search_ended is not None:
         return {"step": "confirm", "next": "confirm"}
     if not any(slot[:2] == ("search", "final") for slot in (*night.scored, *night.failed)):
-        _park_the_rest(context)
+        park_the_rest(context)
         settle(context)
     while not missing_rehearsal(night, plan) and drop_for_rehearsal(context):
         pass
@@ -205,78 +201,20 @@ def _wanted(state: NightState, context: NightContext) -> list[Wanted]:
         case "calibrate":
             return missing_calibration(night, plan)
         case "search":
-            return missing_search(night, plan, context.lanes, race_places(context))
+            return missing_search(context)
         case "rehearse":
             return missing_rehearsal(night, plan)
         case "confirm":
             return missing_confirmation(night, plan)
 
 
-def _record_noise(context: NightContext, confirm_probes: int | None = None) -> None:
-    """Record the noise pooled over everything measured so far and the power that it leaves, unless they are known."""
-    night, now = context.night, context.clock.now
-    fits, runs = context.evidence.look(night, context.plan)
-    noise = measure_noise(night, context.plan)
-    if any(run.companions for run in runs):
-        noise = noise.model_copy(update={"companion": fits.companion_use(context.plan.target)})
-    if noise != night.noise:
-        context.record(ev.NoiseEstimated(at=now(), noise=noise))
-    plan = replace(context.plan, confirm_probes=confirm_probes or context.plan.confirm_probes)
-    power = night_power(plan, noise)
-    if power != night.power:
-        context.record(ev.PowerChecked(at=now(), power=power))
-
-
-def _park_the_rest(context: NightContext) -> None:
-    night = context.night
-    text = f"the search ended before it was decided ({night.designs[-1].reason})"
-    referee = Referee(night, context.plan, context.evidence)
-    for name in live_candidates(night):
-        reading = night.reading(name) or referee.read(name) or failed_reading("park", night.seen[name], text)
-        decided(context, name, reading.model_copy(update={"decision": "park", "reason": text}))
-
-
 def _end_search(context: NightContext) -> None:
     """Record the noise of the whole search, and how large the confirmation will be."""
     night = context.night
     probes = affordable_confirmation(context) if night.accepted else context.plan.confirm_probes
-    _record_noise(context, probes)
+    record_noise(context, probes)
     reason = night.designs[-1].reason
     context.record(ev.SearchEnded(at=context.clock.now(), reason=reason, confirm_probes=probes))
-
-
-def _finish_moves(context: NightContext) -> None:
-    """Make the moves of accepted readings that an interruption cut off."""
-    night = context.night
-    for name in context.last_readings.look(night).accepted:
-        if name not in night.accepted and not night.is_live(name):
-            move(context, (*night.accepted, name))
-
-
-def _let_go(context: NightContext, referee: Referee) -> None:
-    night = context.night
-    leaving = {name: reason for name in night.accepted if (reason := referee.should_leave(name)) is not None}
-    for name, reason in leaving.items():
-        reading = referee.read(name)
-        if reading is not None:
-            gone = reading.model_copy(update={"decision": "park", "reason": reason})
-            decided(context, name, gone)
-    if leaving:
-        move(context, tuple(name for name in night.accepted if name not in leaving))
-
-
-def _withdraw(context: NightContext) -> None:
-    """Park live candidates whose change no longer fits on the working recipe."""
-    night = context.night
-    for name in live_candidates(night):
-        refusal = trained_recipe(night, context.lanes, name)
-        if isinstance(refusal, Recipe):
-            continue
-        last = night.reading(name)
-        reason = f"the working recipe moved: {refusal}"
-        reading = last.model_copy(update={"decision": "park", "reason": reason}) if last else None
-        parked = reading or failed_reading("park", 0, reason)
-        context.record(ev.CandidateDecided(at=context.clock.now(), candidate=name, reading=parked))
 
 
 def _can_confirm(context: NightContext) -> bool:

@@ -1,9 +1,11 @@
-"""The night's noise and the power it leaves: from the record and the plan to the statistics, deciding nothing."""
+"""The night's noise and the power it leaves: from the record and the plan to the statistics."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import fmean
 
+from agent.context import NightContext
 from agent.evidence import SEARCH_PHASES, search_runs
 from agent.plan import NightPlan
 from probes.statistics.advice import ProbeCosts
@@ -11,6 +13,7 @@ from probes.statistics.noise import estimate_noise
 from probes.statistics.power import power_table
 from probes.statistics.spread import PlannedNoise, plan_noise
 from probes.statistics.verdicts import Noise, PowerTable
+from tracking import events as ev
 from tracking.night import NightRecord
 
 
@@ -59,3 +62,18 @@ def night_power(plan: NightPlan, measured: Noise | None = None) -> PowerTable:
     names = sorted({*plan.search_items, *plan.held_out_items})
     items = {name: (plan.search_items.get(name, 0), plan.held_out_items.get(name, 0)) for name in names}
     return power_table(planned_noise(plan, measured), plan.target, plan.guards, items, plan.confirm_probes, plan.level)
+
+
+def record_noise(context: NightContext, confirm_probes: int | None = None) -> None:
+    """Record the noise pooled over everything measured so far and the power that it leaves, unless they are known."""
+    night, now = context.night, context.clock.now
+    fits, runs = context.evidence.look(night, context.plan)
+    noise = measure_noise(night, context.plan)
+    if any(run.companions for run in runs):
+        noise = noise.model_copy(update={"companion": fits.companion_use(context.plan.target)})
+    if noise != night.noise:
+        context.record(ev.NoiseEstimated(at=now(), noise=noise))
+    plan = replace(context.plan, confirm_probes=confirm_probes or context.plan.confirm_probes)
+    power = night_power(plan, noise)
+    if power != night.power:
+        context.record(ev.PowerChecked(at=now(), power=power))

@@ -1,10 +1,11 @@
-"""From a question to what is recorded of its answer: a candidate, or why there is none."""
+"""From a question to what is recorded of its answer: a candidate, or why there is none; and what is not asked for."""
 
 from __future__ import annotations
 
+from agent.context import NightContext
 from agent.proposers.checking import checked_change
 from agent.proposers.proposer import Proposal, Proposer, Question
-from probes.candidate import Candidate
+from probes.candidate import Candidate, Change
 from tracking import events as ev
 from tracking.clock import Clock
 
@@ -31,6 +32,20 @@ def propose(question: Question, proposer: Proposer, clock: Clock) -> list[ev.Eve
         forecast=proposal.forecast,
     )
     return [*events, ev.CandidateProposed(at=clock.now(), candidate=candidate)]
+
+
+def shunned(context: NightContext) -> list[Change]:
+    """Return the known harm that is not asked for now: all of it, until nothing else is left to ask for."""
+    harmful = known_harm(context)
+    if not harmful or Question(context.night, context.plan, context.searched, (), harmful).moves:
+        return harmful
+    return []
+
+
+def known_harm(context: NightContext) -> list[Change]:
+    """Return the moves that comparable earlier nights measured as harmful to tonight's target or guards."""
+    earlier, plan = context.night.earlier, context.plan
+    return [move.change for move in earlier.known_harm((plan.target, *plan.guards))] if earlier is not None else []
 
 
 def _plain(proposal: Proposal) -> dict[str, object]:

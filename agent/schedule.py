@@ -33,8 +33,6 @@ RECIPES_FAULT = frozenset(
     {ProbeStatus.TIMED_OUT, ProbeStatus.OUT_OF_MEMORY, ProbeStatus.DIVERGED, ProbeStatus.STOPPED_EARLY}
 )
 """Ends that the recipe would come to again; a crash may be the machine's."""
-UNREAD_PROMISE = 0.2
-"""P(worthwhile) a candidate is taken to have before its first reading, when places in a round are given out."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +52,8 @@ def missing_calibration(night: NightRecord, plan: NightPlan) -> list[Wanted]:
     return [
         wanted
         for replicate in range(plan.referee.calibration_runs)
-        if is_open(night, plan, (wanted := _baseline(plan, replicate)).slot, replicate)
+        if is_open(night, plan, (wanted := calibration_probe(plan, replicate)).slot, replicate)
     ]
-
-
-def missing_search(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane], places: int) -> list[Wanted]:
-    """Return what the search lacks now: rows of an open block, else smoke runs, else a round of the race."""
-    rows = open_rows(night, plan, lanes)
-    if rows:
-        return rows
-    if night.design in ("blocks", "rows"):
-        return missing_smoke(night, plan, lanes)
-    return next_round(night, plan, lanes, places)
 
 
 def open_rows(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane]) -> list[Wanted]:
@@ -102,47 +90,6 @@ def has_begun(night: NightRecord, candidate: str) -> bool:
     return night.seen[candidate] > 0 or Slot("smoke", "candidate", candidate) in night.scored
 
 
-def next_round(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane], places: int) -> list[Wanted]:
-    """Return the probes of a round: a baseline replicate when one is due, and one of each of the best candidates.
-
-    A candidate whose replicate of this round has already ended waits for the others, so that a round cut short by an
-    interruption is completed before anything is decided.
-    """
-    wanted: list[Wanted] = []
-    replicate = due_baseline(night, plan)
-    if replicate is not None:
-        wanted.append(_baseline(plan, replicate))
-    for name in racing(night, places):
-        if is_undecided(night, name):
-            continue
-        slot = Slot("search", "candidate", name)
-        done = night.scored.get(slot, {})
-        replicate = next(r for r in range(len(done) + 1) if r not in done)
-        recipe = trained_recipe(night, lanes, name)
-        assert isinstance(recipe, Recipe), recipe
-        changes = (*night.accepted, name)
-        wanted.append(Wanted(slot, replicate, recipe, plan.search_seed(replicate), changes=changes))
-    return wanted
-
-
-def racing(night: NightRecord, places: int) -> list[str]:
-    """Return the live candidates of this round: those that have begun it, then the most promising."""
-
-    def promise(name: str) -> tuple[bool, float]:
-        reading = night.reading(name)
-        chance = reading.worthwhile_probability if reading else None
-        return not is_undecided(night, name), -(UNREAD_PROMISE if chance is None else chance)
-
-    chosen = sorted(live_candidates(night), key=promise)[:places]
-    return [name for name in live_candidates(night) if name in chosen]
-
-
-def is_undecided(night: NightRecord, candidate: str) -> bool:
-    """Whether there are scores of a live candidate that the referee has not read."""
-    reading = night.reading(candidate)
-    return night.is_live(candidate) and night.seen[candidate] > (reading.replicates if reading else 0)
-
-
 def where_it_broke_off(night: NightRecord) -> Next:
     """Return the node at which a search goes on whose position was lost: every node completes what it began."""
     if not night.candidates or night.design == "rehearsal":
@@ -150,20 +97,6 @@ def where_it_broke_off(night: NightRecord) -> Next:
     if night.last_step == "probe_finished":
         return "probe"
     return "decide" if night.last_step in ("candidate_decided", "working_recipe_moved") else "propose"
-
-
-def due_baseline(night: NightRecord, plan: NightPlan) -> int | None:
-    """Return the number of the interleaved baseline replicate that is due, None when none is.
-
-    What the present round has measured does not count yet: a round that is completed after an interruption asks for
-    what it asked for at its start.
-    """
-    before = night.raced - sum(is_undecided(night, name) for name in live_candidates(night))
-    due = plan.referee.calibration_runs + before // plan.referee.baseline_every
-    slot = Slot("calibrate", "baseline")
-    done = night.scored.get(slot, {})
-    missing = (replicate for replicate in range(plan.referee.calibration_runs, due) if replicate not in done)
-    return next((replicate for replicate in missing if is_open(night, plan, slot, replicate)), None)
 
 
 def missing_rehearsal(night: NightRecord, plan: NightPlan) -> list[Wanted]:
@@ -263,7 +196,8 @@ def is_open(night: NightRecord, plan: NightPlan, slot: Slot, replicate: int) -> 
     return not is_ruled_out and len(lost) < plan.max_attempts
 
 
-def _baseline(plan: NightPlan, replicate: int) -> Wanted:
+def calibration_probe(plan: NightPlan, replicate: int) -> Wanted:
+    """Return a replicate of the baseline, on a seed that candidates have too."""
     return Wanted(Slot("calibrate", "baseline"), replicate, plan.baseline, plan.search_seed(replicate))
 
 

@@ -13,13 +13,21 @@ from agent.assurance import wanted_confirmation, why_confirm
 from agent.bases import bases
 from agent.context import NightContext
 from agent.proposers.proposer import Question
-from agent.proposing import propose
+from agent.proposing import propose, shunned
 from agent.recipes import combine, trained_recipe
 from agent.referee import Referee
 from agent.revisits import moved_under, worth_another_look
-from agent.schedule import SHORT_COST, has_begun, live_candidates, missing_smoke, open_rows, probes_used
+from agent.rounds import next_round
+from agent.schedule import (
+    SHORT_COST,
+    Wanted,
+    has_begun,
+    live_candidates,
+    missing_smoke,
+    open_rows,
+    probes_used,
+)
 from lanes.interactions import clashes
-from probes.candidate import Change
 from probes.recipe import Recipe
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, Block, design_block
 from tracking import events as ev
@@ -56,6 +64,17 @@ def plan_search(context: NightContext) -> str | None:
         return "every lane is exhausted"
     choose(context, "race", block_reason)
     return None
+
+
+def missing_search(context: NightContext) -> list[Wanted]:
+    """Return what the search lacks now: rows of an open block, else smoke runs, else a round of the race."""
+    night, plan, lanes = context.night, context.plan, context.lanes
+    rows = open_rows(night, plan, lanes)
+    if rows:
+        return rows
+    if night.design in ("blocks", "rows"):
+        return missing_smoke(night, plan, lanes)
+    return next_round(night, plan, lanes, race_places(context))
 
 
 def plan_rows(context: NightContext, why: str) -> str | None:
@@ -156,20 +175,6 @@ def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
     for name in list(islice(worth_another_look(context), max(0, free))):
         reason = "nothing new is left, and it was parked while it looked better than the baseline"
         context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
-
-
-def known_harm(context: NightContext) -> list[Change]:
-    """Return the moves that comparable earlier nights measured as harmful to tonight's target or guards."""
-    earlier, plan = context.night.earlier, context.plan
-    return [move.change for move in earlier.known_harm((plan.target, *plan.guards))] if earlier is not None else []
-
-
-def shunned(context: NightContext) -> list[Change]:
-    """Return the known harm that is not asked for now: all of it, until nothing else is left to ask for."""
-    harmful = known_harm(context)
-    if not harmful or Question(context.night, context.plan, context.searched, (), harmful).moves:
-        return harmful
-    return []
 
 
 def fitting_factors(context: NightContext) -> tuple[str, ...]:

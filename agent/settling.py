@@ -7,12 +7,12 @@ from math import sqrt
 
 from agent.assurance import Assurance, affordable_confirmation
 from agent.context import NightContext
+from agent.moving import decided, move
 from agent.recipes import standing
 from agent.referee import Referee, final_failure
 from probes.figures import show
 from probes.statistics.referee import failed_reading
-from probes.statistics.verdicts import CandidateReading, Decision
-from tracking import events as ev
+from probes.statistics.verdicts import Decision
 
 
 def settle(context: NightContext) -> None:
@@ -77,23 +77,6 @@ def drop_for_rehearsal(context: NightContext) -> bool:
     _decide(context, referee, worst, "park", reason)
     move(context, tuple(name for name in night.accepted if name != worst))
     return True
-
-
-def decided(context: NightContext, candidate: str, reading: CandidateReading) -> None:
-    """Record a reading unless it is the candidate's last one, which an interruption may have cut from its effects."""
-    if reading != context.night.reading(candidate):
-        context.record(ev.CandidateDecided(at=context.clock.now(), candidate=candidate, reading=reading))
-
-
-def move(context: NightContext, accepted: Sequence[str]) -> None:
-    """Record the working recipe that `accepted` gives; a change that no longer stands on the others is parked."""
-    kept, recipe = standing(context.plan.baseline, accepted, context.night.candidates, context.lanes)
-    for name in accepted:
-        reading = context.night.reading(name)
-        if name not in kept and reading is not None:
-            reason = "what it started from has left the working recipe"
-            decided(context, name, reading.model_copy(update={"decision": "park", "reason": reason}))
-    context.record(ev.WorkingRecipeMoved(at=context.clock.now(), accepted=kept, recipe=recipe))
 
 
 def _may_stay(context: NightContext, referee: Referee, name: str) -> bool:

@@ -12,10 +12,10 @@ from fakes import CATEGORIES, MemoryLedger, SimulatedLauncher
 from simulated_nights import BASELINE, folder, make_night, nothing_helps, without_times
 
 from agent.context import NightContext
+from agent.moving import move
 from agent.night import run_night
 from agent.recipes import starts_from
 from agent.schedule import probes_used
-from agent.settling import move
 from lanes.config import LanesConfig
 from probes.outcome import ProbeStatus
 from probes.recipe import Recipe

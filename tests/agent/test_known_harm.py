@@ -9,7 +9,7 @@ from simulated_nights import LANES, faster_breaks_a_guard, folder, make_night, n
 
 from agent.context import NightContext
 from agent.night import run_night
-from agent.search import known_harm
+from agent.proposing import known_harm
 from lanes.config import LanesConfig
 from probes.candidate import Change
 from probes.statistics.earlier import ClaimLevel
