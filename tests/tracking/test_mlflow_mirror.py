@@ -8,15 +8,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from math import isnan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from fakes_night import make_night, nothing_to_claim
+from mlflow_stores import Store, make_store, parent_and_probes
 
 from probes.errors import ConfigError, LaunchError
 from tracking import events as ev
 from tracking.config import TrackingConfig
-from tracking.mlflow_mirror import MlflowMirror, start_mirror
+from tracking.mlflow_mirror import start_mirror
 from tracking.mlflow_reading import find_run, read_runs
 from tracking.mlflow_rows import clean_key, probe_name
 from tracking.mlflow_store import artifact_root, run_link, server_command, store_uri, without_password
@@ -28,81 +29,9 @@ PROBES = 18
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy is deprecated")  # MLflow's own tables
 
 
-class Store(NamedTuple):
-    uri: str
-    results: Path
-    folder: Path
-
-    def mirror(self, experiment: str) -> MlflowMirror:
-        return start_mirror(self.uri, experiment, self.results, self.folder)
-
-    def runs(self, experiment: str) -> list[Any]:
-        from mlflow import MlflowClient
-
-        client = MlflowClient(self.uri)
-        known = client.get_experiment_by_name(experiment)
-        assert known is not None
-        return list(client.search_runs([known.experiment_id], max_results=1000))
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    results = tmp_path_factory.mktemp("results")
-    folder = results / "night"
-    folder.mkdir()
-    for name in ("report.md", "report.html", "summary.json", "results.tsv", "session.toml"):
-        (folder / name).write_text(f"{name}\n")
-    return Store(store_uri(TrackingConfig(), results, {}), results, folder)
-
-
-class Unreliable:
-    """A real client whose calls fail while `is_down`, are slow, made twice, or lose the answer of what worked."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.is_down = False
-        self.loses_next_answer = False
-        self.sends_twice = False
-        self.answers_after_s = 0.0
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
-        if not callable(method):
-            return method
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if self.is_down:
-                raise ConnectionError("postgresql://me:secret@db/x is gone")
-            time.sleep(self.answers_after_s)
-            answer = method(*args, **kwargs)
-            if name == "create_run" and self.sends_twice:
-                answer = method(*args, **kwargs)
-            if name == "create_run" and self.loses_next_answer:
-                self.loses_next_answer = False
-                raise TimeoutError("no answer")
-            return answer
-
-        return call
-
-
-def _unreliable(store: Store, experiment: str) -> tuple[MlflowMirror, Unreliable]:
-    from mlflow import MlflowClient
-
-    store.mirror(experiment).close()
-    client = MlflowClient(store.uri)
-    known = client.get_experiment_by_name(experiment)
-    assert known is not None
-    flaky = Unreliable(client)
-    return MlflowMirror(flaky, known.experiment_id, store.folder, first_pause_s=0.01), flaky
-
-
-def _parent_and_probes(runs: list[Any]) -> tuple[Any, dict[str, Any]]:
-    parents = [run for run in runs if "nightlab.probe" not in run.data.tags]
-    assert len(parents) == 1
-    probes = {run.data.tags["nightlab.probe"]: run for run in runs if "nightlab.probe" in run.data.tags}
-    assert len(probes) == len(runs) - 1
-    assert all(run.data.tags["mlflow.parentRunId"] == parents[0].info.run_id for run in probes.values())
-    return parents[0], probes
+    return make_store(tmp_path_factory.mktemp("results"))
 
 
 def test_a_night_becomes_one_parent_and_a_nested_run_per_probe(store: Store) -> None:
@@ -117,7 +46,7 @@ def test_a_night_becomes_one_parent_and_a_nested_run_per_probe(store: Store) -> 
         slowest = max(slowest, time.thread_time() - begin)
     assert mirror.close() == []
     assert slowest < 0.005, "the night's thread must not wait for MLflow"
-    parent, probes = _parent_and_probes(store.runs("whole"))
+    parent, probes = parent_and_probes(store.runs("whole"))
     assert len(probes) == PROBES
     assert parent.info.status == "FINISHED"
     assert "by +1.24 points" in parent.data.tags["mlflow.note.content"]
@@ -152,7 +81,7 @@ def test_failed_probes_have_a_status_and_no_scores(store: Store) -> None:
     for event in make_night("failed", candidates=1):
         mirror(event)
     assert mirror.close() == []
-    parent, probes = _parent_and_probes(store.runs("failures"))
+    parent, probes = parent_and_probes(store.runs("failures"))
     diverged = next(run for run in probes.values() if run.data.tags["status"] == "diverged")
     assert diverged.info.status == parent.info.status == "FAILED"
     assert "overall" not in diverged.data.metrics
@@ -167,14 +96,14 @@ def test_a_resumed_night_finds_its_runs_and_adds_only_what_is_missing(store: Sto
         first(event)
     first(ev.SessionStopped(at=events[cut].at, stop_reason="interrupted"))
     first.close()
-    parent, probes = _parent_and_probes(store.runs("resumed"))
+    parent, probes = parent_and_probes(store.runs("resumed"))
     assert parent.info.status == "KILLED"
     assert any(run.data.tags["status"] == "interrupted" for run in probes.values())
     second = store.mirror("resumed")
     for event in events:
         second(event)
     assert second.close() == []
-    parent, probes = _parent_and_probes(store.runs("resumed"))
+    parent, probes = parent_and_probes(store.runs("resumed"))
     assert len(probes) == PROBES
     assert {run.data.tags["status"] for run in probes.values()} == {"completed"}
     assert parent.info.status == "FINISHED"
@@ -194,7 +123,7 @@ def test_invalidated_probes_and_a_withdrawn_claim_are_told_as_such(store: Store)
     for event in [*events, mark]:
         second(event)
     assert second.close() == []
-    parent, probes = _parent_and_probes(store.runs("invalidated"))
+    parent, probes = parent_and_probes(store.runs("invalidated"))
     assert (parent.info.status, parent.data.tags["status"]) == ("KILLED", "invalidated")
     assert parent.data.tags["verdict"] == "withdrawn"
     assert parent.data.tags["invalidated"].startswith("8 probes since 2026-03-14")
@@ -220,7 +149,7 @@ def test_invalidated_probes_and_a_withdrawn_claim_are_told_as_such(store: Store)
     for event in [*events, mark, ev.SessionResumed(at="2026-03-15T10:00:00.000+00:00", reason=""), *fresh]:
         third(event)
     assert third.close() == []
-    parent, probes = _parent_and_probes(store.runs("invalidated"))
+    parent, probes = parent_and_probes(store.runs("invalidated"))
     assert (parent.info.status, parent.data.tags["verdict"]) == ("FINISHED", "confirmed")
     assert parent.data.metrics["claim/effect"] == pytest.approx(0.9)
     assert len(probes) == PROBES + 8
@@ -232,68 +161,6 @@ def _renumbered(event: Any) -> Any:
     if isinstance(moved, ev.ProbeStarted | ev.ProbeFinished):
         return moved.model_copy(update={"plan": moved.plan.model_copy(update={"number": moved.plan.number + 100})})
     return moved
-
-
-def test_a_store_that_goes_away_costs_nothing_once_it_is_back(store: Store) -> None:
-    events = make_night("claim", candidates=2)
-    mirror, flaky = _unreliable(store, "outage")
-    for number, event in enumerate(events):
-        if number in {10, 25}:
-            time.sleep(0.1)
-            flaky.is_down = not flaky.is_down
-        mirror(event)
-        time.sleep(0.001)
-    problems = mirror.close()
-    assert problems[1:] == ["everything was written to MLflow afterwards"]
-    assert "could not be written for a while: ConnectionError" in problems[0]
-    assert "secret" not in problems[0]
-    _, probes = _parent_and_probes(store.runs("outage"))
-    assert len(probes) == PROBES
-    assert {run.data.tags["nightlab.complete"] for run in probes.values()} == {"1"}
-
-
-def test_a_run_whose_answer_was_lost_is_found_again(store: Store) -> None:
-    mirror, flaky = _unreliable(store, "lost answer")
-    flaky.loses_next_answer = True
-    for event in make_night("interrupted", candidates=1):
-        mirror(event)
-    mirror.close()
-    _, probes = _parent_and_probes(store.runs("lost answer"))
-    assert len({run.info.run_name for run in probes.values()}) == len(probes) > 0
-
-
-def test_of_two_runs_of_one_probe_the_complete_one_stays(store: Store) -> None:
-    mirror, flaky = _unreliable(store, "sent twice")
-    first, *events = make_night("claim", candidates=1)
-    mirror(first)
-    while mirror.parent_run_id is None:
-        time.sleep(0.01)
-    flaky.sends_twice = True
-    for event in events:
-        mirror(event)
-    assert mirror.close() == []
-    _, probes = _parent_and_probes(store.runs("sent twice"))
-    assert {run.data.tags["nightlab.complete"] for run in probes.values()} == {"1"}
-
-
-def test_a_thread_that_was_given_up_makes_no_run_after_the_end(store: Store) -> None:
-    mirror, flaky = _unreliable(store, "given up")
-    flaky.answers_after_s = 0.5
-    mirror(make_night("claim", candidates=1)[0])
-    assert any("did not answer within" in problem for problem in mirror.close(timeout_s=0.1))
-    time.sleep(1.5)
-    assert store.runs("given up") == []
-
-
-def test_a_store_that_stays_away_never_stops_the_night(store: Store) -> None:
-    mirror, flaky = _unreliable(store, "gone")
-    flaky.is_down = True
-    for event in make_night("empty"):
-        mirror(event)
-    begin = time.monotonic()
-    problems = mirror.close(timeout_s=10.0)
-    assert time.monotonic() - begin < 5.0
-    assert any("are not in MLflow" in problem for problem in problems)
 
 
 def test_a_store_that_cannot_be_opened_stops_the_start_with_a_cure(tmp_path: Path) -> None:
@@ -326,7 +193,7 @@ def test_model_text_stays_text(store: Store) -> None:
     for event in changed:
         mirror(event)
     assert mirror.close() == []
-    _, probes = _parent_and_probes(store.runs("text"))
+    _, probes = parent_and_probes(store.runs("text"))
     assert probes["7.1"].data.tags["rationale"].startswith("<script>")
     assert len(probes["7.1"].data.tags["rationale"]) == 4000
     night = NightRecord.replay(changed)
