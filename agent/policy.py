@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import sqrt
 
-from probes.candidate import LaneName
+from probes.candidate import LANES, LaneName
 from probes.figures import show
 from probes.statistics.controls import CLEAR_Z
 from probes.statistics.runs import OVERALL
@@ -20,7 +20,6 @@ from tracking.policy import BaseStrength, LanePolicy, Policy, TargetChoice
 PROBABLE_Z = 1.645
 """Standard errors from which on a difference is told as advice; `CLEAR_Z` closes a lane."""
 STUCK = "trained, untrained and broken models score the same"
-LANES: tuple[LaneName, ...] = ("hyperparameters", "data_mix", "curriculum")
 ROWS_ONLY: tuple[LaneName, ...] = ("data_mix", "curriculum")
 """Lanes that change which rows are seen and when, and neither the strength of training nor the prompt."""
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from lanes.config import ChoiceKnob, LanesConfig, OrderKnob
 from lanes.knob_lane import KnobLane
+from lanes.lane import Tags
 from lanes.pickers import Picker
 from probes.candidate import KnobValue
 from probes.recipe import Order, Recipe
-
-Tags = Mapping[str, Mapping[str, int]]
-"""Composition of the training data: tag name → value → rows."""
 
 
 class CurriculumLane(KnobLane):
@@ -29,7 +25,7 @@ class CurriculumLane(KnobLane):
 def open_curriculum(config: LanesConfig, baseline: Recipe, tags: Tags, picker: Picker) -> CurriculumLane | None:
     """Return the lane over the orders that the data can tell apart, None when only the baseline's is left."""
     here = baseline.curriculum.order
-    wanted, unsupported = _wanted(config, baseline), left_out_orders(config, baseline, tags)
+    wanted, unsupported = _wanted(config, baseline), _left_out(config, baseline, tags)
     orders = tuple(dict.fromkeys([here, *(o for o in wanted if o not in unsupported)]))
     if len(orders) < 2:
         return None
@@ -37,7 +33,13 @@ def open_curriculum(config: LanesConfig, baseline: Recipe, tags: Tags, picker: P
     return CurriculumLane("curriculum", {"order": ChoiceKnob(values=orders)}, picker, {"order": note})
 
 
-def left_out_orders(config: LanesConfig, baseline: Recipe, tags: Tags) -> dict[Order, str]:
+def why_no_curriculum(config: LanesConfig, baseline: Recipe, tags: Tags) -> str:
+    """Return why `open_curriculum` returned None."""
+    obstacles = (f"`{order}`: {why}" for order, why in _left_out(config, baseline, tags).items())
+    return "no order can be told apart: " + "; ".join(obstacles)
+
+
+def _left_out(config: LanesConfig, baseline: Recipe, tags: Tags) -> dict[Order, str]:
     """Return order → why the data cannot support it."""
     return {o: why for o in _wanted(config, baseline) if (why := _obstacle(o, baseline, tags)) is not None}
 

@@ -8,13 +8,12 @@ from typing import Any
 from lanes.config import ChoiceKnob, LanesConfig, MixKnob
 from lanes.knob_lane import KnobLane
 from lanes.knobs import section
+from lanes.lane import Tags
 from lanes.pickers import Picker
 from probes.candidate import KnobValue
 from probes.errors import ConfigError
 from probes.recipe import MixRule, Recipe
 
-Tags = Mapping[str, Mapping[str, int]]
-"""Composition of the training data: tag name → value → rows."""
 NO_TAG = "(none)"
 """How a composition counts rows without the tag."""
 DEFAULT_REPEATS = (1, 2, 3)
@@ -76,6 +75,11 @@ def open_data_mix(config: LanesConfig, baseline: Recipe, tags: Tags, picker: Pic
             raise ConfigError(f"{where} has nothing to try besides {min(values)}; give `repeats` or `weights` another")
         knobs[name] = ChoiceKnob(values=tuple(sorted(values)))
     return DataMixLane(specs, knobs, picker) if knobs else None
+
+
+def why_no_data_mix(config: LanesConfig, baseline: Recipe, tags: Tags) -> str:
+    """Return why `open_data_mix` returned None."""
+    return "rows need a `category` tag with two values; name a knob in `[lanes.data_mix]`"
 
 
 def _default_specs(baseline: Recipe, tags: Tags) -> dict[str, MixKnob]:

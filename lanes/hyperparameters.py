@@ -27,6 +27,7 @@ from probes.recipe import Recipe
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
+    from lanes.lane import Tags
     from lanes.pickers import Picker
 
 MATTER_MOST = ("learning_rate", "rank")
@@ -57,8 +58,8 @@ class HyperparameterLane(KnobLane):
         return recipe.replace(**{knob: None if knob == "system_prompt" and value == "" else value})
 
 
-def open_hyperparameters(config: LanesConfig, baseline: Recipe, picker: Picker) -> HyperparameterLane:
-    """Return the lane over the session's knobs or the default ones around the baseline.
+def open_hyperparameters(config: LanesConfig, baseline: Recipe, tags: Tags, picker: Picker) -> HyperparameterLane:
+    """Return the lane over the session's knobs or the default ones around the baseline, whatever the data.
 
     Raises:
         ConfigError: a knob is no searchable field, its range breaks a rule of the recipe, or the baseline lies outside.

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from lanes.moves import OpenKnob
 
 
+Tags = Mapping[str, Mapping[str, int]]
+"""Composition of the training data: tag name → value → rows."""
+
+
 class Tried(Frozen):
     """One change that was proposed earlier in the night, and what became of it."""
 

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from lanes.config import LanesConfig
-from lanes.curriculum import left_out_orders, open_curriculum
-from lanes.data_mix import open_data_mix
+from lanes.curriculum import open_curriculum, why_no_curriculum
+from lanes.data_mix import open_data_mix, why_no_data_mix
 from lanes.hyperparameters import open_hyperparameters, pick_by_gp, pick_informed
-from lanes.lane import Lane
-from lanes.pickers import PickerName, pick_random, pick_spread
-from probes.candidate import LaneName
+from lanes.lane import Lane, Tags
+from lanes.pickers import Picker, PickerName, pick_random, pick_spread
+from probes.candidate import LANES, LaneName
 from probes.errors import ConfigError
 from probes.recipe import Recipe
 
 
-def open_lanes(
-    config: LanesConfig,
-    baseline: Recipe,
-    tags: Mapping[str, Mapping[str, int]],
-    picker: PickerName,
-) -> dict[LaneName, Lane]:
+def _nothing(config: LanesConfig, baseline: Recipe, tags: Tags) -> str:
+    return "none of its knobs has two values"
+
+
+class Opening(NamedTuple):
+    """How a lane is opened."""
+
+    open: Callable[[LanesConfig, Recipe, Tags, Picker], Lane | None]
+    """None: there is nothing to vary."""
+    is_informed: bool
+    """Whether what it asks for is learned from the night; else it is spread over the knobs' few values."""
+    why_not: Callable[[LanesConfig, Recipe, Tags], str] = _nothing
+    """Why there is nothing to vary."""
+
+
+OPENINGS: Mapping[LaneName, Opening] = {
+    "hyperparameters": Opening(open_hyperparameters, is_informed=True),
+    "data_mix": Opening(open_data_mix, False, why_no_data_mix),
+    "curriculum": Opening(open_curriculum, False, why_no_curriculum),
+}
+
+
+def open_lanes(config: LanesConfig, baseline: Recipe, tags: Tags, picker: PickerName) -> dict[LaneName, Lane]:
     """Return the open lanes by name; closed ones, and ones with nothing to vary, are left out.
 
     Args:
         config: the session's `[lanes]`.
         baseline: the recipe the night starts from; defaults lie around it.
-        tags: composition of the training data: tag name → value → rows.
+        tags: what the training data is made of.
         picker: `optuna` and `gp` ask informed questions, `random` draws from the same windows.
 
     Raises:
@@ -34,45 +52,37 @@ def open_lanes(
     """
     informed = {"optuna": pick_informed, "gp": pick_by_gp, "random": pick_random}[picker]
     spread = pick_random if picker == "random" else pick_spread
-    lanes: list[Lane | None] = []
-    if "hyperparameters" not in config.closed:
-        lanes.append(open_hyperparameters(config, baseline, informed))
-    if "data_mix" not in config.closed:
-        lanes.append(open_data_mix(config, baseline, tags, spread))
-    if "curriculum" not in config.closed:
-        lanes.append(open_curriculum(config, baseline, tags, spread))
-    opened: dict[LaneName, Lane] = {lane.name: lane for lane in lanes if lane is not None}
+    opened: dict[LaneName, Lane] = {}
+    for name, opening in OPENINGS.items():
+        if name in config.closed:
+            continue
+        lane = opening.open(config, baseline, tags, informed if opening.is_informed else spread)
+        if lane is not None:
+            opened[name] = lane
     if not opened:
         raise ConfigError("`[lanes]` must leave at least one lane something to vary; shorten `closed` or add knobs")
     return opened
 
 
 def why_left_out(
-    config: LanesConfig, baseline: Recipe, tags: Mapping[str, Mapping[str, int]], opened: Mapping[LaneName, Lane]
+    config: LanesConfig, baseline: Recipe, tags: Tags, opened: Mapping[LaneName, Lane]
 ) -> dict[LaneName, str]:
     """Return why each lane that `open_lanes` left out has nothing to vary.
 
     Args:
         config: the session's `[lanes]`.
         baseline: the recipe the night starts from.
-        tags: composition of the training data: tag name → value → rows.
+        tags: what the training data is made of.
         opened: what `open_lanes` returned for the same.
     """
-    reasons: dict[LaneName, str] = {
-        "data_mix": "rows need a `category` tag with two values; name a knob in `[lanes.data_mix]`",
-        "curriculum": "no order can be told apart: "
-        + "; ".join(f"`{order}`: {why}" for order, why in left_out_orders(config, baseline, tags).items()),
+    closed = "the session closes it in `[lanes] closed`"
+    return {
+        name: closed if name in config.closed else OPENINGS[name].why_not(config, baseline, tags)
+        for name in LANES
+        if name not in opened
     }
-    for lane in config.closed:
-        reasons[lane] = "the session closes it in `[lanes] closed`"
-    return {lane: reason for lane, reason in reasons.items() if lane not in opened}
 
 
 def configured_lanes(config: LanesConfig) -> frozenset[LaneName]:
     """Return the lanes whose knobs the session names."""
-    named: dict[LaneName, bool] = {
-        "hyperparameters": bool(config.hyperparameters),
-        "data_mix": bool(config.data_mix),
-        "curriculum": bool(config.curriculum),
-    }
-    return frozenset(lane for lane, is_named in named.items() if is_named)
+    return frozenset(name for name in LANES if getattr(config, name))

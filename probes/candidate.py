@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from probes.frozen import Frozen, digest_of
 from probes.recipe import Recipe
 
 LaneName = Literal["hyperparameters", "data_mix", "curriculum"]
+LANES: tuple[LaneName, ...] = get_args(LaneName)
 KnobValue = float | int | str | bool
 MOST_WORDS = 300
 """Characters of a hypothesis, and of what would refute it."""

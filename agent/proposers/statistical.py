@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from agent.proposers.proposer import Answer, Proposal, Question
 from lanes.lane import Lane
 from lanes.pickers import PickerName
-from probes.candidate import LaneName
+from probes.candidate import LANES, LaneName
 
-TURNS: tuple[LaneName, ...] = ("hyperparameters", "data_mix", "hyperparameters", "curriculum")
-"""Lanes take turns; the lane with the most knobs comes twice."""
+TURNS: list[LaneName] = [turn for lane in LANES[1:] for turn in (LANES[0], lane)]
+"""Lanes take turns; the first one, which has the most knobs, comes between all others."""
 
 
 class StatisticalProposer:

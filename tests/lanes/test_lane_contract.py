@@ -11,10 +11,9 @@ from lanes.config import ChoiceKnob, LanesConfig, MixKnob, NumericKnob
 from lanes.lane import Lane, Tried
 from lanes.moves import changed_fields
 from lanes.open import open_lanes
-from probes.candidate import Change
+from probes.candidate import LANES, Change
 from probes.recipe import Curriculum, Recipe
 
-LANES = ["hyperparameters", "data_mix", "curriculum"]
 PROPOSERS: list[Any] = ["optuna", pytest.param("gp", marks=pytest.mark.slow), "random"]
 TAGS = {
     "category": {"GROUND_truth": 60, "private voice": 40, "character": 30},

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from lanes.config import ChoiceKnob, LanesConfig, MixKnob, NumericKnob, OrderKnob
-from lanes.open import configured_lanes, open_lanes, why_left_out
-from probes.candidate import Change
+from lanes.open import OPENINGS, configured_lanes, open_lanes, why_left_out
+from probes.candidate import LANES, Change
 from probes.errors import ConfigError
 from probes.recipe import Curriculum, DataMix, MixRule, Recipe
 
@@ -17,6 +17,11 @@ TAGS = {
     "difficulty": {"easy": 70, "hard": 60},
     "source": {"letters": 50, "books": 80},
 }
+
+
+def test_every_lane_has_its_section_and_its_opening() -> None:
+    assert tuple(OPENINGS) == LANES
+    assert set(LanesConfig.model_fields) == {"closed", *LANES}
 
 
 def test_a_session_without_knobs_gets_the_documented_defaults() -> None:
@@ -59,6 +64,14 @@ def test_every_lane_that_is_left_out_has_its_reason() -> None:
     assert "`easy_first`: rows need a `difficulty` tag" in without["curriculum"]
     assert why_left_out(LanesConfig(), BASELINE, TAGS, open_lanes(LanesConfig(), BASELINE, TAGS, "random")) == {}
     assert configured_lanes(LanesConfig(curriculum={"order": OrderKnob()})) == {"curriculum"}
+
+
+def test_a_closed_lane_is_not_looked_at() -> None:
+    wrong = {"nothing": MixKnob(tags={"category": ("no such",)}, repeats=(1, 2))}
+    with pytest.raises(ConfigError, match="must match rows"):
+        open_lanes(LanesConfig(data_mix=wrong), BASELINE, TAGS, "random")
+    closed = LanesConfig(data_mix=wrong, closed=("data_mix",))
+    assert list(open_lanes(closed, BASELINE, TAGS, "random")) == ["hyperparameters", "curriculum"]
 
 
 def test_sft_has_no_beta_to_search() -> None:
