@@ -60,14 +60,16 @@ class AnthropicModel:
         message = asked.message
         if not isinstance(message, Message) or not isinstance(message.content, list):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise self._asking.malformed("a response without `content`")
-        return Reply(
-            text="".join(block.text for block in message.content if block.type == "text"),
-            stop_reason=_STOPS.get(message.stop_reason or "", "other"),
-            model=str(message.model),
-            usage=_usage(message),
-            seconds=asked.seconds,
-            attempts=asked.requests,
-            dropped=asked.dropped,
+        return self._asking.read(
+            lambda: Reply(
+                text="".join(block.text for block in message.content if block.type == "text"),
+                stop_reason=_STOPS.get(message.stop_reason or "", "other"),
+                model=str(message.model),
+                usage=_usage(message),
+                seconds=asked.seconds,
+                attempts=asked.requests,
+                dropped=asked.dropped,
+            )
         )
 
     def close(self) -> None:
@@ -89,13 +91,14 @@ def _features(request: Ask) -> list[Feature]:
 
 
 def _usage(message: Message) -> Usage | None:
-    """Return the tokens; Anthropic counts cached ones apart from `input_tokens`."""
+    """Return the tokens, None where they are no counts; Anthropic counts cached ones apart from `input_tokens`."""
     usage: Any = message.usage
-    if usage is None or getattr(usage, "input_tokens", None) is None:
+    try:
+        return Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens or 0,
+            cache_read_tokens=usage.cache_read_input_tokens or 0,
+            cache_write_tokens=usage.cache_creation_input_tokens or 0,
+        )
+    except (AttributeError, TypeError, ValueError):
         return None
-    return Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens or 0,
-        cache_read_tokens=usage.cache_read_input_tokens or 0,
-        cache_write_tokens=usage.cache_creation_input_tokens or 0,
-    )

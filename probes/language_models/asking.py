@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
 from email.utils import parsedate_to_datetime
+from math import isnan
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from probes.errors import LaunchError, ModelReplyError
 from probes.language_models.config import PLACEHOLDER_KEY, ModelAccess
+from probes.language_models.model import Reply
 from probes.language_models.negotiation import Feature, Negotiation, arguments, dropped
 from probes.language_models.retrying import AttemptError, Patience, attempt
 
@@ -51,6 +54,7 @@ class Asking(Generic[R]):
         sent: list[tuple[str, ...]] = []
 
         def send(timeout_s: float) -> R:
+            first = self._negotiation.levels(features)
             while True:
                 levels = self._negotiation.levels(features)
                 sent.append(dropped(features, levels))
@@ -58,10 +62,22 @@ class Asking(Generic[R]):
                     return self._call(call, arguments(features, levels), timeout_s)
                 except _RefusedError as error:
                     if not self._negotiation.refused(features, levels, error.said):
+                        self._negotiation.put_back(first)
                         raise ModelReplyError(f"{self._who} refused the question: {error.said}") from error
 
         message = attempt(send, self._patience, self._who)
         return Asked(message, len(sent), time.monotonic() - started, sent[-1])
+
+    def read(self, as_reply: Callable[[], Reply]) -> Reply:
+        """Return the reply that `as_reply` makes of an SDK's message, whose fields may hold anything.
+
+        Raises:
+            ModelReplyError: it makes none.
+        """
+        try:
+            return as_reply()
+        except (AttributeError, TypeError, LookupError, ValueError) as error:
+            raise self.malformed(f"{type(error).__name__}: {self._excerpt(str(error))}") from error
 
     def malformed(self, what: str) -> ModelReplyError:
         """Return the error for a response that is none of the API's."""
@@ -79,7 +95,7 @@ class Asking(Generic[R]):
             ) from error
         except self._sdk.APIStatusError as error:
             raise self._status_error(error) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self.malformed(f"no JSON ({self._excerpt(str(error))})") from error
 
     def _status_error(self, error: Any) -> Exception:
@@ -96,10 +112,10 @@ class Asking(Generic[R]):
         return LaunchError(f"{self._who} cannot be asked (HTTP {status}: {said}); {cure}")
 
     def _excerpt(self, message: str) -> str:
-        """Return one line of a server's message, without the key should the server repeat it."""
-        text = " ".join(message.split())
+        """Return one line of a server's message, without control characters and without the key should it be there."""
         if self._key != PLACEHOLDER_KEY:
-            text = text.replace(self._key, "***")
+            message = message.replace(self._key, "***").replace(repr(self._key)[1:-1], "***")
+        text = " ".join("".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in message).split())
         return text if len(text) <= _EXCERPT else text[:_EXCERPT] + "…"
 
 
@@ -125,14 +141,25 @@ class _RefusedError(Exception):
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return the seconds a server asks us to wait, given as milliseconds, seconds or a date; None when it does not."""
-    milliseconds, value = headers.get("retry-after-ms"), headers.get("retry-after")
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    return _number(value) if value is None or _number(value) is not None else _until(value)
+
+
+def _number(text: str | None) -> float | None:
     try:
-        if milliseconds is not None:
-            return max(0.0, float(milliseconds) / 1000)
-        return None if value is None else max(0.0, float(value))
+        number = float(text or "")
     except ValueError:
-        pass
+        return None
+    return None if isnan(number) else max(0.0, number)
+
+
+def _until(date: str) -> float | None:
+    """Return the seconds until an HTTP date; one without a zone is in UTC."""
     try:
-        return max(0.0, parsedate_to_datetime(value or "").timestamp() - time.time())
-    except ValueError:
+        at = parsedate_to_datetime(date)
+        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - time.time())
+    except (ValueError, OverflowError):
         return None

@@ -73,9 +73,14 @@ def read_key(access: ModelAccess, environ: Mapping[str, str]) -> str:
     """Return the key; a server on this machine needs none.
 
     Raises:
-        LaunchError: its variable is not set.
+        LaunchError: its variable is not set, or holds what no header can.
     """
     key = environ.get(access.key_name, "").strip()
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise LaunchError(
+            f"the environment variable {access.key_name} must hold one key: there is a space, a line end or another "
+            "character inside that no key has; export it again"
+        )
     if key:
         return key
     if is_loopback(access.address):

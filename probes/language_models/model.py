@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, Protocol
 
+from pydantic import Field
+
 from probes.frozen import Frozen
 
 Role = Literal["user", "assistant"]
@@ -39,11 +41,11 @@ class Ask(NamedTuple):
 class Usage(Frozen):
     """Tokens as the server reported them; no token is counted twice."""
 
-    input_tokens: int = 0
+    input_tokens: int = Field(default=0, ge=0)
     """Read at the full price: neither from the cache nor into it."""
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
+    output_tokens: int = Field(default=0, ge=0)
+    cache_read_tokens: int = Field(default=0, ge=0)
+    cache_write_tokens: int = Field(default=0, ge=0)
 
     def plus(self, other: Usage) -> Usage:
         """Return the sum."""

@@ -46,6 +46,11 @@ class Negotiation:
                 return True
         return False
 
+    def put_back(self, levels: dict[str, int]) -> None:
+        """Return to the ways known before a question that was refused in every way: it taught nothing."""
+        with self._lock:
+            self._level.update(levels)
+
 
 def arguments(features: Sequence[Feature], levels: dict[str, int]) -> dict[str, Any]:
     """Return the call's arguments for the ways chosen."""

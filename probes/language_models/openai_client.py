@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import openai
 from openai.types.chat import ChatCompletion
@@ -50,19 +50,21 @@ class OpenAIModel:
         completion = asked.message
         if not isinstance(completion, ChatCompletion) or not completion.choices:
             raise self._asking.malformed("a response without `choices`")
-        choice: Any = completion.choices[0]
-        if choice.message is None:
-            raise self._asking.malformed("a choice without `message`")
-        refusal = getattr(choice.message, "refusal", None)
-        return Reply(
-            text=choice.message.content or refusal or "",
-            stop_reason="refusal" if refusal else _STOPS.get(choice.finish_reason or "", "other"),
-            model=str(completion.model),
-            usage=_usage(completion),
-            seconds=asked.seconds,
-            attempts=asked.requests,
-            dropped=asked.dropped,
-        )
+
+        def as_reply() -> Reply:
+            choice: Any = completion.choices[0]
+            refusal = getattr(choice.message, "refusal", None)
+            return Reply(
+                text=_text(choice.message.content) or _text(refusal),
+                stop_reason="refusal" if refusal else _STOPS.get(choice.finish_reason or "", "other"),
+                model=str(completion.model),
+                usage=_usage(completion),
+                seconds=asked.seconds,
+                attempts=asked.requests,
+                dropped=asked.dropped,
+            )
+
+        return self._asking.read(as_reply)
 
     def close(self) -> None:
         """End the connections."""
@@ -81,17 +83,42 @@ def _features(request: Ask) -> list[Feature]:
     return features
 
 
+def _text(content: Any) -> str:
+    """Return a message's text: a string, or the text parts of a list as some servers of reasoning models send it.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(content, list):
+        parts = cast("list[Any]", content)
+        return "".join(str(part["text"]) for part in parts if part["type"] == "text")
+    if not isinstance(content, str | None):
+        raise TypeError(f"`content` must be text, got {type(content).__name__}")
+    return content or ""
+
+
 def _usage(completion: ChatCompletion) -> Usage | None:
-    """Return the tokens; OpenAI counts cached ones within `prompt_tokens`."""
+    """Return the tokens, None where they are no counts; OpenAI counts cached ones within `prompt_tokens`.
+
+    Thinking belongs to the reply: what `total_tokens` has beyond both counts is thinking that a server left out.
+    """
     usage: Any = completion.usage
-    if usage is None or getattr(usage, "prompt_tokens", None) is None:
+    try:
+        details = usage.prompt_tokens_details
+        read = (details.cached_tokens or 0) if details is not None else 0
+        written = (details.cache_write_tokens or 0) if details is not None else 0
+        told = Usage(
+            input_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens or 0,
+            cache_read_tokens=read,
+            cache_write_tokens=written,
+        )
+        left_out = (usage.total_tokens or 0) - told.input_tokens - told.output_tokens
+        return told.model_copy(
+            update={
+                "input_tokens": max(0, told.input_tokens - read - written),
+                "output_tokens": told.output_tokens + max(0, left_out),
+            }
+        )
+    except (AttributeError, TypeError, ValueError):
         return None
-    details = usage.prompt_tokens_details
-    read = (details.cached_tokens or 0) if details is not None else 0
-    written = (details.cache_write_tokens or 0) if details is not None else 0
-    return Usage(
-        input_tokens=max(0, usage.prompt_tokens - read - written),
-        output_tokens=usage.completion_tokens or 0,
-        cache_read_tokens=read,
-        cache_write_tokens=written,
-    )

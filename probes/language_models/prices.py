@@ -60,8 +60,10 @@ def price_of(model: str, prices: Mapping[str, Price] | None = None) -> Price | N
     A name only matches whole or followed by a date: the price of `gpt-5` is not that of `gpt-5-nano`.
     """
     for table in (prices or {}, LISTED):
+        if model in table:
+            return table[model]
         for name, price in table.items():
-            if model.startswith(name) and (model == name or _DATED.fullmatch(model[len(name) :])):
+            if model.startswith(name) and _DATED.fullmatch(model[len(name) :]):
                 return price
     return None
 

@@ -70,11 +70,11 @@ def attempt(send: Callable[[float], T], patience: Patience, who: str) -> T:
 
 
 def _wait(number: int, retry_after_s: float | None, patience: Patience) -> float:
-    """Return the server's wish, or a doubling wait of which the upper half is drawn."""
-    if retry_after_s is not None:
-        return retry_after_s + patience.backoff_s * 0.1 * patience.jitter()
+    """Return a doubling wait of which the upper half is drawn, or the server's wish where that is longer."""
     full = min(LONGEST_WAIT_S, patience.backoff_s * 2.0 ** (number - 1))
-    return full * (0.5 + 0.5 * patience.jitter())
+    own = full * (0.5 + 0.5 * patience.jitter())
+    wish = 0.0 if retry_after_s is None else retry_after_s + patience.backoff_s * 0.1 * patience.jitter()
+    return max(own, wish)
 
 
 def _count(number: int) -> str:

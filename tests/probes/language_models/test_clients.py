@@ -122,6 +122,19 @@ def test_an_older_server_gets_the_older_name_of_the_token_limit(server: LLMServe
     assert (found.dropped, server.received[-1].body["max_tokens"]) == ((), 50)
 
 
+def test_a_question_that_is_refused_in_every_way_teaches_nothing(server: LLMServer) -> None:
+    server.play(
+        fails(400, "Could not finish the message because max_tokens was reached"),
+        fails(400, "max_tokens is not supported with this model"),
+        Step("at last"),
+    )
+    with opened(server, "openai") as model:
+        with pytest.raises(ModelReplyError, match="refused the question"):
+            model.complete(ASK)
+        assert model.complete(ASK).text == "at last"
+    assert ["max_completion_tokens" in received.body for received in server.received] == [True, False, True]
+
+
 @both
 def test_a_question_that_is_refused_for_itself_is_not_repeated(server: LLMServer, provider: Provider) -> None:
     server.play(fails(400, "the prompt is too long"))
@@ -191,7 +204,10 @@ def test_a_servers_wish_to_wait_is_read_in_all_its_forms() -> None:
     assert retry_after_s({"retry-after": "7"}) == 7.0
     assert retry_after_s({"retry-after": "-7"}) == 0.0
     assert retry_after_s({"retry-after-ms": "250", "retry-after": "7"}) == 0.25
-    assert retry_after_s({"retry-after": "soon"}) is None
-    in_a_minute = retry_after_s({"retry-after": formatdate(time.time() + 60, usegmt=True)})
-    assert in_a_minute is not None
-    assert 58 <= in_a_minute <= 60
+    assert retry_after_s({"retry-after-ms": "soon", "retry-after": "7"}) == 7.0
+    for nonsense in ("soon", "nan", "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"):
+        assert retry_after_s({"retry-after": nonsense}) is None
+    for is_gmt in (True, False):
+        in_a_minute = retry_after_s({"retry-after": formatdate(time.time() + 60, usegmt=is_gmt)})
+        assert in_a_minute is not None
+        assert 58 <= in_a_minute <= 60

@@ -46,3 +46,10 @@ def test_a_key_comes_from_its_variable_and_only_this_machine_needs_none() -> Non
     for environ in ({}, {"ANTHROPIC_API_KEY": "  "}):
         with pytest.raises(LaunchError, match="ANTHROPIC_API_KEY is not set; export it, or name another in `key_env`"):
             read_key(access(), environ)
+
+
+@pytest.mark.parametrize("key", ["sk-one\nsk-two", "sk-one sk-two", "sk-\0one", "sk-\u00e4"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(LaunchError, match="ANTHROPIC_API_KEY must hold one key") as error:
+        read_key(access(), {"ANTHROPIC_API_KEY": key})
+    assert "sk-" not in str(error.value)

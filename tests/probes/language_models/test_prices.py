@@ -28,6 +28,13 @@ def test_the_price_of_one_model_is_not_that_of_another_with_a_longer_name(name: 
     assert price_of(name) is None
 
 
+def test_a_dated_name_in_the_session_comes_before_the_name_without_its_date() -> None:
+    dated = Price(input=9.0, output=90.0)
+    mine = {"gpt-5": Price(input=1.0, output=10.0), "gpt-5-2025-08-07": dated}
+    assert price_of("gpt-5-2025-08-07", mine) == dated
+    assert price_of("gpt-5-2025-09-01", mine) == mine["gpt-5"]
+
+
 def test_the_session_comes_before_the_list() -> None:
     mine = Price(input=9.0, output=9.0)
     assert price_of("gpt-5", {"gpt-5": mine}) == mine

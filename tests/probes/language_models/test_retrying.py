@@ -51,6 +51,9 @@ def test_the_servers_wish_is_the_least_wait() -> None:
     sleeper = Sleeper()
     attempt(failing(AttemptError("x", 7.0)), sleeper.patience(jitter=0.0), "it")
     assert sleeper.waits == [7.0]
+    hurried = Sleeper()
+    attempt(failing(*[AttemptError("x", 0.0)] * 3), hurried.patience(), "it")
+    assert hurried.waits == [1.0, 2.0, 4.0]
 
 
 def test_each_attempt_may_take_what_is_left_of_the_deadline() -> None:
