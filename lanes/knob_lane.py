@@ -50,6 +50,11 @@ class KnobLane(ABC):
         """Knob → its range and step limit in words."""
         return self._words
 
+    @property
+    def ranges(self) -> Mapping[str, Knob]:
+        """Knob → its range and step limit."""
+        return self._knobs
+
     @abstractmethod
     def value(self, recipe: Recipe, knob: str) -> KnobValue:
         """Return the knob's value in `recipe`."""

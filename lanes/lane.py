@@ -15,6 +15,7 @@ from probes.recipe import Recipe
 from probes.statistics.verdicts import Decision
 
 if TYPE_CHECKING:
+    from lanes.knobs import Knob
     from lanes.moves import OpenKnob
 
 
@@ -45,6 +46,11 @@ class Lane(Protocol):
     @property
     def knobs(self) -> Mapping[str, str]:
         """Knob → its range and step limit in words, for the report."""
+        ...
+
+    @property
+    def ranges(self) -> Mapping[str, Knob]:
+        """Knob → its range and step limit."""
         ...
 
     def value(self, recipe: Recipe, knob: str) -> KnobValue:

@@ -53,3 +53,8 @@ class MeasurementError(NightlabError):
 
 class ModelReplyError(NightlabError):
     """A language model's answer cannot be used."""
+
+    requests = 0
+    """Sent for it, as far as is known."""
+    unpriced = 0
+    """Of these, what a provider may bill though no reply said what it took."""

@@ -208,7 +208,9 @@ class ModelTurn(_Event):
     seconds: float = 0.0
     """Wall time, waits between attempts included."""
     attempts: int = 0
-    """Requests sent; 0 when none was, or no reply came."""
+    """Requests sent."""
+    unpriced: int = 0
+    """Of these, what the provider may bill though no reply said what it took: lost on the way, or without usage."""
 
 
 class DesignChosen(_Event):

@@ -110,6 +110,8 @@ class Spending:
     unpriced_turns: int = 0
     agent_usd: float = 0.0
     """Of the turns whose cost is known."""
+    unpriced_requests: int = 0
+    """Of the agent's turns: what may be billed besides."""
     running: dict[str, str] = field(default_factory=dict[str, str])
     """Key → start of the probes that have not ended."""
     _done: set[str] = field(default_factory=set[str], repr=False)
@@ -162,7 +164,11 @@ class Spending:
         if turn.attempts == 0:
             return
         self.turns += 1
-        self.unpriced_turns += turn.cost_usd is None
+        is_free = False
+        if isinstance(turn, ev.ModelTurn):
+            self.unpriced_requests += turn.unpriced
+            is_free = turn.outcome == "failed" and turn.usage is None and not turn.unpriced
+        self.unpriced_turns += turn.cost_usd is None and not is_free
         self.agent_usd += turn.cost_usd or 0.0
 
     def _turns_usd(self) -> float | None:

@@ -15,8 +15,9 @@ from agent.proposers.names import KnobNames, shown, shown_value
 from agent.proposers.proposer import Question
 from agent.schedule import live_candidates, probes_used
 from lanes.config import NumericKnob
+from lanes.knobs import Knob
 from lanes.moves import OpenKnob
-from probes.candidate import Candidate, KnobValue, LaneName
+from probes.candidate import Candidate, Change, KnobValue, LaneName
 from tracking.night import NightRecord
 
 Moves = Mapping[tuple[LaneName, str], OpenKnob]
@@ -31,16 +32,18 @@ class Detail(NamedTuple):
     """Latest moves of each knob."""
     hypotheses: int
     guards: int
+    values: int
+    """Open values of a knob with a list."""
 
 
 DETAILS = (
-    Detail(60, 8, 8, 30),
-    Detail(40, 5, 6, 20),
-    Detail(30, 3, 4, 12),
-    Detail(20, 2, 2, 8),
-    Detail(10, 2, 1, 6),
-    Detail(5, 1, 0, 3),
-    Detail(3, 0, 0, 1),
+    Detail(60, 8, 8, 30, 20),
+    Detail(40, 5, 6, 20, 20),
+    Detail(30, 3, 4, 12, 16),
+    Detail(20, 2, 2, 8, 12),
+    Detail(10, 2, 1, 6, 8),
+    Detail(5, 1, 0, 3, 6),
+    Detail(3, 0, 0, 1, 4),
 )
 """From the most that is told to the least, which fits into the smallest bound that a session can set."""
 
@@ -90,7 +93,7 @@ def _facts(question: Question, names: KnobNames, detail: Detail, proposed: Propo
         "run_to_run_sd": _short(night.noise.target_sd if night.noise else plan.referee.assumed_sd),
         "worthwhile_effect": _short(plan.referee.worthwhile),
         "guards": [
-            {"guard": guards[name], "margin": _short(margin), "harmed_by": _harm(night, name, names)}
+            {"guard": guards[name], "margin": _short(margin), "harmed_by": _harm(question, name, names)}
             for name, margin in list(plan.guards.items())[: detail.guards]
         ],
         "probes": {
@@ -99,31 +102,31 @@ def _facts(question: Question, names: KnobNames, detail: Detail, proposed: Propo
             "kept_for_confirmation": plan.confirm_probes,
         },
         "knobs": [
-            _knob(at[0], knob, names) | {"tried": _tried(night, proposed.get(at, []), knob, detail.tried)}
+            _knob(at[0], knob, names, detail) | {"tried": _tried(night, proposed.get(at, []), knob, detail.tried)}
             for at, knob in chosen
         ],
         "knobs_left_out": len(moves) - len(chosen),
         "knobs_that_cannot_move": _settled(question, names, detail.knobs),
-        "open_hypotheses": _hypotheses(night, names, detail.hypotheses),
+        "open_hypotheses": _hypotheses(question, names, detail.hypotheses),
     }
 
 
-def _knob(lane: LaneName, knob: OpenKnob, names: KnobNames) -> dict[str, Any]:
+def _knob(lane: LaneName, knob: OpenKnob, names: KnobNames, detail: Detail) -> dict[str, Any]:
     """Return a knob's working value, bounds, step limit, what is open now, and where it collapsed."""
     facts: dict[str, Any] = {
         "lane": lane,
         "knob": names.handle(lane, knob.name),
-        "working": _value(knob, knob.working),
+        "working": _value(knob.knob, knob.working),
     }
     spec = knob.knob
     if isinstance(spec, NumericKnob):
         facts |= {"low": _short(spec.low), "high": _short(spec.high), "scale": spec.scale}
-        facts["open"] = {"from": _value(knob, knob.values[0]), "to": _value(knob, knob.values[-1])}
+        facts["open"] = {"from": _value(spec, knob.values[0]), "to": _value(spec, knob.values[-1])}
     else:
-        facts["open"] = [_value(knob, value) for value in knob.values[:20]]
+        facts["open"] = [_value(spec, value) for value in knob.values[: detail.values]]
     limits = {"max_factor": spec.max_factor, "max_step": spec.max_step}
     facts |= {name: _short(limit) for name, limit in limits.items() if limit is not None}
-    fragile = [_value(knob, move.change.after) for move in knob.tried if move.collapsed is not None]
+    fragile = [_value(spec, move.change.after) for move in knob.tried if move.collapsed is not None]
     return facts | ({"collapsed_at": fragile[-4:]} if fragile else {})
 
 
@@ -133,7 +136,7 @@ def _settled(question: Question, names: KnobNames, most: int) -> list[dict[str, 
     for at, lane in question.lanes.items():
         for knob in lane.knobs:
             if (at, knob) not in question.moves:
-                working = _plain(lane.value(question.working, knob))
+                working = _value(lane.ranges[knob], lane.value(question.working, knob))
                 found.append({"lane": at, "knob": names.handle(at, knob), "working": working})
     return found[:most]
 
@@ -143,7 +146,7 @@ def _tried(night: NightRecord, proposed: Sequence[Candidate], knob: OpenKnob, mo
     found: list[dict[str, Any]] = []
     for candidate in proposed[-most:] if most else ():
         change, reading = candidate.change, night.reading(candidate.id)
-        facts: dict[str, Any] = {"from": _value(knob, change.before), "to": _value(knob, change.after)}
+        facts: dict[str, Any] = {"from": _value(knob.knob, change.before), "to": _value(knob.knob, change.after)}
         if reading is not None:
             effect = [_short(x) for x in (reading.interval.low, reading.effect, reading.interval.high)]
             facts |= {"effect_low_mean_high": effect, "decision": reading.decision, "probes": reading.replicates}
@@ -151,40 +154,34 @@ def _tried(night: NightRecord, proposed: Sequence[Candidate], knob: OpenKnob, mo
     return found
 
 
-def _harm(night: NightRecord, guard: str, names: KnobNames) -> list[dict[str, Any]]:
+def _harm(question: Question, guard: str, names: KnobNames) -> list[dict[str, Any]]:
     """Return the latest changes that harmed a guard."""
     found: list[dict[str, Any]] = []
-    for name, readings in reversed(night.readings.items()):
-        reading, change = readings[-1].guards.get(guard), night.candidates[name].change
+    for name, readings in reversed(question.night.readings.items()):
+        reading, change = readings[-1].guards.get(guard), question.night.candidates[name].change
         if reading is not None and reading.state == "harmful":
-            found.append({"knob": names.handle(change.lane, change.knob), "to": _plain(change.after)})
+            found.append(_move(question, change, names))
         if len(found) == 2:
             break
     return found
 
 
-def _hypotheses(night: NightRecord, names: KnobNames, most: int) -> list[dict[str, Any]]:
+def _hypotheses(question: Question, names: KnobNames, most: int) -> list[dict[str, Any]]:
     """Return what live candidates claim, the latest last."""
+    night = question.night
     live = [night.candidates[name] for name in live_candidates(night)]
     stated = [candidate for candidate in live if candidate.hypothesis][-most:] if most else []
-    return [
-        {
-            "knob": names.handle(c.change.lane, c.change.knob),
-            "to": _plain(c.change.after),
-            "hypothesis": c.hypothesis,
-        }
-        for c in stated
-    ]
+    return [_move(question, c.change, names) | {"hypothesis": c.hypothesis} for c in stated]
 
 
-def _value(knob: OpenKnob, value: Any) -> Any:
-    seen = shown_value(knob.knob, value)
+def _move(question: Question, change: Change, names: KnobNames) -> dict[str, Any]:
+    to = _value(question.lanes[change.lane].ranges[change.knob], change.after)
+    return {"knob": names.handle(change.lane, change.knob), "to": to}
+
+
+def _value(knob: Knob, value: KnobValue | None) -> KnobValue | None:
+    seen = shown_value(knob, value)
     return _short(seen) if isinstance(seen, float) else seen
-
-
-def _plain(value: KnobValue) -> KnobValue | None:
-    """Return a value of a knob that cannot move any more."""
-    return shown([value], "choice")[value] if isinstance(value, str) else _short(value)
 
 
 def _short(number: float | None) -> float | None:

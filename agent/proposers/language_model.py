@@ -6,27 +6,26 @@ a change that a lane refuses) ends as a turn in the ledger with its reason, and 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agent.proposers.checking import checked_change
 from agent.proposers.digest import digest, token_bound
 from agent.proposers.names import KnobNames
 from agent.proposers.prompt import SYSTEM, answer_schema, question_text, repair_text
 from agent.proposers.proposer import Answer, Proposal, Proposer, Question
-from agent.proposers.reading import read_proposal, short_reason
+from agent.proposers.reading import MOST_REASON, read_proposal, short_reason
+from agent.proposers.repair import told_rule
 from agent.proposers.resting import SPENT, rest_reason
 from probes.errors import LaunchError, ModelReplyError
 from probes.language_models.model import Ask, LanguageModel, Reply, Turn, Usage
-from probes.language_models.prices import Price, cost_usd
+from probes.language_models.prices import TOKENS_PRICED, Price, cost_usd
 from tracking.clock import Clock
 from tracking.events import ModelTurn
-from tracking.night import NightRecord
 
 GOES = 2
 """Questions a turn may take: the first, and one that names the rule it broke."""
-_RULE_TOKENS = 200
-"""Room for the rule in a second question."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,9 @@ class ModelRules:
 class _Said(NamedTuple):
     proposal: Proposal | None
     rule: str
+    """What the answer breaks, for the ledger."""
+    told: str
+    """The same for the model."""
 
 
 @dataclass
@@ -55,6 +57,18 @@ class _Takings:
     """What a turn took so far."""
 
     replies: list[Reply] = field(default_factory=list[Reply])
+    failure: ModelReplyError | None = None
+
+    @property
+    def requests(self) -> int:
+        """Requests sent."""
+        return sum(reply.attempts for reply in self.replies) + (self.failure.requests if self.failure else 0)
+
+    @property
+    def unpriced(self) -> int:
+        """Of these, what may be billed though no reply said what it took."""
+        lost = sum(reply.unpriced for reply in self.replies) + (self.failure.unpriced if self.failure else 0)
+        return lost + (len(self.replies) if self.usage is None else 0)
 
     @property
     def usage(self) -> Usage | None:
@@ -85,7 +99,7 @@ class LanguageModelProposer:
             return Answer(Proposal.model_validate(earlier.proposal), earlier.proposer)
         if not question.moves:
             return self._otherwise.ask(question)
-        reason = self._why_not(question.night)
+        reason = self._why_not(question)
         if reason is not None:
             known = reason.startswith(SPENT) and any(t.reason == reason for t in question.night.model_turns)
             turn = None if known else self._event(question, "skipped", reason, None, _Takings(), 0.0)
@@ -95,32 +109,35 @@ class LanguageModelProposer:
             return self._otherwise.ask(question)._replace(turn=turn)
         return Answer(proposal, self.name, turn)
 
-    def _why_not(self, night: NightRecord) -> str | None:
-        spent = night.model_spend_usd + self._unpriced(night) * self._worst_usd()
-        if spent + self._worst_usd() > self._rules.max_usd:
+    def _why_not(self, question: Question) -> str | None:
+        """Return why the model is not asked now; a request whose price nobody told is taken to have cost the most."""
+        spending, worst = question.night.spending, self._worst_usd(question)
+        if spending.agent_usd + (spending.unpriced_requests + GOES) * worst > self._rules.max_usd:
             return f"{SPENT}: another turn could go beyond `agent.max_usd` {self._rules.max_usd:g}"
-        return rest_reason(night.model_turns, self._rules.rest_after, self._rules.rest_turns)
+        return rest_reason(question.night.model_turns, self._rules.rest_after, self._rules.rest_turns)
 
-    def _unpriced(self, night: NightRecord) -> int:
-        """Return the answered turns whose cost nobody reported; each is taken to have cost the most it could."""
-        return sum(t.cost_usd is None and t.outcome not in ("skipped", "failed") for t in night.model_turns)
-
-    def _worst_usd(self) -> float:
-        """Return the most that one turn can cost."""
-        tokens = token_bound(SYSTEM) + self._rules.digest_tokens + _RULE_TOKENS
-        usage = Usage(cache_write_tokens=tokens * GOES, output_tokens=self._rules.max_tokens * GOES)
-        return cost_usd(usage, self._rules.price) or 0.0
+    def _worst_usd(self, question: Question) -> float:
+        """Return the most that one request can cost."""
+        price = self._rules.price
+        if price is None:
+            return 0.0
+        schema = json.dumps(self._schema(question, KnobNames(question.lanes)))
+        frame = SYSTEM + repair_text("", "x" * MOST_REASON) + schema
+        asked = (token_bound(frame) + self._rules.digest_tokens) * price.dearest_input
+        return (asked + self._rules.max_tokens * price.output) / TOKENS_PRICED
 
     def _turn(self, question: Question) -> tuple[Proposal | None, ModelTurn]:
         """Ask, and once more with the rule when the first answer broke one."""
         names = KnobNames(question.lanes)
         told = digest(question, names, self._rules.digest_tokens)
         started, takings, first = self._clock.monotonic(), _Takings(), ""
+        said = _Said(None, "", "")
         for go in range(GOES):
-            text = question_text(told) if go == 0 else repair_text(told, first)
+            text = question_text(told) if go == 0 else repair_text(told, said.told)
             try:
                 said = self._go(text, question, names, takings)
             except (ModelReplyError, LaunchError) as error:
+                takings.failure = error if isinstance(error, ModelReplyError) else None
                 reason = short_reason(f"{first}; then {error}" if first else str(error))
                 took = self._clock.monotonic() - started
                 return None, self._event(question, "failed", reason, None, takings, took)
@@ -138,15 +155,21 @@ class LanguageModelProposer:
             ModelReplyError: no reply came.
             LaunchError: none ever will.
         """
-        schema = answer_schema(tuple(question.lanes), names.handles, self._rules.bounded_schema)
+        schema = self._schema(question, names)
         reply = self._model.complete(Ask(SYSTEM, (Turn("user", text),), self._rules.max_tokens, schema))
         takings.replies.append(reply)
         try:
             proposal = read_proposal(reply, question, names)
         except ModelReplyError as error:
-            return _Said(None, short_reason(names.in_words(str(error))))
+            rule = short_reason(str(error))
+            return _Said(None, rule, rule)
         checked = checked_change(proposal, question)
-        return _Said(None, short_reason(names.in_words(checked))) if isinstance(checked, str) else _Said(proposal, "")
+        if isinstance(checked, str):
+            return _Said(None, short_reason(checked), short_reason(told_rule(proposal, question, names)))
+        return _Said(proposal, "", "")
+
+    def _schema(self, question: Question, names: KnobNames) -> dict[str, Any]:
+        return answer_schema(tuple(question.lanes), names.handles, self._rules.bounded_schema)
 
     def _event(
         self,
@@ -168,7 +191,8 @@ class LanguageModelProposer:
                 "usage": takings.usage,
                 "cost_usd": cost_usd(takings.usage, self._rules.price),
                 "seconds": seconds,
-                "attempts": sum(reply.attempts for reply in takings.replies),
+                "attempts": takings.requests,
+                "unpriced": takings.unpriced,
             }
         )
 

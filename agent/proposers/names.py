@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from lanes.config import ChoiceKnob
-from lanes.knobs import Knob
+from lanes.knobs import Knob, is_number
 from lanes.lane import Lane
 from probes.candidate import KnobValue, LaneName
 
@@ -50,13 +50,6 @@ class KnobNames:
         """Return the knob that a handle stands for; one that stands for none is returned as it is."""
         return self._known[lane].get(handle, handle)
 
-    def in_words(self, text: str) -> str:
-        """Return a sentence of ours, for instance a rule, with every knob under the name that is shown."""
-        hidden = {name: handle for of in self._shown.values() for name, handle in of.items() if name != handle}
-        for name in sorted(hidden, key=len, reverse=True):
-            text = text.replace(name, hidden[name])
-        return text
-
 
 def shown_value(knob: Knob, value: KnobValue | None) -> KnobValue | None:
     """Return a value as it is shown."""
@@ -64,9 +57,16 @@ def shown_value(knob: Knob, value: KnobValue | None) -> KnobValue | None:
 
 
 def known_value(knob: Knob, value: KnobValue) -> KnobValue:
-    """Return the value that was shown so."""
-    back = {handle: word for word, handle in shown(_words(knob), "choice").items()}
-    return back.get(value, value) if isinstance(value, str) else value
+    """Return the value that was shown so, a number as the knob itself writes it: 16 for 16.0 in a list of ranks."""
+    if isinstance(value, str):
+        return {handle: word for word, handle in shown(_words(knob), "choice").items()}.get(value, value)
+    if not is_number(value):
+        return value
+    if isinstance(knob, ChoiceKnob):
+        return next((own for own in knob.values if is_number(own) and own == value), value)
+    if not knob.integer:
+        return float(value)
+    return int(value) if float(value).is_integer() else value
 
 
 def _words(knob: Knob) -> list[str]:

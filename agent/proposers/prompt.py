@@ -12,6 +12,7 @@ MOST_EFFECT = 10.0
 _WORDS = r"^[A-Za-z0-9 .,;:()%+/_'-]{1,120}$"
 """Not `maxLength`, with which xgrammar lets control characters into strings, which is no JSON; and not longer, as its
 compiler fails on a class repeated 200 times."""
+_MARKS = str.maketrans("<>&", "   ")
 _WORD = r"^[A-Za-z0-9_.-]{1,40}$"
 
 SYSTEM = f"""You propose the next experiment of an overnight search for a better fine-tuning recipe. An experiment \
@@ -44,9 +45,11 @@ def question_text(digest: str) -> str:
 def repair_text(digest: str, rule: str) -> str:
     """Return the question asked once more, with the rule that the first answer broke.
 
-    The first answer is not repeated: it may be long, and it is nothing to learn from.
+    The first answer is not repeated: it may be long, and it is nothing to learn from. What the rule quotes of it is
+    plain ASCII that no mark of ours can be made of.
     """
-    return f"{question_text(digest)} Your first answer was refused: {rule}. Answer once more, within this rule."
+    plain = rule.encode("ascii", "replace").decode().translate(_MARKS)
+    return f"{question_text(digest)} Your first answer was refused: {plain}. Answer once more, within this rule."
 
 
 def answer_schema(lanes: Sequence[str], knobs: Sequence[str], with_limits: bool) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class _Stated(Frozen):
     lane: StrictStr = Field(max_length=100)
     knob: StrictStr = Field(max_length=100)
     value: StrictFloat | StrictInt | StrictBool | StrictStr
-    hypothesis: StrictStr = Field(min_length=1, max_length=MOST_WORDS)
+    hypothesis: StrictStr = Field(pattern=r"\S", max_length=MOST_WORDS)
     effect: float = Field(ge=-MOST_EFFECT, le=MOST_EFFECT, strict=True)
     low: float = Field(ge=-MOST_EFFECT, le=MOST_EFFECT, strict=True)
     high: float = Field(ge=-MOST_EFFECT, le=MOST_EFFECT, strict=True)

@@ -57,20 +57,22 @@ class AnthropicModel:
             )
 
         asked = self._asking.ask(send, _features(request))
-        message = asked.message
-        if not isinstance(message, Message) or not isinstance(message.content, list):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise self._asking.malformed("a response without `content`")
-        return self._asking.read(
-            lambda: Reply(
+
+        def as_reply(message: Any) -> Reply:
+            if not isinstance(message, Message) or not isinstance(message.content, list):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError("a response without `content`")
+            return Reply(
                 text="".join(block.text for block in message.content if block.type == "text"),
                 stop_reason=_STOPS.get(message.stop_reason or "", "other"),
                 model=str(message.model),
                 usage=_usage(message),
                 seconds=asked.seconds,
                 attempts=asked.requests,
+                unpriced=asked.unpriced,
                 dropped=asked.dropped,
             )
-        )
+
+        return self._asking.read(asked, as_reply)
 
     def close(self) -> None:
         """End the connections."""

@@ -22,6 +22,8 @@ R = TypeVar("R")
 _AGAIN = (408, 409, 425, 429)
 _REFUSALS = (400, 422)
 _EXCERPT = 300
+_UNHEARD = ("ConnectError", "ConnectTimeout")
+"""The HTTP library's errors of requests that never reached a server."""
 
 
 class Asked(NamedTuple, Generic[R]):
@@ -29,6 +31,8 @@ class Asked(NamedTuple, Generic[R]):
 
     message: R
     requests: int
+    unpriced: int
+    """Requests lost on the way to a reply that a provider may bill."""
     seconds: float
     dropped: tuple[str, ...]
 
@@ -52,8 +56,10 @@ class Asking(Generic[R]):
         """
         started = time.monotonic()
         sent: list[tuple[str, ...]] = []
+        lost = 0
 
         def send(timeout_s: float) -> R:
+            nonlocal lost
             first = self._negotiation.levels(features)
             while True:
                 levels = self._negotiation.levels(features)
@@ -64,39 +70,47 @@ class Asking(Generic[R]):
                     if not self._negotiation.refused(features, levels, error.said):
                         self._negotiation.put_back(first)
                         raise ModelReplyError(f"{self._who} refused the question: {error.said}") from error
+                except (AttemptError, _GarbledError) as error:
+                    lost += isinstance(error, _GarbledError) or error.may_cost
+                    raise
 
-        message = attempt(send, self._patience, self._who)
-        return Asked(message, len(sent), time.monotonic() - started, sent[-1])
+        try:
+            message = attempt(send, self._patience, self._who)
+        except ModelReplyError as error:
+            error.requests, error.unpriced = len(sent), lost
+            raise
+        return Asked(message, len(sent), lost, time.monotonic() - started, sent[-1])
 
-    def read(self, as_reply: Callable[[], Reply]) -> Reply:
+    def read(self, asked: Asked[R], as_reply: Callable[[R], Reply]) -> Reply:
         """Return the reply that `as_reply` makes of an SDK's message, whose fields may hold anything.
 
         Raises:
             ModelReplyError: it makes none.
         """
         try:
-            return as_reply()
+            return as_reply(asked.message)
         except (AttributeError, TypeError, LookupError, ValueError) as error:
-            raise self.malformed(f"{type(error).__name__}: {self._excerpt(str(error))}") from error
+            garbled = self._garbled(f"{type(error).__name__}: {self._excerpt(str(error))}")
+            garbled.requests, garbled.unpriced = asked.requests, asked.unpriced + 1
+            raise garbled from error
 
-    def malformed(self, what: str) -> ModelReplyError:
-        """Return the error for a response that is none of the API's."""
-        return ModelReplyError(f"{self._who} sent something else than the {self._access.provider} API does: {what}")
+    def _garbled(self, what: str) -> _GarbledError:
+        return _GarbledError(f"{self._who} sent something else than the {self._access.provider} API does: {what}")
 
     def _call(self, call: Callable[..., R], keywords: dict[str, Any], timeout_s: float) -> R:
         try:
             return call(**keywords, timeout=timeout_s)
         except self._sdk.APITimeoutError as error:
-            raise AttemptError(f"no whole response within {timeout_s:.3g} s") from error
+            may_cost = type(error.__cause__).__name__ not in _UNHEARD
+            raise AttemptError(f"no whole response within {timeout_s:.3g} s", may_cost=may_cost) from error
         except self._sdk.APIConnectionError as error:
             cause = error.__cause__
-            raise AttemptError(
-                f"the connection failed ({type(cause).__name__}: {self._excerpt(str(cause))})"
-            ) from error
+            said = f"the connection failed ({type(cause).__name__}: {self._excerpt(str(cause))})"
+            raise AttemptError(said, may_cost=type(cause).__name__ not in _UNHEARD) from error
         except self._sdk.APIStatusError as error:
             raise self._status_error(error) from error
         except (ValueError, RecursionError) as error:
-            raise self.malformed(f"no JSON ({self._excerpt(str(error))})") from error
+            raise self._garbled(f"no JSON ({self._excerpt(str(error))})") from error
 
     def _status_error(self, error: Any) -> Exception:
         status, said = int(error.status_code), self._excerpt(_said(error))
@@ -129,6 +143,10 @@ def _said(error: Any) -> str:
                 return inner["message"]
             body = inner.get("error")
     return str(error.message)
+
+
+class _GarbledError(ModelReplyError):
+    """A whole response came and was none of the API's."""
 
 
 class _RefusedError(Exception):

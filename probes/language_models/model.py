@@ -70,6 +70,8 @@ class Reply(NamedTuple):
     """Wall time, waits between attempts included."""
     attempts: int = 1
     """Requests sent."""
+    unpriced: int = 0
+    """Of these, requests lost on the way that a provider may bill besides `usage`."""
     dropped: tuple[str, ...] = ()
     """What the server would not take and was therefore not asked for: `temperature`, `schema`."""
 

@@ -47,11 +47,10 @@ class OpenAIModel:
             return call(model=self._access.model, messages=messages, **keywords)
 
         asked = self._asking.ask(send, _features(request))
-        completion = asked.message
-        if not isinstance(completion, ChatCompletion) or not completion.choices:
-            raise self._asking.malformed("a response without `choices`")
 
-        def as_reply() -> Reply:
+        def as_reply(completion: Any) -> Reply:
+            if not isinstance(completion, ChatCompletion) or not completion.choices:
+                raise TypeError("a response without `choices`")
             choice: Any = completion.choices[0]
             refusal = getattr(choice.message, "refusal", None)
             return Reply(
@@ -61,10 +60,11 @@ class OpenAIModel:
                 usage=_usage(completion),
                 seconds=asked.seconds,
                 attempts=asked.requests,
+                unpriced=asked.unpriced,
                 dropped=asked.dropped,
             )
 
-        return self._asking.read(as_reply)
+        return self._asking.read(asked, as_reply)
 
     def close(self) -> None:
         """End the connections."""

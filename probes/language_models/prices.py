@@ -10,7 +10,8 @@ from pydantic import Field
 from probes.frozen import Frozen
 from probes.language_models.model import Usage
 
-_PER = 1_000_000
+TOKENS_PRICED = 1_000_000
+"""Tokens that a price is for."""
 _DATED = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2}|latest)")
 
 
@@ -25,6 +26,11 @@ class Price(Frozen):
     """None: as `input`."""
     cache_write: float | None = Field(default=None, ge=0.0)
     """None: as `input`."""
+
+    @property
+    def dearest_input(self) -> float:
+        """The most that a token of the question can cost, read anew, from the cache or into it."""
+        return max(self.input, self.cache_read or 0.0, self.cache_write or 0.0)
 
 
 def _claude(input: float, output: float, cache_read: float) -> Price:
@@ -79,4 +85,4 @@ def cost_usd(usage: Usage | None, price: Price | None) -> float | None:
         + usage.output_tokens * price.output
         + usage.cache_read_tokens * read
         + usage.cache_write_tokens * write
-    ) / _PER
+    ) / TOKENS_PRICED

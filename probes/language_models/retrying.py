@@ -22,10 +22,10 @@ LONGEST_WAIT_S = 60.0
 class AttemptError(Exception):
     """One request failed in a way that another attempt may heal."""
 
-    def __init__(self, what: str, retry_after_s: float | None = None) -> None:
-        """Say what happened and how long the server wants us to wait."""
+    def __init__(self, what: str, retry_after_s: float | None = None, may_cost: bool = False) -> None:
+        """Say what happened, how long the server wants us to wait, and whether it may have answered at a price."""
         super().__init__(what)
-        self.what, self.retry_after_s = what, retry_after_s
+        self.what, self.retry_after_s, self.may_cost = what, retry_after_s, may_cost
 
 
 @dataclass(frozen=True)

@@ -81,10 +81,10 @@ def test_a_tag_that_wants_to_be_obeyed_never_reaches_the_provider(tmp_path: Path
     answers = [Step(said("wings", 2, lane="data_mix")), Step(said("knob_1", 2, lane="data_mix"))]
     ((turn, candidate, server),) = take_turns(tmp_path, provider, answers, 1, EVIL)
     assert turn.outcome == "repaired"
-    assert "has no knob `wings`, only knob_1" in turn.reason
+    assert "has no knob `wings`" in turn.reason
     assert candidate.candidate.change.knob == EVIL
     sent = str([call.body for call in server.received])
-    assert "knob_1" in sent
+    assert "cannot move now, only `knob_1`" in sent
     assert "SYSTEM" not in sent
     assert "ignore the bounds" not in sent
 

@@ -139,6 +139,41 @@ def test_names_that_are_no_plain_words_go_by_handles_that_lead_back() -> None:
     assert shown_value(knob, "Answer briefly.") == "choice_2"
 
 
+def test_the_smallest_bound_holds_the_longest_lists(tmp_path: Path) -> None:
+    context = make_night(tmp_path, SimulatedLauncher(faster_helps))
+    weights = tuple(round(1.0 + step * 0.0123456, 7) for step in range(60))
+    lists = {f"rows_of_kind_{n}": MixKnob(tags={"category": ("voice",)}, weights=weights) for n in range(6)}
+    config = LanesConfig(closed=("hyperparameters", "curriculum"), data_mix=lists)
+    context.lanes = open_lanes(config, BASELINE, {"category": {"voice": 9, "other": 9}}, "optuna")
+    text = told(context, 1000)
+    assert token_bound(text) <= 1000
+    assert json.loads(text)["knobs"]
+
+
+def test_values_in_words_go_by_the_same_handle_wherever_they_stand(tmp_path: Path) -> None:
+    context = make_night(tmp_path, SimulatedLauncher(faster_helps))
+    words = ChoiceKnob(values=("", "Be brief.", "Be terse."))
+    config = LanesConfig(closed=("data_mix", "curriculum"), hyperparameters={"system_prompt": words})
+    context.lanes = open_lanes(config, BASELINE, {}, "optuna")
+    change = Change(lane="hyperparameters", knob="system_prompt", before="", after="Be terse.")
+    candidate = Candidate(id="c01", change=change, parent="p", recipe=BASELINE, proposer="m", hypothesis="Because.")
+    context.record(ev.CandidateProposed(at=FakeClock().now(), candidate=candidate))
+    facts = json.loads(told(context))
+    assert facts["open_hypotheses"] == [{"knob": "system_prompt", "to": "choice_3", "hypothesis": "Because."}]
+    assert facts["knobs"][0]["working"] == "choice_1"
+    assert facts["knobs"][0]["open"] == ["choice_2"]
+
+
+def test_a_number_is_taken_as_the_knob_itself_writes_it() -> None:
+    ranks, steps = ChoiceKnob(values=(8, 16)), NumericKnob(low=1, high=8, max_factor=2.0, integer=True)
+    rate = NumericKnob(low=0.0, high=4.0, max_factor=2.0)
+    for knob, value, expected in ((ranks, 16.0, 16), (steps, 4.0, 4), (rate, 1, 1.0), (steps, 1.5, 1.5)):
+        found = known_value(knob, value)
+        assert (type(found), found) == (type(expected), expected)
+    for other in (True, 7, "16"):
+        assert known_value(ranks, other) is other
+
+
 def test_the_token_bound_is_above_what_a_byte_level_tokenizer_of_a_large_vocabulary_uses() -> None:
     assert token_bound("abcd") == 2
     assert token_bound("0.00025") == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ from probes.errors import LaunchError, ModelReplyError
 from probes.language_models.config import Provider
 from probes.language_models.model import Usage
 from probes.language_models.open import open_model
+from tracking import events as ev
 from tracking.events import ModelTurn
 
 KEY = "planted-key-of-the-proposers"
@@ -102,7 +104,7 @@ def test_a_useless_answer_is_refused_with_its_rule_and_nothing_else_happens(tmp_
     assert answer.turn.reason
     assert answer.turn.proposal is None
     assert len(model.asked) == 2
-    assert answer.turn.reason.split("; then ")[0][:40] in model.asked[1].turns[-1].text
+    assert re.search(r"Your first answer was refused: .{20,}\. Answer once more", model.asked[1].turns[-1].text)
     assert len(model.asked[1].turns[-1].text) < 30_000, "the refused answer is not sent back"
 
 
@@ -157,8 +159,8 @@ def test_spending_is_counted_from_usage_and_stops_before_the_limit(tmp_path: Pat
     model = scripted(lambda request: sensible(request)._replace(usage=usage))
     context = night_with(tmp_path, model, config)
     run_night(context)
-    assert [turn.cost_usd for turn in turns_taken(context)] == [pytest.approx(0.016)] * 5
-    assert context.night.model_spend_usd == pytest.approx(0.08)
+    assert [turn.cost_usd for turn in turns_taken(context)] == [pytest.approx(0.016)] * 4
+    assert context.night.model_spend_usd == pytest.approx(0.064)
     skipped = [turn for turn in context.night.model_turns if turn.outcome == "skipped"]
     assert len(skipped) == 1
     assert "agent.max_usd" in skipped[0].reason
@@ -169,8 +171,34 @@ def test_a_reply_without_usage_is_taken_to_have_cost_the_most_it_could(tmp_path:
     config = MODEL_ONLY.model_validate({**MODEL_ONLY.model_dump(), "prices": PRICED, "max_usd": 0.1})
     context = night_with(tmp_path, scripted(lambda r: sensible(r)._replace(usage=None)), config)
     run_night(context)
-    assert 1 <= len(turns_taken(context)) <= 3
-    assert {turn.cost_usd for turn in turns_taken(context)} == {None}
+    turns = turns_taken(context)
+    assert turns
+    assert {(turn.cost_usd, turn.unpriced) for turn in turns} == {(None, 1)}
+    assert len(turns) * config.max_tokens * 10.0 / 1e6 < config.max_usd
+
+
+@pytest.mark.parametrize("lost", [1, 3])
+def test_a_request_that_was_lost_is_taken_to_have_cost_the_most_it_could(tmp_path: Path, lost: int) -> None:
+    failure = ModelReplyError("no whole response within 1 s")
+    failure.requests, failure.unpriced = 4, lost
+    config = MODEL_ONLY.model_validate({**MODEL_ONLY.model_dump(), "prices": PRICED, "max_usd": 0.1, **MOST_ASKED})
+    context = night_with(tmp_path, scripted(failure), config)
+    run_night(context)
+    turns = turns_taken(context)
+    assert {(turn.outcome, turn.attempts, turn.unpriced) for turn in turns} == {("failed", 4, lost)}
+    assert 0 < len(turns) * lost * config.max_tokens * 10.0 / 1e6 < config.max_usd
+    assert "agent.max_usd" in context.night.model_turns[-1].reason
+
+
+def test_what_an_invalidation_sets_back_stays_spent(tmp_path: Path) -> None:
+    context = night_with(tmp_path, scripted(lambda r: sensible(r)._replace(usage=None)))
+    run_night(context)
+    before = context.night.spending.unpriced_requests
+    first = context.night.probes[0].outcome
+    mark = ev.MeasurementsInvalidated(at=context.clock.now(), since="2000-01-01T00:00:00Z", reason="wrong server")
+    context.night.apply(mark)
+    assert first not in [probe.outcome for probe in context.night.probes]
+    assert context.night.spending.unpriced_requests == before > 0
 
 
 def test_a_provider_that_is_down_is_left_alone_tried_again_and_taken_back(tmp_path: Path) -> None:
