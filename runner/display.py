@@ -19,6 +19,7 @@ from agent.schedule import probes_used
 from runner.config import SessionConfig
 from runner.night_view import Moment, night_view
 from runner.progress import line_of
+from runner.report.texts import printable
 from tracking import events as ev
 from tracking.clock import Clock
 from tracking.night import NightRecord
@@ -48,7 +49,8 @@ class NightDisplay:
             self._night.apply(event)
         with suppress(OSError):  # the terminal may be gone; the night goes on
             if self._live is None:
-                self._console.print(Text(f"{event.at[11:19]} {line_of(event, self._night)}"), soft_wrap=True)
+                line = printable(line_of(event, self._night))
+                self._console.print(Text(f"{event.at[11:19]} {line}"), soft_wrap=True)
             elif isinstance(event, ev.MeasurementFlagged):
                 self._console.print(Text(line_of(event, self._night), style="yellow"))
             elif isinstance(event, ev.Warned):

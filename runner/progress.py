@@ -8,6 +8,7 @@ from probes.aggregation import Weights
 from probes.errors import LedgerError
 from probes.outcome import ProbeOutcome, ProbeStatus
 from runner.report.measurement import controls_in_words
+from runner.report.texts import printable
 from tracking import events as ev
 from tracking.figures import show, show_count, show_effect
 from tracking.headline import probe_in_words
@@ -140,7 +141,7 @@ class ProgressLog:
         """
         try:
             with self._path.open("a", encoding="utf-8") as log:
-                log.write(f"{at} {' '.join(text.split())}\n")
+                log.write(f"{at} {printable(' '.join(text.split()))}\n")
         except OSError as error:
             raise LedgerError(
                 f"`{self._path}` cannot be written: {error.strerror}; free some space, then resume"

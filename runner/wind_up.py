@@ -142,7 +142,7 @@ def _summary(
     try:
         reply = scribe.complete(question(night, config.report.summary_tokens))
     except NightlabError as error:
-        return ev.SummaryWritten(at=now(), model=scribe.name, reason=str(error)[:1000])
+        return ev.SummaryWritten(at=now(), model=scribe.name, reason=_clean(str(error))[:1000])
     access = config.report.summary
     price = price_of(access.model, access.prices) if access is not None else None
     is_whole = reply.stop_reason == "stop" and bool(reply.text.strip())

@@ -24,7 +24,7 @@ from runner.report.blocks import (
 from runner.report.texts import one_line
 
 _SPECIAL = re.compile(
-    r"[\\`*|~&\[\]_]|<(?=[A-Za-z/!?])|://|^(?:>|[-+](?=\s|$)|-(?=--)|#(?=#*(?:\s|$))|\d+[.)](?=\s|$))"
+    r"[\\`*|~&\[\]_]|<(?=[A-Za-z/!?])|://|\bwww\.|^(?:>|[-+](?=\s|$)|-(?=--)|#(?=#*(?:\s|$))|\d+[.)](?=\s|$))"
 )
 _INTERVAL = re.compile(r"\[[+−]?[\d.]+, [+−]?[\d.]+\](?![(\[:])")
 
@@ -64,6 +64,8 @@ def _escape_part(text: str, start: int, end: int) -> str:
             return "_" if len(around) == 2 and around.isalnum() else "\\_"
         if found == "://":
             return r"\://"
+        if found.lower() == "www.":
+            return rf"{found[:-1]}\."
         if match.start() == 0 and start > 0 and found not in "\\`*<>|~&[]":
             return found
         return f"{found[:-1]}\\{found[-1]}" if len(found) > 1 else f"\\{found}"

@@ -26,7 +26,7 @@ def foreign_cell(text: str) -> Cell:
 def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
     """Return `text` without line ends and control characters, cut with an ellipsis that says how much there was."""
     cut = text[: 4 * longest]
-    plain = " ".join(_printable(cut).split())
+    plain = " ".join(printable(cut).split())
     if len(text) <= longest:
         return plain
     return f"{plain[:longest].rstrip()}… ({show(len(text), 'count')} characters)"
@@ -34,7 +34,7 @@ def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
 
 def many_lines(text: str) -> str:
     """Return `text` with its line ends, without control characters and marks that turn the direction of others."""
-    return "\n".join(_printable(line).rstrip() for line in text.splitlines()).strip("\n")
+    return "\n".join(printable(line).rstrip() for line in text.splitlines()).strip("\n")
 
 
 def foreign_paragraph(text: str, longest: int = LONGEST_TEXT) -> Paragraph:
@@ -42,7 +42,8 @@ def foreign_paragraph(text: str, longest: int = LONGEST_TEXT) -> Paragraph:
     return Paragraph(one_line(text, longest), is_foreign=True)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return `text` without control characters, marks that turn the direction of others, and halves of characters."""
     return "".join(c if c.isprintable() or c.isspace() or c in JOINERS else " " for c in text)
 
 

@@ -20,6 +20,7 @@ from runner.report.blocks import (
     Table,
 )
 from runner.report.findings import REASONS, candidates_section, claim_section
+from runner.report.handles import handles, hide, reveal
 from runner.report.journal import data_bottlenecks
 from runner.report.negatives import negatives_section
 from runner.report.texts import foreign_paragraph, listed, one_line
@@ -54,7 +55,7 @@ _WORDS = {
 
 
 def question(night: NightRecord, max_tokens: int) -> Ask:
-    """Return what the model is asked: the report's own findings, without a word of any proposer."""
+    """Return what the model is asked: the report's own findings, without a word of any proposer or of the data."""
     given = tomorrow_section(advice(night, data_bottlenecks(night)))
     sections = [claim_section(night), given, candidates_section(night), negatives_section(night)]
     lines = [headline(night), taken_in_words(night)]
@@ -62,7 +63,7 @@ def question(night: NightRecord, max_tokens: int) -> Ask:
         if section is not None:
             own = (block for block in section.blocks if not (isinstance(block, Table) and block.caption == REASONS))
             lines += ["", section.title, *(line for block in own for line in _told(block))]
-    return Ask(system=SYSTEM, turns=(Turn("user", "\n".join(lines)),), max_tokens=max_tokens)
+    return Ask(system=SYSTEM, turns=(Turn("user", hide("\n".join(lines), handles(night))),), max_tokens=max_tokens)
 
 
 def words_section(night: NightRecord, sections: Iterable[Section], top: Iterable[str]) -> Section | None:
@@ -89,7 +90,7 @@ def words_section(night: NightRecord, sections: Iterable[Section], top: Iterable
         text = f"{who} wrote a summary of {show(len(written.text), 'count')} characters, and it was dropped for that."
         return Section("words", title, (Paragraph(text),))
     note = f"Written by {who}. Each of its figures stands in this report; what it makes of them is its own."
-    return Section("words", title, (foreign_paragraph(written.text, LONGEST), Paragraph(note)))
+    return Section("words", title, (foreign_paragraph(reveal(written.text, handles(night)), LONGEST), Paragraph(note)))
 
 
 def unknown_figures(text: str, known: frozenset[Decimal]) -> list[str]:

@@ -76,3 +76,15 @@ def test_every_event_is_one_line_of_the_log(tmp_path: Path, story: str) -> None:
     lines = (tmp_path / "progress.log").read_text().splitlines()
     assert [line.split(" ", 1)[0] for line in lines] == [event.at for event in events]
     assert all(line.split(" ", 1)[1].strip() for line in lines)
+
+
+def test_what_others_wrote_turns_no_line_of_the_log_and_colours_none(tmp_path: Path) -> None:
+    log = ProgressLog(tmp_path / "progress.log")
+    for event in make_night("empty")[:1]:
+        log(event)
+    warned = ev.Warned(at="2026-03-14T22:00:00Z", subject="mlflow", message="\x1b[31mred\x07 \u202ekcab \ud800 half")
+    log(warned)
+    shown = show(tmp_path, screen(), [*make_night("empty")[:1], warned])
+    for text in ((tmp_path / "progress.log").read_text(), shown):
+        assert "half" in text
+        assert not {"\x1b", "\x07", "\u202e", "\ud800"} & set(text)

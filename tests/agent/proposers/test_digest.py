@@ -141,9 +141,10 @@ def test_names_that_are_no_plain_words_go_by_handles_that_lead_back() -> None:
 
 def test_the_smallest_bound_holds_the_longest_lists(tmp_path: Path) -> None:
     context = make_night(tmp_path, SimulatedLauncher(faster_helps))
+    words = ChoiceKnob(values=("", *(f"a-plain-word-of-some-{n:02d}-characters-x" for n in range(40))))
     weights = tuple(round(1.0 + step * 0.0123456, 7) for step in range(60))
     lists = {f"rows_of_kind_{n}": MixKnob(tags={"category": ("voice",)}, weights=weights) for n in range(6)}
-    config = LanesConfig(closed=("hyperparameters", "curriculum"), data_mix=lists)
+    config = LanesConfig(closed=("curriculum",), hyperparameters={"system_prompt": words}, data_mix=lists)
     context.lanes = open_lanes(config, BASELINE, {"category": {"voice": 9, "other": 9}}, "optuna")
     text = told(context, 1000)
     assert token_bound(text) <= 1000

@@ -165,6 +165,7 @@ def test_a_text_of_200_kilobytes_is_cut_and_says_so() -> None:
         ("p <0.001 > 1 < 2", "p <0.001 > 1 < 2"),
         ("> no quote", r"\> no quote"),
         ("https://example.org", r"https\://example.org"),
+        ("see www.example.org", r"see www\.example.org"),
         ("two\nlines", "two lines"),
     ],
 )
