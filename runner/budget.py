@@ -103,7 +103,8 @@ class NightBudget:
         kept = self._config.confirm_probes if reserve_confirmation else 0
         if probes_used + probes_wanted + kept > self._config.probes:
             held = f", {kept} are kept for the confirmation" if kept else ""
-            return f"the budget of {self._config.probes} probes is spent: {probes_used} are used{held}"
+            more = f", and {probes_wanted} more do not fit" if probes_wanted > 1 else ""
+            return f"the budget of {self._config.probes} probes is spent: {probes_used} are used{held}{more}"
         return self._out_of_time(probes_wanted, reserve_confirmation) or self._out_of_dollars(
             probes_wanted, reserve_confirmation
         )

@@ -26,7 +26,8 @@ def test_the_confirmation_is_kept_back_from_the_search() -> None:
     assert night.refusal(11, 1, reserve_confirmation=True) is None
     said = night.refusal(12, 1, reserve_confirmation=True)
     assert said is not None
-    assert "8 are kept for the confirmation" in said
+    assert said == "the budget of 20 probes is spent: 12 are used, 8 are kept for the confirmation"
+    assert (night.refusal(11, 3, reserve_confirmation=True) or "").endswith("confirmation, and 3 more do not fit")
 
 
 def test_the_confirmation_may_spend_what_was_kept_back() -> None:
