@@ -32,8 +32,8 @@ class AgentConfig(Frozen):
     share: float = Field(default=0.3, gt=0.0, le=1.0)
     """Share of `hybrid`'s turns that the language model has at the start; later it follows what its changes earn."""
     max_usd: float = Field(default=2.0, gt=0.0)
-    """Most that the language model's turns may cost; then the statistical proposer has them all. A request that was lost
-    or came back without usage counts as the most it can have cost."""
+    """Most that the language model's turns may cost; then the statistical proposer has them all. A request that was
+    lost or came back without usage counts as the most it can have cost."""
     max_tokens: int = Field(default=1024, ge=64, le=65_536)
     """Of one reply; what is cut off counts as refused."""
     digest_tokens: int = Field(default=6000, ge=1000, le=100_000)
