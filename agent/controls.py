@@ -25,12 +25,16 @@ TURN_OFF = "`--set referee.controls=false` starts a night without this check"
 
 
 def missing_controls(night: NightRecord, plan: NightPlan) -> list[Wanted]:
-    """Return the control probes that are missing, after the first baseline: they are held against it."""
+    """Return the control probes that are missing, after the first baseline: they are held against it.
+
+    A baseline in the place of a first one that failed comes after them, as where nothing was interrupted.
+    """
     if not plan.referee.controls or night.controls is not None:
         return []
     slots = [Slot("control", arm) for arm in CONTROLS]
     wanted = [Wanted(slot, 0, plan.baseline, plan.search_seed(0)) for slot in slots if is_open(night, plan, slot, 0)]
-    return [*missing_calibration(night, plan)[: 0 if _baselines(night) else 1], *wanted]
+    baseline = missing_calibration(night, plan)[: 0 if _baselines(night) else 1]
+    return [*baseline, *wanted] if baseline and baseline[0].replicate == 0 else [*wanted, *baseline]
 
 
 def hold_controls(night: NightRecord, plan: NightPlan) -> tuple[ControlReading, ...]:

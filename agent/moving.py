@@ -22,7 +22,14 @@ def move(context: NightContext, accepted: Sequence[str]) -> None:
         if name not in kept and reading is not None:
             reason = "what it started from has left the working recipe"
             decided(context, name, reading.model_copy(update={"decision": "park", "reason": reason}))
-    context.record(ev.WorkingRecipeMoved(at=context.clock.now(), accepted=kept, recipe=recipe))
+    if kept != context.night.accepted:
+        context.record(ev.WorkingRecipeMoved(at=context.clock.now(), accepted=kept, recipe=recipe))
+
+
+def stands(context: NightContext, name: str) -> bool:
+    """Whether a change fits on the working recipe: of two moves of one knob that were found good only the first."""
+    accepted = (*context.night.accepted, name)
+    return standing(context.plan.baseline, accepted, context.night.candidates, context.lanes)[0] == accepted
 
 
 def decided(context: NightContext, candidate: str, reading: CandidateReading) -> None:

@@ -14,7 +14,7 @@ from agent.controls import missing_controls
 from agent.drift import hold_against_earlier_nights
 from agent.early_stop import night_stop_rule
 from agent.heap import leave_out
-from agent.moving import finish_moves, let_go, move, park_the_rest, withdraw
+from agent.moving import finish_moves, let_go, move, park_the_rest, stands, withdraw
 from agent.noise import measure_noise, night_power, record_noise
 from agent.opening import set_policy
 from agent.referee import Referee
@@ -22,6 +22,7 @@ from agent.rounds import is_undecided
 from agent.schedule import (
     Wanted,
     failed_baselines,
+    is_first_try,
     live_candidates,
     missing_calibration,
     missing_confirmation,
@@ -29,6 +30,7 @@ from agent.schedule import (
     price,
     probes_used,
     to_plans,
+    tried_least,
     where_it_broke_off,
 )
 from agent.search import end_exploring, missing_search, plan_search, refusal
@@ -37,6 +39,8 @@ from agent.stalling import watch_progress, watch_promotions
 from agent.state import Next, NightState, Step
 from agent.validity import check_instrument, watch_measurements
 from probes.errors import NightlabError
+from probes.outcome import ProbeOutcome
+from probes.statistics.early_stop import StopRule
 from tracking import events as ev
 
 LEAST_CALIBRATION = 3
@@ -78,6 +82,7 @@ def calibrate(state: NightState, runtime: Runtime[NightContext]) -> Update:
             f"{causes}. See the probes' logs, mend the recipe or the machine, and start a new night"
         )
     if not night.candidates:
+        watch_measurements(context)
         hold_against_earlier_nights(context)
         record_noise(context)
         set_policy(context)
@@ -100,33 +105,19 @@ def propose_candidates(state: NightState, runtime: Runtime[NightContext]) -> Upd
 
 
 def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
-    """Run what the present step lacks; the ledger learns of each probe as it ends. What is measured is not repeated."""
+    """Run what the present step lacks, and again what failed and is worth another try, before anybody decides.
+
+    The ledger learns of each probe as it ends. What is measured is not repeated.
+    """
     context = runtime.context
-    wanted = _wanted(state, context)
-    searching, refused = state["step"] != "confirm", None
-    while wanted and (refused := context.budget.refusal(probes_used(context.night), price(wanted), searching)):
-        wanted.pop()
-    if refused and not wanted and state["step"] in ("control", "calibrate"):
-        raise NightlabError(f"the night cannot be calibrated: {refused}; raise the budget in [budget]")
-
-    def started(plan: ev.ProbePlan) -> bool:
-        if context.budget.halt(searching) is not None:
-            return False
-        context.record(ev.ProbeStarted(at=context.clock.now(), plan=plan, key=plan.request.key))
-        return True
-
-    def finished(plan: ev.ProbePlan, outcome: Any) -> None:
-        context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
-
-    before, measured = len(context.night.probes), context.night.completed
-    rule = night_stop_rule(context.night, context.plan, context.search_probes)
-    plans = to_plans(context.night, wanted, context.make_request, rule)
-    for plan in plans:
-        if plan.request.key in measured:
-            finished(plan, measured[plan.request.key])
-    context.launcher.run([plan for plan in plans if plan.request.key not in measured], started, finished)
+    before, rule = len(context.night.probes), night_stop_rule(context.night, context.plan, context.search_probes)
+    ended = -1
+    while not context.launcher.is_stopping and ended < len(context.night.probes):
+        ended, wanted = len(context.night.probes), _affordable(state, context)
+        if not any(is_first_try(context.night, want) for want in wanted):
+            watch_measurements(context)
+        _run(context, wanted, rule, searching=state["step"] != "confirm")
     leave_out(before, len(context.night.probes))
-    watch_measurements(context)
     if context.launcher.is_stopping:
         return {"next": "stop"}
     return {"next": AFTER_PROBES[state["step"]]}
@@ -141,6 +132,8 @@ def decide(state: NightState, runtime: Runtime[NightContext]) -> Update:
     for name in sorted(live_candidates(night), key=lambda n: -referee.effect(n).mean if night.seen[n] else 0.0):
         reading, last = referee.read(name), night.reading(name)
         if reading is None or last == reading or not (is_undecided(night, name) or reading.effect is None):
+            continue
+        if reading.decision == "accept" and not stands(context, name):
             continue
         context.record(ev.CandidateDecided(at=context.clock.now(), candidate=name, reading=reading))
         if reading.decision == "accept":
@@ -191,6 +184,44 @@ def report(state: NightState, runtime: Runtime[NightContext]) -> Update:
         context.record(ev.SessionStopped(at=context.clock.now(), stop_reason="finished"))
     context.write_report()
     return {"next": "report"}
+
+
+def _affordable(state: NightState, context: NightContext) -> list[Wanted]:
+    """Return what the present step lacks and the budget pays for; a round leaves the final recipe its rehearsals.
+
+    Raises:
+        NightlabError: not even the calibration can be paid for.
+    """
+    night, step = context.night, state["step"]
+    wanted = tried_least(night, _wanted(state, context))
+    is_round = step == "search" and any(want.slot.arm != "block" for want in wanted)
+    kept = context.plan.referee.rehearsals if is_round and night.accepted else 0
+    used, refused = probes_used(night), None
+    while wanted and (refused := context.budget.refusal(used, price(wanted) + kept, step != "confirm")):
+        wanted.pop()
+    if refused and not wanted and step in ("control", "calibrate"):
+        raise NightlabError(f"the night cannot be calibrated: {refused}; raise the budget in [budget]")
+    return wanted
+
+
+def _run(context: NightContext, wanted: list[Wanted], rule: StopRule | None, searching: bool) -> None:
+    """Run probes that can be paid for; none is started once time or dollars are gone."""
+
+    def started(plan: ev.ProbePlan) -> bool:
+        if context.budget.halt(searching) is not None:
+            return False
+        context.record(ev.ProbeStarted(at=context.clock.now(), plan=plan, key=plan.request.key))
+        return True
+
+    def finished(plan: ev.ProbePlan, outcome: ProbeOutcome) -> None:
+        context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
+
+    measured = context.night.completed
+    plans = to_plans(context.night, wanted, context.make_request, rule)
+    for plan in plans:
+        if plan.request.key in measured:
+            finished(plan, measured[plan.request.key])
+    context.launcher.run([plan for plan in plans if plan.request.key not in measured], started, finished)
 
 
 def _wanted(state: NightState, context: NightContext) -> list[Wanted]:

@@ -18,21 +18,20 @@ UNREAD_PROMISE = 0.2
 
 
 def next_round(night: NightRecord, plan: NightPlan, lanes: Mapping[LaneName, Lane], places: int) -> list[Wanted]:
-    """Return the probes of a round: a baseline replicate when one is due, and one of each of the best candidates.
+    """Return the probes of a round: the baseline replicates that are due, and one of each of the best candidates.
 
     A candidate whose replicate of this round has already ended waits for the others, so that a round cut short by an
     interruption is completed before anything is decided.
     """
-    wanted: list[Wanted] = []
-    replicate = _due_baseline(night, plan)
-    if replicate is not None:
-        wanted.append(calibration_probe(plan, replicate))
+    wanted = [calibration_probe(plan, replicate) for replicate in _due_baselines(night, plan)]
     for name in _racing(night, places):
         if is_undecided(night, name):
             continue
         slot = Slot("search", "candidate", name)
         done = night.scored.get(slot, {})
         replicate = next(r for r in range(len(done) + 1) if r not in done)
+        if not is_open(night, plan, slot, replicate):
+            continue
         recipe = trained_recipe(night, lanes, name)
         assert isinstance(recipe, Recipe), recipe
         changes = (*night.accepted, name)
@@ -58,8 +57,8 @@ def _racing(night: NightRecord, places: int) -> list[str]:
     return [name for name in live_candidates(night) if name in chosen]
 
 
-def _due_baseline(night: NightRecord, plan: NightPlan) -> int | None:
-    """Return the number of the interleaved baseline replicate that is due, None when none is.
+def _due_baselines(night: NightRecord, plan: NightPlan) -> list[int]:
+    """Return the numbers of the interleaved baseline replicates that are due.
 
     What the present round has measured does not count yet: a round that is completed after an interruption asks for
     what it asked for at its start.
@@ -67,6 +66,4 @@ def _due_baseline(night: NightRecord, plan: NightPlan) -> int | None:
     before = night.raced - sum(is_undecided(night, name) for name in live_candidates(night))
     due = plan.referee.calibration_runs + before // plan.referee.baseline_every
     slot = Slot("calibrate", "baseline")
-    done = night.scored.get(slot, {})
-    missing = (replicate for replicate in range(plan.referee.calibration_runs, due) if replicate not in done)
-    return next((replicate for replicate in missing if is_open(night, plan, slot, replicate)), None)
+    return [r for r in range(plan.referee.calibration_runs, due) if is_open(night, plan, slot, r)]

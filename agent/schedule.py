@@ -124,6 +124,20 @@ def missing_confirmation(night: NightRecord, plan: NightPlan) -> list[Wanted]:
     ]
 
 
+def tried_least(night: NightRecord, wanted: list[Wanted]) -> list[Wanted]:
+    """Return those that failed least often: the others are tried again once these have ended.
+
+    So a round has the same order whether or not it was interrupted between a failure and the next try.
+    """
+    fewest = min((night.tries(want.slot, want.replicate) for want in wanted), default=0)
+    return [want for want in wanted if night.tries(want.slot, want.replicate) == fewest]
+
+
+def is_first_try(night: NightRecord, wanted: Wanted) -> bool:
+    """Whether nothing has failed in its place yet."""
+    return not night.tries(wanted.slot, wanted.replicate)
+
+
 def to_plans(
     night: NightRecord, wanted: list[Wanted], make_request: RequestBuilder, rule: StopRule | None = None
 ) -> list[ProbePlan]:

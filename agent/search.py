@@ -7,7 +7,7 @@ simulated nights they ship more per probe than the race at every budget that hol
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, takewhile
 
 from agent.assurance import wanted_confirmation, why_confirm
 from agent.bases import bases
@@ -16,7 +16,7 @@ from agent.proposers.proposer import Question
 from agent.proposing import propose, shunned
 from agent.recipes import combine, trained_recipe
 from agent.referee import Referee
-from agent.revisits import moved_under, worth_another_look
+from agent.revisits import MOST_RETURNS, moved_under, worth_another_look
 from agent.rounds import next_round
 from agent.schedule import (
     SHORT_COST,
@@ -31,6 +31,7 @@ from lanes.interactions import clashes
 from probes.recipe import Recipe
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, Block, design_block
 from tracking import events as ev
+from tracking.night import NightRecord
 
 LAST_REFILL = 10
 """With fewer probes left no new candidate is started: nothing could be learned of it."""
@@ -160,8 +161,8 @@ def choose(context: NightContext, design: ev.Design, reason: str) -> None:
 def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
     """Ask the lanes until every place is taken or nothing is left; then take up what deserves a second look."""
     night = context.night
-    returning = moved_under(context) if len(live_candidates(night)) < places else ()
-    for name, reason in returning:
+    returning = moved_under(context) if len(live_candidates(night)) < places else []
+    for name, reason in returning[: max(0, MOST_RETURNS - _returned(night))]:
         if len(live_candidates(night)) < places:
             context.record(ev.CandidateRevisited(at=context.clock.now(), candidate=name, reason=reason))
     while len(live_candidates(night)) < places:
@@ -215,6 +216,12 @@ def _designed(context: NightContext, factors: Sequence[str]) -> Block:
 def end_exploring(context: NightContext, reason: str) -> None:
     """Record that nothing new is tried; what follows is the rehearsal of the final recipe."""
     choose(context, "rehearsal", reason)
+
+
+def _returned(night: NightRecord) -> int:
+    """Return how many candidates were taken up again since the last probe, before an interruption or after."""
+    since = takewhile(lambda event: not isinstance(event, ev.ProbeFinished), reversed(night.history))
+    return sum(isinstance(event, ev.CandidateRevisited) for event in since)
 
 
 def _taken_knobs(context: NightContext) -> tuple[tuple[str, str], ...]:

@@ -34,6 +34,7 @@ def check_instrument(context: NightContext) -> None:
     night, plan = context.night, context.plan
     if not plan.referee.controls or night.controls is not None:
         return
+    watch_measurements(context)
     readings = hold_controls(night, plan)
     _flag(context, control_flags(night, readings, plan))
     context.record(ev.ControlsChecked(at=context.clock.now(), controls=readings))

@@ -71,6 +71,11 @@ class SessionFolder:
         """Whether a night has started here."""
         return self.ledger.is_file() and self.ledger.stat().st_size > 0
 
+    @property
+    def has_report(self) -> bool:
+        """Whether the report was written: its page, and the figures beside it."""
+        return (self.path / "report.md").is_file() and self.summary.is_file()
+
     def require_session(self) -> None:
         """Make sure that a night can be read here.
 

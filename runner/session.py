@@ -18,7 +18,7 @@ from agent.night import run_night
 from agent.opening import lane_facts, missing_for_target, settle_target
 from agent.plan import NightPlan
 from agent.proposers.open import open_proposer
-from agent.schedule import to_plans
+from agent.schedule import to_plans, tried_least
 from lanes.lane import Lane
 from lanes.open import open_lanes
 from probes.candidate import LaneName
@@ -99,6 +99,10 @@ def resume_night(path: Path, around: Surroundings) -> NightEnd:
             raise ConfigError(f"`{folder.path}` holds a session that never started; run its session file again")
         if night.stopped is not None and night.stopped.stop_reason == "finished":
             complete_mirror(recorded_config(night, folder), night, folder, around)
+            if not folder.has_report:
+                from runner.report.build import write_report
+
+                write_report(folder.path)
             return NightEnd(folder, night)
         if night.is_set_back:
             set_aside(folder, night)
@@ -132,7 +136,7 @@ class _Prepared(NamedTuple):
     serving: ServingPlan
     """Who answers."""
     earlier: EarlierNights | None = None
-    """Read for a new night only; an old one has it in its ledger."""
+    """Read for a new night only; one that is under way has it in its ledger."""
     warnings: tuple[str, ...] = ()
     power: PowerTable | None = None
     """At the noise known before the night; for a new night only."""
@@ -146,16 +150,15 @@ class _Prepared(NamedTuple):
 def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> _Prepared:
     """Check everything that can be checked; a new night stops here when it could not conclude."""
     inputs = gather_inputs(config, folder.suite, around)
-    ended = len(folder.load().probes) if folder.has_events else 0
-    require_room(
-        bytes_needed(config, inputs, max(0, config.budget.probes - ended)), config, folder.path, around.free_bytes
-    )
+    night = folder.load() if folder.has_events else NightRecord()
+    left = max(0, config.budget.probes - len(night.probes))
+    require_room(bytes_needed(config, inputs, left), config, folder.path, around.free_bytes)
     lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.picker)
     target = OVERALL if config.target.category == AUTO else config.target.category
     plan = plan_night(config, inputs, folder.path.name, target)
     serving_plan = check_serving(config, around.environ)
     make_request = RequestMaker(config, inputs, folder, serving_plan)
-    if folder.has_events:
+    if night.is_under_way:
         return _Prepared(inputs, lanes, plan, make_request, serving_plan)
     earlier = read_earlier(config, inputs, folder.path, make_request)
     checked = check_power(with_earlier(plan, earlier), config)
@@ -282,7 +285,8 @@ def _settle_target(context: NightContext) -> str | None:
         context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
 
     while wanted := missing_for_target(night, context.plan):
-        context.launcher.run(to_plans(night, wanted, context.make_request), started, finished)
+        plans = to_plans(night, tried_least(night, wanted), context.make_request)
+        context.launcher.run(plans, started, finished)
         if context.launcher.is_stopping:
             return None
     choice = settle_target(night, context.plan)

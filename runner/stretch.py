@@ -52,11 +52,20 @@ class Stretch:
         warnings: Sequence[str],
         earlier: EarlierNights | None = None,
     ) -> None:
-        """Record a new night's first lines: itself, what it knows of others, warnings; or that an old one goes on."""
+        """Record a new night's first lines, itself, what it knows of others, warnings, or that an old one goes on.
+
+        Of a night that broke off between its first lines the others are recorded now.
+        """
         if self._night.started is not None:
             self.record(ev.SessionResumed(at=self._clock.now(), reason=f"after it was {state_of(self._night)}"))
-            return
-        provenance = collect_provenance(digests)
+        else:
+            self._start(config, digests, space)
+        if earlier is not None and self._night.earlier is None:
+            self.record(ev.EarlierNightsRead(at=self._clock.now(), earlier=earlier))
+        for warning in warnings:
+            self.warn("preflight", warning)
+
+    def _start(self, config: SessionConfig, digests: Mapping[str, str], space: Mapping[str, Mapping[str, str]]) -> None:
         self.record(
             ev.SessionStarted(
                 at=self._clock.now(),
@@ -64,14 +73,10 @@ class Stretch:
                 config=resolved_tables(config),
                 config_digest=config_digest(config),
                 baseline=config.recipe,
-                provenance=provenance,
+                provenance=collect_provenance(digests),
                 space={lane: dict(knobs) for lane, knobs in space.items()},
             )
         )
-        if earlier is not None:
-            self.record(ev.EarlierNightsRead(at=self._clock.now(), earlier=earlier))
-        for warning in warnings:
-            self.warn("preflight", warning)
 
     def warn(self, subject: str, message: str) -> None:
         """Record something a reader of the report must know, once."""

@@ -44,6 +44,7 @@ _NO_STEPS = frozenset(
         "warned",
     }
 )
+_FIRST_LINES = frozenset({"session_started", "earlier_nights_read", "warned", "session_resumed", "session_stopped"})
 _OUTLAST = (
     "open_plans",
     "highest_number",
@@ -315,6 +316,11 @@ class NightRecord:
         """The claim that an invalidation took back and nothing has replaced."""
         claims = [mark.claim for mark in self.invalidations if mark.claim is not None]
         return claims[-1] if claims and self.claim is None else None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether anything was recorded beyond a night's first lines: itself, what it knows of others, warnings."""
+        return any(event.kind not in _FIRST_LINES for event in self.history) or bool(self.open_plans)
 
     @property
     def model_spend_usd(self) -> float:

@@ -19,6 +19,7 @@ from agent.schedule import probes_used
 from lanes.config import LanesConfig
 from probes.outcome import ProbeStatus
 from probes.recipe import Recipe
+from tracking import events as ev
 
 WIDE = LanesConfig.model_validate(
     {
@@ -263,3 +264,19 @@ def test_a_change_whose_start_left_the_working_recipe_is_parked_with_that_reason
     assert record.accepted == ()
     assert reading is not None
     assert (reading.decision, reading.reason) == ("park", "what it started from has left the working recipe")
+
+
+@pytest.mark.parametrize("design", ["race", "auto"])
+def test_the_last_rounds_leave_the_final_recipe_its_rehearsals(tmp_path: Path, design: str) -> None:
+    rehearsed = 0
+    for probes in range(40, 60, 2):
+        launcher = SimulatedLauncher(several_help)
+        context = make_night(folder(tmp_path, str(probes)), launcher, probes=probes, lanes=WIDE, design=design)
+        run_night(context)
+        record = context.night
+        last = max(i for i, event in enumerate(record.history) if isinstance(event, ev.DesignChosen))
+        if record.accepted and any(isinstance(event, ev.WorkingRecipeMoved) for event in record.history[:last]):
+            rehearsals = [p for p in record.probes if (p.plan.phase, p.plan.arm) == ("search", "final")]
+            assert len(rehearsals) >= context.plan.referee.rehearsals, f"{probes} probes"
+            rehearsed += 1
+    assert rehearsed > 3
