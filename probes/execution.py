@@ -66,10 +66,12 @@ def _guarded(request: ProbeRequest, warm: WarmBase, folder: Path, started: float
             seconds=_since(started),
         )
     except Exception as error:  # a failed probe is a result
-        os.write(2, traceback.format_exc().encode(errors="replace"))
+        is_ours = isinstance(error, NightlabError)
+        # What we raise on purpose says all there is to say; where it was raised is of use only for the rest.
+        told = f"{type(error).__name__}: {error}\n" if is_ours else traceback.format_exc()
+        os.write(2, told.encode(errors="replace"))
         status = ProbeStatus.OUT_OF_MEMORY if _is_out_of_memory(error) else ProbeStatus.CRASHED
         message = f"{type(error).__name__}: {error}".splitlines()[0]
-        is_ours = isinstance(error, NightlabError)
         is_mismeasured = isinstance(error, MeasurementError)
     # Outside the handler, where the traceback no longer keeps the failed training's memory alive.
     if not is_ours:

@@ -87,11 +87,13 @@ def resolve_inputs(
         environ: asked only whether the judge's key is set.
 
     Raises:
-        DataError: a row, an item or the base model cannot be used.
+        DataError: a row, an item or the base model cannot be used, or the baseline's mix or order does not fit the
+            rows.
         ConfigError: a file that is needed is not named, or items need a judge that the session does not have.
         LaunchError: the judge's key is missing, or answers are run as code and this machine cannot isolate it.
     """
     from probes.data.composition import composition, composition_warnings
+    from probes.data.curriculum import order_rows
     from probes.data.mix import apply_mix
     from probes.data.rows import read_rows, row_warnings
     from probes.evaluation.code_items import sandbox_problem
@@ -101,6 +103,8 @@ def resolve_inputs(
 
     files = find_files(config, cache_root, progress)
     rows = read_rows(files.train, config.recipe.objective)
+    mixed = apply_mix(rows, config.recipe.mix, config.seed)
+    order_rows(mixed, config.recipe.curriculum, config.seed)
     search, held_out = _read_items(files, config.seed)
     check_judge((*search, *held_out), config.judge, environ)
     problem = sandbox_problem((*search, *held_out), config.suite.unisolated_code)
@@ -123,7 +127,7 @@ def resolve_inputs(
         tags=composition(rows),
         warnings=(
             *row_warnings(rows),
-            *composition_warnings(rows, apply_mix(rows, config.recipe.mix, config.seed), guards),
+            *composition_warnings(rows, mixed, guards),
             *form_warnings(rows, search),
             *_one_sided(search_items, held_out_items, files),
         ),

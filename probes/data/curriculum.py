@@ -54,8 +54,8 @@ def _groups(rows: Sequence[Row], curriculum: Curriculum, seed: int, draws: Seque
 def _are_sources(rows: Sequence[Row], curriculum: Curriculum) -> list[bool]:
     if not curriculum.sources:
         raise DataError(
-            f"curriculum order `{curriculum.order}` needs `sources`: "
-            "values of the `source` tag, set in `[recipe.curriculum]`"
+            f"curriculum order `{curriculum.order}` needs `sources`, values of the `source` tag, got none; name some "
+            "in `[recipe.curriculum]`, or choose another `order` there"
         )
     wanted = {source.casefold() for source in curriculum.sources}
     found = [not wanted.isdisjoint(value.casefold() for value in tag_values(row.tags, "source")) for row in rows]
@@ -63,7 +63,8 @@ def _are_sources(rows: Sequence[Row], curriculum: Curriculum) -> list[bool]:
         known = sorted({value for row in rows for value in tag_values(row.tags, "source")})
         raise DataError(
             f"curriculum `sources` {list(curriculum.sources)} match no training row; the `source` tag has "
-            f"{known[:8] or 'no values at all'}"
+            f"{known[:8] or 'no values at all'}; correct `sources` in `[recipe.curriculum]`, or choose another `order` "
+            "there"
         )
     return found
 
@@ -73,7 +74,10 @@ def _difficulties(rows: Sequence[Row], order: str) -> list[float]:
     texts = [row.tags.get("difficulty") for row in rows]
     known = [text for text in texts if text is not None]
     if rows and not known:
-        raise DataError(f"curriculum order `{order}` needs the `difficulty` tag, which no training row has")
+        raise DataError(
+            f"curriculum order `{order}` needs the `difficulty` tag, which no training row has; add it to the rows, or "
+            "choose another `order` in `[recipe.curriculum]`"
+        )
     are_levels = any(text.casefold() in _LEVELS for text in known)
     values: dict[str, float] = {}
     for text, row in zip(texts, rows, strict=True):

@@ -118,7 +118,8 @@ def test_failed_probes_are_results_and_the_worker_goes_on(worker: Worker, tiny_b
     crashed = worker.run(tiny_request(tiny_base, tmp_path / "crashed", suite=no_suite))
     assert crashed.status is ProbeStatus.CRASHED
     assert "none.jsonl cannot be read" in crashed.message
-    assert "Traceback" in crashed.log_tail
+    assert "none.jsonl cannot be read" in crashed.log_tail
+    assert "Traceback" not in crashed.log_tail, "what we raise on purpose says what to do without one"
     assert crashed.items == ()
 
     broken = tmp_path / "broken-base"

@@ -214,6 +214,7 @@ def few_rows(folder: Path) -> None:
         (None, "model.chat_template=gone.jinja", "gone.jinja"),
         (None, "suite.held_out=['items.jsonl']", "must be unique"),
         (None, "data.train=[]", "`data.train` must name at least one"),
+        (None, "recipe.curriculum={order='source_first', sources=['recordz']}", "match no training row"),
     ],
 )
 def test_bad_input_ends_before_any_probe(
@@ -227,6 +228,15 @@ def test_bad_input_ends_before_any_probe(
     assert code == 2
     assert "Traceback" not in said
     assert not Path(shell.out).exists()
+
+
+@pytest.mark.parametrize("verb", ["check", "probe"])
+def test_an_order_that_no_row_supports_is_bad_input_before_a_worker_trains(shell: Shell, verb: str) -> None:
+    write_rows(shell.folder / "rows.jsonl", drop="difficulty")
+    code, _, said = shell(verb, shell.session, "--set", "recipe.curriculum.order=easy_first")
+    assert code == 2
+    assert "needs the `difficulty` tag" in said
+    assert "Traceback" not in said
 
 
 def test_a_guard_without_items_names_file_category_and_cure(shell: Shell) -> None:

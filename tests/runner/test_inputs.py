@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes_session import SESSION, fake_surroundings, write_lines, write_session
+from fakes_session import SESSION, fake_surroundings, write_lines, write_rows, write_session
 
 from probes.errors import ConfigError, DataError
 from probes.evaluation.suite import read_suite
@@ -100,3 +100,32 @@ def test_a_weight_on_a_category_that_one_side_lacks_is_refused_with_the_cure(tmp
     refusal = r"`private_voice` has a weight of 0\.25 .* no held-out items.* or give it the weight 0"
     with pytest.raises(ConfigError, match=refusal):
         gather(tmp_path, "", held_out=("ground_truth-0",), settings=[weights])
+
+
+@pytest.mark.parametrize(
+    ("curriculum", "drop", "words"),
+    [
+        ('{order = "source_first", sources = ["recordz"]}', "", r"\['recordz'\] match no .* 'talk'"),
+        ('{order = "source_last", sources = []}', "", "`source_last` needs `sources`"),
+        ('{order = "easy_first"}', "difficulty", "`easy_first` needs the `difficulty` tag"),
+    ],
+)
+def test_an_order_that_the_baselines_rows_do_not_support_is_refused_with_the_cure(
+    tmp_path: Path, curriculum: str, drop: str, words: str
+) -> None:
+    session = write_session(tmp_path)
+    write_rows(tmp_path / "rows.jsonl", drop=drop)
+    config = load_session(session, [f"recipe.curriculum={curriculum}"])
+    with pytest.raises(DataError, match=rf"{words}.*another `order`") as caught:
+        gather_inputs(config, tmp_path / "suite", fake_surroundings(tmp_path))
+    assert caught.value.exit_code == 2
+    assert "`[recipe.curriculum]`" in str(caught.value)
+
+
+def test_an_order_is_held_against_the_rows_that_the_mix_leaves(tmp_path: Path) -> None:
+    session = write_session(tmp_path)
+    settings = ["recipe.curriculum.order=source_first"]
+    gather_inputs(load_session(session, settings), tmp_path / "suite", fake_surroundings(tmp_path))
+    gone = 'recipe.mix.rules=[{name = "gone", tags = {source = ["letters"]}, weight = 0.0}]'
+    with pytest.raises(DataError, match="match no training row"):
+        gather_inputs(load_session(session, [*settings, gone]), tmp_path / "suite", fake_surroundings(tmp_path))

@@ -34,7 +34,7 @@ def test_the_worker_speaks_the_launchers_language(tmp_path: Path) -> None:
         launcher.run([plan], lambda _: None, lambda _, outcome: outcomes.append(outcome))
     assert [outcome.status for outcome in outcomes] == [ProbeStatus.CRASHED]
     assert "/model" in outcomes[0].message
-    assert "Traceback" in outcomes[0].log_tail
+    assert "/model" in outcomes[0].log_tail
     assert json.loads((tmp_path / "probe" / "outcome.json").read_text())["key"] == request.key
 
 
