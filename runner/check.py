@@ -14,7 +14,7 @@ from runner.config import SessionConfig
 from runner.earlier import read_earlier, with_earlier
 from runner.folder import RESULTS, SessionFolder
 from runner.inputs import SessionInputs
-from runner.outlook import Outlook, earlier_probe
+from runner.outlook import EarlierProbe, Outlook, earlier_probe, unpaid
 from runner.planning import AUTO, Preflight, RequestMaker, check_power, plan_night
 from runner.serving.plan import check_serving
 from runner.surroundings import Surroundings, gather_inputs
@@ -33,12 +33,13 @@ class Check(NamedTuple):
     warnings: tuple[str, ...]
     earlier: EarlierNights | None = None
     """What the nights in `results` would teach this one."""
+    known: EarlierProbe | None = None
+    """What a probe took in the latest of those of the same name."""
 
-    def outlook(self, around: Surroundings, results: Path = RESULTS) -> Outlook:
+    def outlook(self, around: Surroundings) -> Outlook:
         """Return what is known of the night before it begins, as its plan shows it."""
-        known = earlier_probe(self.config.name, self.config.budget.rates.device_hour, results)
         workers = len(around.worker_gpus(self.config))
-        return Outlook(self.config, workers, self.preflight.power, tuple(self.space), known, around.clock.now())
+        return Outlook(self.config, workers, self.preflight.power, tuple(self.space), self.known, around.clock.now())
 
     def as_json(self) -> dict[str, Any]:
         """Return the check for machines."""
@@ -70,6 +71,8 @@ def check_session(config: SessionConfig, around: Surroundings, results: Path = R
     target = OVERALL if config.target.category == AUTO else config.target.category
     plan = with_earlier(plan_night(config, inputs, config.name, target), earlier)
     lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.picker)
-    preflight = check_power(plan, config)
+    preflight, known = check_power(plan, config), earlier_probe(config, results)
+    short = unpaid(config, len(around.worker_gpus(config)), known)
+    preflight = preflight._replace(problems=(*preflight.problems, *short))
     space = {name: dict(lane.knobs) for name, lane in lanes.items()}
-    return Check(config, inputs, plan, preflight, space, (*inputs.warnings, *preflight.warnings), earlier)
+    return Check(config, inputs, plan, preflight, space, (*inputs.warnings, *preflight.warnings), earlier, known)

@@ -9,9 +9,15 @@ from probes.errors import LedgerError
 from probes.statistics.verdicts import PowerTable
 from runner.config import CONTROL_PROBES, SessionConfig
 from runner.folder import RESULTS
+from runner.overrides import resolved_tables
 from tracking.events import SessionStarted
+from tracking.figures import show
 from tracking.ledger import iterate_events, read_events
 from tracking.night import NightRecord
+
+_SAME_WORK = ("model", "data", "suite", "serving", "judge", "recipe", "probe")
+"""Sections that decide how long a probe takes."""
+_HOUR_S = 3600.0
 
 
 class EarlierProbe(NamedTuple):
@@ -22,6 +28,8 @@ class EarlierProbe(NamedTuple):
     seconds: float
     usd: float | None
     """At tonight's rate, its judge included; None when a part is not known."""
+    is_same_work: bool = False
+    """Whether that session's probes did what tonight's will do, so that theirs is the time to reckon with."""
 
 
 class Outlook(NamedTuple):
@@ -59,28 +67,51 @@ class Outlook(NamedTuple):
         return config.budget.probes - controls - config.referee.calibration_runs - config.budget.confirm_probes
 
 
-def earlier_probe(name: str, device_hour: float | None = None, results: Path = RESULTS) -> EarlierProbe | None:
-    """Return what a probe took in the latest session called `name`, None without one; smoke runs are left out.
+def earlier_probe(config: SessionConfig, results: Path = RESULTS) -> EarlierProbe | None:
+    """Return what a probe took in the latest session of the same name, None without one; smoke runs are left out.
 
     A ledger that cannot be read, say of another version, tells nothing.
     """
+    tables = resolved_tables(config)
     ledgers = sorted(results.glob("*/ledger.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
     for ledger in ledgers:
         try:
-            if not _is_of(ledger, name):
+            started = next(iterate_events(ledger), None)
+            if not isinstance(started, SessionStarted) or started.config.get("name") != config.name:
                 continue
             whole = NightRecord.replay(read_events(ledger)).spending.whole
         except LedgerError:
             continue
         if whole.probes:
-            usd = whole.bill(device_hour).usd
+            usd = whole.bill(config.budget.rates.device_hour).usd
             seconds = whole.train_s + whole.evaluate_s + whole.other_s
             each = None if usd is None else usd / whole.probes
-            return EarlierProbe(ledger.parent.name, seconds / whole.probes, each)
+            is_same = all(started.config.get(name) == tables.get(name) for name in _SAME_WORK)
+            return EarlierProbe(ledger.parent.name, seconds / whole.probes, each, is_same)
     return None
 
 
-def _is_of(ledger: Path, name: str) -> bool:
-    """Return whether a ledger's first line is that of a session called `name`."""
-    first = next(iterate_events(ledger), None)
-    return isinstance(first, SessionStarted) and first.config.get("name") == name
+def unpaid(config: SessionConfig, workers: int, known: EarlierProbe | None) -> tuple[str, ...]:
+    """Return why the hours or the dollars certainly do not pay for calibration and confirmation, a sentence a limit.
+
+    The time is what the probes take with no worker ever idle. Nothing is said unless an earlier session tells what a
+    probe of just this work takes.
+    """
+    if known is None or not known.is_same_work:
+        return ()
+    budget = config.budget
+    probes = config.referee.calibration_runs + budget.confirm_probes
+    needed_s, needed_usd = probes * known.seconds / workers, probes * (known.usd or 0.0)
+    short: list[str] = []
+    if budget.hours is not None and needed_s > budget.hours * _HOUR_S:
+        short.append(_short("hours", f"{budget.hours:g} h", probes, show(needed_s, "duration"), known))
+    if budget.usd is not None and needed_usd > budget.usd:
+        short.append(_short("usd", show(budget.usd, "usd"), probes, show(needed_usd, "usd"), known))
+    return tuple(short)
+
+
+def _short(key: str, given: str, probes: int, needed: str, known: EarlierProbe) -> str:
+    return (
+        f"`budget.{key}` must pay for calibration and confirmation, got {given}: their {probes} probes need {needed} "
+        f"at the pace of {known.session}; raise `budget.{key}`, or lower `budget.confirm_probes`"
+    )

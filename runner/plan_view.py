@@ -80,7 +80,9 @@ def _end_in_words(outlook: Outlook) -> str:
         latest = "" if hours_s is None else f"; at the latest {ends_at(outlook.now, hours_s)} ({budget.hours:g} h)"
         return f"Expected end: not known before the first probes{latest}."
     if hours_s is not None and hours_s < expected:
-        return f"Expected end: {ends_at(outlook.now, hours_s)}, when its {budget.hours:g} h are over."
+        words = f"Expected end: {ends_at(outlook.now, hours_s)}, when its {budget.hours:g} h are over."
+        least_s = outlook.seconds_for(outlook.least_probes)
+        return words + _does_not_pay(outlook, "hours", hours_s, least_s, show(least_s, "duration"))
     latest = "" if hours_s is None else f", at the latest {ends_at(outlook.now, hours_s)}"
     return f"Expected end: {ends_at(outlook.now, expected)}, in about {show(expected, 'duration')}{latest}."
 
@@ -100,10 +102,17 @@ def _dollars_in_words(outlook: Outlook) -> str:
     total = total if budget.usd is None else min(total, budget.usd)
     words = f"Expected cost: {show(total, 'usd')}, {limit}; {rate}, a probe about {show(each, 'usd')}."
     least = each * outlook.least_probes
-    if budget.usd is not None and least > budget.usd:
-        words += f" That does not pay for calibration, one candidate and confirmation: {outlook.least_probes} probes "
-        words += f"are about {show(least, 'usd')}; raise `budget.usd`."
-    return words
+    return words + _does_not_pay(outlook, "usd", budget.usd, least, show(least, "usd"))
+
+
+def _does_not_pay(outlook: Outlook, key: str, limit: float | None, least: float | None, in_words: str) -> str:
+    """Return what a limit is too low for; nothing where it is high enough, or one of the two is not known."""
+    if limit is None or least is None or least <= limit:
+        return ""
+    return (
+        f" That does not pay for calibration, one candidate and confirmation: {outlook.least_probes} probes are about "
+        f"{in_words}; raise `budget.{key}`."
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -36,7 +36,7 @@ from runner.folder import SessionFolder, default_folder
 from runner.followers import alarming, complete_mirror, mirroring, observe
 from runner.inputs import SessionInputs
 from runner.interrupts import StopRequest, catching_signals
-from runner.outlook import Outlook, earlier_probe
+from runner.outlook import EarlierProbe, Outlook, earlier_probe, unpaid
 from runner.overrides import resolved_toml
 from runner.plan_view import plan_view
 from runner.planning import AUTO, RequestMaker, check_power, plan_night
@@ -140,6 +140,8 @@ class _Prepared(NamedTuple):
     warnings: tuple[str, ...] = ()
     power: PowerTable | None = None
     """At the noise known before the night; for a new night only."""
+    known: EarlierProbe | None = None
+    """What a probe took in an earlier session of this name; for a new night only."""
 
     @property
     def space(self) -> dict[str, Mapping[str, str]]:
@@ -162,11 +164,13 @@ def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings)
         return _Prepared(inputs, lanes, plan, make_request, serving_plan)
     earlier = read_earlier(config, inputs, folder.path, make_request)
     checked = check_power(with_earlier(plan, earlier), config)
-    if checked.problems:
-        raise ConfigError("\n".join(checked.problems))
+    known = earlier_probe(config, folder.path.parent)
+    problems = (*checked.problems, *unpaid(config, len(around.worker_gpus(config)), known))
+    if problems:
+        raise ConfigError("\n".join(problems))
     replace_text(folder.config, resolved_toml(config))
     warnings = (*inputs.warnings, *checked.warnings)
-    return _Prepared(inputs, lanes, plan, make_request, serving_plan, earlier, warnings, checked.power)
+    return _Prepared(inputs, lanes, plan, make_request, serving_plan, earlier, warnings, checked.power, known)
 
 
 def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> NightEnd:
@@ -179,7 +183,7 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
         # Early, so that the workers' imports overlap with everything below.
         launcher = stack.enter_context(around.open_launcher(config, folder.logs, stop))
         prepared = _prepare(config, folder, around)
-        _announce(config, prepared, folder, around, launcher.workers)
+        _announce(config, prepared, around, launcher.workers)
         log = ProgressLog(folder.progress)
         guard = _disk_guard(config, folder, around, stop, log)
         ledger = stack.enter_context(Ledger(folder.ledger, pauses=guard.pauses))
@@ -223,14 +227,11 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
     return NightEnd(folder, night)
 
 
-def _announce(
-    config: SessionConfig, prepared: _Prepared, folder: SessionFolder, around: Surroundings, workers: int
-) -> None:
+def _announce(config: SessionConfig, prepared: _Prepared, around: Surroundings, workers: int) -> None:
     """Show the plan of a new night before its first probe."""
     if prepared.power is None:
         return
-    known = earlier_probe(config.name, config.budget.rates.device_hour, folder.path.parent)
-    outlook = Outlook(config, workers, prepared.power, tuple(prepared.lanes), known, around.clock.now())
+    outlook = Outlook(config, workers, prepared.power, tuple(prepared.lanes), prepared.known, around.clock.now())
     with suppress(OSError):  # the terminal may be gone; the night goes on
         show_view(plan_view(outlook), around.console)
 
@@ -239,7 +240,7 @@ def _probe_usd(config: SessionConfig, folder: SessionFolder) -> float | None:
     """Return what a probe cost in an earlier night beside this one, where dollars are limited and one tells."""
     if config.budget.usd is None:
         return None
-    known = earlier_probe(config.name, config.budget.rates.device_hour, folder.path.parent)
+    known = earlier_probe(config, folder.path.parent)
     return known.usd if known else None
 
 

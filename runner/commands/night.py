@@ -202,7 +202,7 @@ def _show_plan(config: SessionConfig, around: Surroundings, folder: SessionFolde
 
     checked = check_session(config, around, folder.path.parent)
     refuse(checked.preflight.problems)
-    show_view(plan_view(checked.outlook(around, folder.path.parent)), around.console)
+    show_view(plan_view(checked.outlook(around)), around.console)
 
 
 def _run_detached(arguments: list[str], folder: SessionFolder, around: Surroundings) -> None:

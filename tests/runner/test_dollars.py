@@ -270,10 +270,10 @@ def test_a_night_on_disk_tells_what_it_cost_and_foresees_the_next(
     session, around = str(write_session(tmp_path)), fake_surroundings(tmp_path)
     rates = ("--set", "budget.usd=1000", "--set", "budget.rates.device_hour=36000")
 
-    def shell(*arguments: str) -> str:
+    def shell(*arguments: str, code: int = 0) -> str:
         with pytest.raises(SystemExit) as caught:
             main(arguments, around)
-        assert not caught.value.code
+        assert (caught.value.code or 0) == code
         return capsys.readouterr().out
 
     assert "not known before the first one" in shell("run", session, "--dry-run", *rates)
@@ -288,5 +288,8 @@ def test_a_night_on_disk_tells_what_it_cost_and_foresees_the_next(
     assert "it ends at $1,000.00" in planned
     assert ", a probe about $" in planned
     assert "does not pay" not in planned
-    poor = shell("run", session, "--dry-run", *rates, "--set", "budget.usd=0.01")
+    poor = shell("run", session, "--dry-run", *rates, "--set", "budget.usd=0.01", code=2)
     assert "does not pay for calibration, one candidate and confirmation: 19 probes" in poor
+    for verb in (("check",), ("run", "--out", "results/poor"), ("run", "--out", "results/poor", "--detach")):
+        shell(*verb, session, "--set", "budget.hours=0.000001", code=2)
+    assert not (tmp_path / "results/poor").exists()

@@ -11,7 +11,7 @@ from fakes_session import SESSION, fake_surroundings, write_session
 from rich.console import Console
 
 from runner.ending import ends_at
-from runner.outlook import EarlierProbe, Outlook, earlier_probe
+from runner.outlook import EarlierProbe, Outlook, earlier_probe, unpaid
 from runner.overrides import load_session
 from runner.plan_view import plan_view
 from runner.session import start_night
@@ -84,10 +84,34 @@ def test_what_is_not_known_is_said_and_has_no_column(tmp_path: Path) -> None:
         (("budget.usd=10",), "Expected cost: $10.00, it ends at $10.00"),
         (("budget.usd=100",), "Expected cost: $18.00, it ends at $100.00"),
         (("budget.usd=5",), "19 probes are about $9.50; raise `budget.usd`"),
+        (("budget.hours=0.1",), "confirmation: 19 probes are about 10 min 00 s; raise `budget.hours`"),
     ],
 )
 def test_the_first_limit_that_is_reached_ends_the_night(tmp_path: Path, settings: tuple[str, ...], words: str) -> None:
     assert words in planned(tmp_path, KNOWN, RATE, *settings)
+
+
+SAME = KNOWN._replace(is_same_work=True)
+"""16 probes of calibration and confirmation take 8 min on two workers and cost $8."""
+
+
+@pytest.mark.parametrize(
+    ("known", "settings", "words"),
+    [
+        (SAME, ("budget.hours=0.13",), ["`budget.hours` must", "got 0.13 h", "16 probes need 8 min 00 s", "small-1"]),
+        (SAME, ("budget.usd=7.9", RATE), ["`budget.usd` must", "got $7.90", "16 probes need $8.00", "small-1"]),
+        (SAME, ("budget.hours=0.14", "budget.usd=8", RATE), []),
+        (KNOWN, ("budget.hours=0.001", "budget.usd=0.01", RATE), []),
+        (None, ("budget.hours=0.001", "budget.usd=0.01", RATE), []),
+    ],
+)
+def test_a_limit_is_refused_only_where_it_certainly_pays_for_no_confirmation(
+    tmp_path: Path, known: EarlierProbe | None, settings: tuple[str, ...], words: list[str]
+) -> None:
+    (tmp_path / "session.toml").write_text(SESSION)
+    said = unpaid(load_session(tmp_path / "session.toml", settings), 2, known)
+    assert len(said) == bool(words)
+    assert all(word in "".join(said) for word in words), said
 
 
 def test_the_plan_says_what_could_be_seen_and_fits_a_narrow_terminal(tmp_path: Path) -> None:
@@ -100,8 +124,19 @@ def test_the_pace_of_an_earlier_night_is_found_by_its_name_wherever_it_lies(tmp_
     file = write_session(tmp_path)
     config = load_session(file, ["budget.probes=19"])
     start_night(config, tmp_path / "results" / "friday", fake_surroundings(tmp_path))
-    found = earlier_probe("small", 3600.0, tmp_path / "results")
+    rated = load_session(file, ["budget.rates.device_hour=3600"])
+    found = earlier_probe(rated, tmp_path / "results")
     assert found is not None
     assert found.session == "friday"
     assert found.usd == pytest.approx(found.seconds)
-    assert earlier_probe("other", None, tmp_path / "results") is None
+    assert found.is_same_work
+    assert earlier_probe(load_session(file, ["name=other"]), tmp_path / "results") is None
+
+
+def test_an_earlier_night_of_other_work_does_not_tell_what_tonight_needs(tmp_path: Path) -> None:
+    file = write_session(tmp_path)
+    start_night(load_session(file, ["budget.probes=19"]), tmp_path / "results" / "friday", fake_surroundings(tmp_path))
+    for setting in ("probe.steps=4", "recipe.rank=2", "suite.samples=2"):
+        found = earlier_probe(load_session(file, [setting]), tmp_path / "results")
+        assert found is not None
+        assert not found.is_same_work
