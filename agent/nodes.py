@@ -200,7 +200,7 @@ def _affordable(state: NightState, context: NightContext) -> list[Wanted]:
     while wanted and (refused := context.budget.refusal(used, price(wanted) + kept, step != "confirm")):
         wanted.pop()
     if refused and not wanted and step in ("control", "calibrate"):
-        raise NightlabError(f"the night cannot be calibrated: {refused}; raise the budget in [budget]")
+        raise NightlabError(f"the night cannot be calibrated: {refused}; start a new night with a larger budget")
     return wanted
 
 

@@ -59,6 +59,15 @@ def show_path(path: Sequence[str | int]) -> str:
     return text
 
 
+def show_input(value: Any) -> str:
+    """Return a value as it was given, cut where it is long."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = str(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """Return `did you mean `x`? `, or the known words when none is close and they are few."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
@@ -69,7 +78,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 def _complain(spot: _Spot, model: type[BaseModel]) -> str:
     error, name = spot.error, show_path(spot.path)
-    kind, context, value = error["type"], error.get("ctx", {}), _show(error["input"])
+    kind, context, value = error["type"], error.get("ctx", {}), show_input(error["input"])
     if kind == "extra_forbidden":
         parent = show_path(spot.path[:-1])
         known = _keys_at(model, spot.path[:-1], spot.branch)
@@ -87,7 +96,7 @@ def _complain(spot: _Spot, model: type[BaseModel]) -> str:
         return f"`{name}` must be one of {context['expected']}, got {value}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         key, tags = str(context["discriminator"]).strip("'"), context.get("expected_tags")
-        rule = f"must be one of {tags}, got {_show(context['tag'])}" if tags else "must be given"
+        rule = f"must be one of {tags}, got {show_input(context['tag'])}" if tags else "must be given"
         return f"`{name}.{key}` {rule}"
     if kind == "value_error":
         return f"`{name}`: {context['error']}" if name else str(context["error"])
@@ -177,11 +186,3 @@ def _flatten(kinds: Sequence[Any]) -> list[Any]:
 
 def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _show(value: Any) -> str:
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        text = str(value)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

@@ -44,7 +44,7 @@ from runner.progress import ProgressLog
 from runner.serving.open import keyed, serving
 from runner.serving.plan import ServingPlan, check_serving
 from runner.set_aside import set_aside
-from runner.stretch import Stretch, require_same_conditions, require_same_inputs
+from runner.stretch import Stretch, require_same_conditions, require_same_inputs, require_same_settings
 from runner.surroundings import Surroundings, gather_inputs
 from runner.tables import show_view
 from runner.wind_up import open_scribe, wind_up
@@ -89,7 +89,7 @@ def resume_night(path: Path, around: Surroundings) -> NightEnd:
     """Go on with an interrupted or invalidated night; a finished one is returned as it is.
 
     Raises:
-        NightlabError: there is no session, its inputs have changed, or it fails again.
+        NightlabError: there is no session, its settings or inputs have changed, or it fails again.
     """
     folder = SessionFolder(path)
     folder.require_session()
@@ -97,6 +97,7 @@ def resume_night(path: Path, around: Surroundings) -> NightEnd:
         night = folder.load()
         if night.started is None:
             raise ConfigError(f"`{folder.path}` holds a session that never started; run its session file again")
+        require_same_settings(night, folder)
         if night.stopped is not None and night.stopped.stop_reason == "finished":
             complete_mirror(recorded_config(night, folder), night, folder, around)
             if not folder.has_report:

@@ -9,15 +9,16 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from probes.comparability import Difference, differences, differing, not_comparable
 from probes.errors import ConfigError, NightlabError
 from probes.request import ProbeRequest
 from probes.versions import score_versions
+from runner.complaints import show_input
 from runner.config import SessionConfig
 from runner.folder import SessionFolder, state_of
-from runner.overrides import config_digest, resolved_tables
+from runner.overrides import config_digest, read_toml, resolved_tables
 from tracking import events as ev
 from tracking.clock import Clock
 from tracking.ledger import Ledger
@@ -120,6 +121,40 @@ class Stretch:
                 with self._folder.errors.open("a", encoding="utf-8") as log:
                     log.write(f"{self._clock.now()}\n{''.join(traceback.format_exception(error))}\n")
                 error.add_note(f"traceback in {self._folder.errors}; go on with `nightlab resume {self._folder.path}`")
+
+
+def require_same_settings(night: NightRecord, folder: SessionFolder) -> None:
+    """Make sure that nobody expects a night to go on with settings written into its folder's copy of them.
+
+    Raises:
+        ConfigError: `session.toml` is no longer what the ledger began with.
+    """
+    if night.started is None or not folder.config.is_file():
+        return
+    began, now = _flat(night.started.config), _flat(read_toml(folder.config))
+    changed = [name for name in {**began, **now} if began.get(name) != now.get(name)]
+    if changed:
+        told = "; ".join(f"`{name}`: {_told(began, name)} → {_told(now, name)}" for name in changed)
+        raise ConfigError(
+            f"`{folder.config}` is a copy of the settings that the night began with, which cannot change any more, and "
+            f"it was edited: {told}; undo that or delete the copy to go on as it began, or start a new night for other "
+            "settings"
+        )
+
+
+def _flat(tables: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Return key path → value; a list is one value."""
+    flat: dict[str, Any] = {}
+    for name, value in tables.items():
+        if isinstance(value, dict):
+            flat |= _flat(cast("dict[str, Any]", value), f"{above}{name}.")
+        else:
+            flat[f"{above}{name}"] = value
+    return flat
+
+
+def _told(values: Mapping[str, Any], name: str) -> str:
+    return show_input(values[name]) if name in values else "not set"
 
 
 def require_same_inputs(night: NightRecord, now: Mapping[str, str], folder: SessionFolder) -> None:

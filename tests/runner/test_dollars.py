@@ -231,7 +231,8 @@ def test_costs_that_vary_overrun_by_no_more_than_a_probe_per_worker(tmp_path: Pa
 
 
 def test_dollars_that_do_not_pay_for_the_calibration_are_told_with_the_cure(tmp_path: Path) -> None:
-    with pytest.raises(NightlabError, match=r"cannot be calibrated: the budget of \$4\.00 is spent.*raise the budget"):
+    said = r"cannot be calibrated: the budget of \$4\.00 is spent.*start a new night with a larger budget"
+    with pytest.raises(NightlabError, match=said):
         play(tmp_path, usd=4.0)
 
 

@@ -246,6 +246,27 @@ def test_a_failed_night_says_why_in_its_ledger_and_can_be_resumed(tmp_path: Path
     assert resume_night(tmp_path / "out", fake_surroundings(tmp_path)).night.claim is not None
 
 
+def test_settings_edited_in_the_folders_copy_are_not_ignored_but_refused_key_by_key(tmp_path: Path) -> None:
+    with pytest.raises(NightlabError, match="no such device"):
+        run(tmp_path, FAKE_START="fails")
+    folder = SessionFolder(tmp_path / "out")
+    written = folder.config.read_text()
+    edited = written.replace("probes = 36", "probes = 60").replace("[budget]", "[budget]\nhours = 2.0")
+    assert edited.count("\n") == written.count("\n") + 1
+    folder.config.write_text(edited)
+    before = folder.ledger.read_bytes()
+    with pytest.raises(ConfigError) as caught:
+        resume_night(folder.path, fake_surroundings(tmp_path))
+    assert caught.value.exit_code == 2
+    told = str(caught.value).partition("it was edited: ")[2].partition("; undo that")[0]
+    assert set(told.split("; ")) == {"`budget.probes`: 36 → 60", "`budget.hours`: not set → 2.0"}
+    for words in (str(folder.config), "is a copy", "start a new night"):
+        assert words in str(caught.value)
+    assert folder.ledger.read_bytes() == before
+    folder.config.unlink()
+    assert resume_night(folder.path, fake_surroundings(tmp_path)).night.claim is not None
+
+
 def test_adapters_of_rejected_candidates_go_and_others_stay(tmp_path: Path) -> None:
     end = run(tmp_path, FAKE_ADAPTERS="1")
     kept = {path.parent.name for path in end.folder.probes.glob("*/adapter")}
