@@ -12,7 +12,8 @@ from probes.language_models.config import ModelAccess, Provider
 from probes.language_models.prices import Price, price_of
 from probes.loopback import is_loopback
 
-ProposerName = PickerName | Literal["space_filling", "hybrid", "anthropic", "openai"]
+ProposerName = Literal[PickerName, "space_filling", "hybrid", "anthropic", "openai"]
+"""One list and no union of two, so that an error names all of them."""
 
 
 class AgentConfig(Frozen):

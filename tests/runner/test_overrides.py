@@ -115,6 +115,7 @@ def test_out_of_bounds_names_key_rule_value_and_place(tmp_path: Path) -> None:
         ("recipe.curriculum.order=alphabetical", "must be one of 'shuffle'"),
         ("lanes.hyperparameters.rank.low=1", "`lanes.hyperparameters.rank.high` must be given"),
         ("name=a/b", "`name`: string should match pattern"),
+        ("agent.proposer=optunaa", "'gp', 'random', 'space_filling', 'hybrid', 'anthropic' or 'openai', got"),
     ],
 )
 def test_each_mistake_says_what_to_write_instead(tmp_path: Path, setting: str, words: str) -> None:
