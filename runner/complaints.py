@@ -43,12 +43,20 @@ class _Spot(NamedTuple):
     error: ErrorDetails
 
 
-def complaints(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> list[tuple[str, str]]:
-    """Return (key path, complaint without its cure) for each mistake that `error` found in `data`."""
+class Complaint(NamedTuple):
+    """One mistake, in words without their cure."""
+
+    path: tuple[str | int, ...]
+    """Where it is; empty for a rule across sections."""
+    text: str
+
+
+def complaints(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> list[Complaint]:
+    """Return a complaint for each mistake that `error` found in `data`."""
     spots = _best_branches([_locate(detail, data) for detail in error.errors(include_url=False)])
     # A list whose only element is wrong is also called too short: one mistake, one complaint.
     spots = [spot for spot in spots if spot.error["type"] != "too_short" or not _is_wrong_inside(spot, spots)]
-    return [(show_path(spot.path), _complain(spot, model)) for spot in spots]
+    return [Complaint(spot.path, _complain(spot, model)) for spot in spots]
 
 
 def show_path(path: Sequence[str | int]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -38,19 +38,18 @@ def load_session(file: Path, settings: Sequence[str] = ()) -> SessionConfig:
         ConfigError: the file is missing or no TOML, or a key or value breaks a rule; every mistake is named.
     """
     overrides = [parse_setting(text) for text in settings]
-    data = read_toml(file)
+    data, written = read_toml(file), read_toml(file)
     for override in overrides:
         _put(data, override)
-    _fill_recipe(data, file)
+    followers = _fill_recipe(data, file)
     _resolve_paths(data, file.resolve().parent)
     try:
         return SessionConfig.model_validate(data)
     except ValidationError as error:
-        set_keys = {".".join(override.path) for override in overrides}
-        lines = [
-            f"{text}; change it in {'`--set`' if key in set_keys else file}"
-            for key, text in complaints(error, data, SessionConfig)
-        ]
+        found = complaints(error, data, SessionConfig)
+        wrong = {complaint.path for complaint in found}
+        told = [complaint for complaint in found if followers.get(complaint.path) not in wrong]
+        lines = [f"{text}; change it in {_origin(path, overrides, written, file)}" for path, text in told]
         raise ConfigError("\n".join(lines)) from error
 
 
@@ -125,11 +124,27 @@ def _put(data: dict[str, Any], override: Override) -> None:
     here[override.path[-1]] = override.value
 
 
-def _fill_recipe(data: dict[str, Any], file: Path) -> None:
-    """Let the baseline follow `[model]` and `[probe]`, so that nothing has to be written twice."""
+def _origin(path: tuple[str | int, ...], overrides: Sequence[Override], written: Mapping[str, Any], file: Path) -> str:
+    """Return where somebody wrote what stands at `path`: the command line, the file, or each a part of it."""
+    if any(override.path == path[: len(override.path)] for override in overrides):
+        return "`--set`"
+    if not any(override.path[: len(path)] == path for override in overrides):
+        return str(file)
+    here: Any = written
+    for part in path:
+        here = cast("dict[str | int, Any]", here).get(part) if isinstance(here, dict) else None
+    return "`--set`" if here is None else f"`--set` or {file}"
+
+
+def _fill_recipe(data: dict[str, Any], file: Path) -> dict[tuple[str | int, ...], tuple[str | int, ...]]:
+    """Let the baseline follow `[model]` and `[probe]`, so that nothing has to be written twice.
+
+    Returns:
+        The path of each key that was filled in, and of the one that it follows.
+    """
     recipe = _table(data, "recipe")
     if recipe is None:
-        return
+        return {}
     model, probe = _table(data, "model") or {}, _table(data, "probe") or {}
     follows = {
         "base_model": ("model.base", model.get("base", MINIATURE)),
@@ -138,12 +153,14 @@ def _fill_recipe(data: dict[str, Any], file: Path) -> None:
     }
     if model.get("dtype", "auto") != "auto":
         follows["precision"] = ("model.dtype", model["dtype"])
+    filled = {("recipe", key): tuple(source.split(".")) for key, (source, _) in follows.items() if key not in recipe}
     for key, (source, value) in follows.items():
         if recipe.setdefault(key, value) != value:
             raise ConfigError(
                 f"`recipe.{key}` must equal `{source}` ({json.dumps(value)}), got {json.dumps(recipe[key])}; "
                 f"leave it out of `[recipe]` and change `{source}` in {file}"
             )
+    return {**filled}
 
 
 def _resolve_paths(data: dict[str, Any], folder: Path) -> None:

@@ -122,6 +122,34 @@ def test_each_mistake_says_what_to_write_instead(tmp_path: Path, setting: str, w
     assert words in complaint(tmp_path, setting)
 
 
+@pytest.mark.parametrize(
+    ("settings", "cures"),
+    [
+        (["budgt.probes=3"], ["`--set`"]),
+        (['lanes.closed=["data_mixx"]'], ["`--set`"]),
+        (["recipe.lerning_rate=1", "seed=2"], ["`--set`"]),
+        (["budget.usd=3"], ["`--set` or FILE"]),
+        (["launcher.workers=1", "judge.provider=x"], ["`--set`", "FILE"]),
+        (["seed=1", "budget.confirm_probes=34"], ["`--set` or FILE"]),
+    ],
+)
+def test_the_cure_names_where_the_mistake_was_written(tmp_path: Path, settings: list[str], cures: list[str]) -> None:
+    lines = complaint(tmp_path, *settings).splitlines()
+    file = str(tmp_path / "session.toml")
+    assert [line.rpartition("change it in ")[2].replace(file, "FILE") for line in lines] == cures
+
+
+def test_a_mistake_of_the_file_is_cured_there_whatever_is_set(tmp_path: Path) -> None:
+    said = complaint(tmp_path, "recipe.alpha=4", text=SESSION.replace("rank = 4", "rank = 0"))
+    assert said == f"`recipe.rank` must be ≥ 1, got 0; change it in {tmp_path / 'session.toml'}"
+
+
+@pytest.mark.parametrize("setting", ["probe.steps=0", "model.dtype=float8", "model.base=3"])
+def test_a_key_that_follows_another_is_not_complained_of_beside_it(tmp_path: Path, setting: str) -> None:
+    (line,) = complaint(tmp_path, setting).splitlines()
+    assert line.startswith(f"`{setting.partition('=')[0]}` must be ")
+
+
 def test_a_list_position_counts_from_one(tmp_path: Path) -> None:
     text = (
         SESSION
