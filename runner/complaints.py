@@ -31,6 +31,15 @@ _KINDS = {
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
+SPELLINGS = {
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "at most 64 letters, digits, dots, dashes and underscores, and begin with a "
+    "letter or digit",
+    r"^[A-Za-z0-9_.-]+$": "letters, digits, dots, dashes and underscores only",
+    r"^[a-z][a-z0-9_]{0,63}$": "at most 64 small letters, digits and underscores, and begin with a letter",
+    r"^[A-Z][A-Z0-9_]*$": "capital letters, digits and underscores only, and begin with a letter",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "letters, digits and underscores only, and begin with no digit",
+}
+"""What a pattern of the session file asks for, in words."""
 _LONGEST_VALUE = 60
 
 
@@ -97,9 +106,13 @@ def _complain(spot: _Spot, model: type[BaseModel]) -> str:
         return f"`{name}` must be given"
     if kind in _LIMITS:
         word, key = _LIMITS[kind]
-        return f"`{name}` must be {word} {context[key]:g}, got {value}"
+        return f"`{name}` must be {word} {context[key]:.15g}, got {value}"
     if kind in _KINDS:
         return f"`{name}` must be {_KINDS[kind]}, got {value}"
+    if kind == "string_pattern_mismatch":
+        return f"`{name}` must have {SPELLINGS[context['pattern']]}, got {value}"
+    if kind == "string_too_short":
+        return f"`{name}` must not be empty"
     if kind in ("literal_error", "enum"):
         return f"`{name}` must be one of {context['expected']}, got {value}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):

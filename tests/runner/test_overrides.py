@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from fakes_session import SESSION
 
 from probes.errors import ConfigError
+from runner.complaints import SPELLINGS
 from runner.config import SessionConfig
 from runner.overrides import config_digest, load_session, parse_setting, resolved_toml
 
@@ -114,7 +117,9 @@ def test_out_of_bounds_names_key_rule_value_and_place(tmp_path: Path) -> None:
         ("budget.probes=15", "must be at least 19"),
         ("recipe.curriculum.order=alphabetical", "must be one of 'shuffle'"),
         ("lanes.hyperparameters.rank.low=1", "`lanes.hyperparameters.rank.high` must be given"),
-        ("name=a/b", "`name`: string should match pattern"),
+        ("name=a/b", "`name` must have at most 64 letters, digits, dots, dashes and underscores, and begin with a"),
+        ("seed=9876543210", "`seed` must be ≤ 2147483647, got 9876543210"),
+        ("agent.model=''", "`agent.model` must not be empty"),
         ("agent.proposer=optunaa", "'gp', 'random', 'space_filling', 'hybrid', 'anthropic' or 'openai', got"),
     ],
 )
@@ -148,6 +153,14 @@ def test_a_mistake_of_the_file_is_cured_there_whatever_is_set(tmp_path: Path) ->
 def test_a_key_that_follows_another_is_not_complained_of_beside_it(tmp_path: Path, setting: str) -> None:
     (line,) = complaint(tmp_path, setting).splitlines()
     assert line.startswith(f"`{setting.partition('=')[0]}` must be ")
+
+
+def test_every_pattern_of_a_session_file_is_told_in_words() -> None:
+    text = json.dumps(SessionConfig.model_json_schema())
+    found = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")|"patternProperties": {("(?:[^"\\]|\\.)*")', text)
+    patterns = {json.loads(one or other) for one, other in found}
+    assert r"^[A-Z][A-Z0-9_]*$" in patterns
+    assert patterns <= set(SPELLINGS)
 
 
 def test_a_list_position_counts_from_one(tmp_path: Path) -> None:
