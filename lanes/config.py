@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from probes.candidate import LaneName
 from probes.frozen import Frozen
-from probes.recipe import Order
+from probes.recipe import Order, Recipe
+
+NOT_SEARCHABLE = {
+    "base_model": "it is the session's, set in `[model]`",
+    "chat_template": "it is the session's, set in `[model]`",
+    "steps": "probes are only compared at equal steps, set in `[probe]`",
+    "epochs": "`[probe] steps` decides how long a probe trains",
+    "mix": "it is searched by the data-mix lane",
+    "curriculum": "it is searched by the curriculum lane",
+    "target_modules": "it takes a list",
+}
+"""Recipe field → why it cannot be a knob here."""
+
+
+def _searchable(name: str) -> str:
+    """Refuse a recipe field that cannot be a knob, whatever else is wrong with the knob.
+
+    Raises:
+        ValueError: there is no such field, or it is not for this lane.
+    """
+    fields = [field for field in Recipe.model_fields if field not in NOT_SEARCHABLE]
+    if name in fields:
+        return name
+    near = get_close_matches(name, fields, n=1)
+    cure = f"did you mean `{near[0]}`?" if near and name not in NOT_SEARCHABLE else f"choose from {', '.join(fields)}"
+    why = NOT_SEARCHABLE.get(name, "a recipe has no such field")
+    raise ValueError(f"must name a field that can be searched: {why}; {cure}")
 
 
 class NumericKnob(Frozen):
@@ -100,7 +127,7 @@ class LanesConfig(Frozen):
 
     closed: tuple[LaneName, ...] = ()
     """Lanes the night does not search."""
-    hyperparameters: dict[str, NumericKnob | ChoiceKnob] = {}
+    hyperparameters: dict[Annotated[str, AfterValidator(_searchable)], NumericKnob | ChoiceKnob] = {}
     """Recipe field → its range; empty, around the baseline: learning_rate within × 10 (a step × 2), beta within × 2
     (a step ± .01), rank within × 4 (a step × 4), alpha within × 4 (a step × 2), dropout up to .2 (a step ± .1)."""
     data_mix: dict[str, MixKnob] = {}

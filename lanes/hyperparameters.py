@@ -34,16 +34,6 @@ MATTER_MOST = ("learning_rate", "rank")
 """Tried before the other knobs, which follow in the session's order."""
 EDGE_MOVES = 2
 """Moves of each knob before TPE takes over."""
-NOT_SEARCHABLE = {
-    "base_model": "it is the session's, set in `[model]`",
-    "chat_template": "it is the session's, set in `[model]`",
-    "steps": "probes are only compared at equal steps, set in `[probe]`",
-    "epochs": "`[probe] steps` decides how long a probe trains",
-    "mix": "it is searched by the data-mix lane",
-    "curriculum": "it is searched by the curriculum lane",
-    "target_modules": "it takes a list",
-}
-"""Recipe field → why it cannot be a knob here."""
 
 
 class HyperparameterLane(KnobLane):
@@ -62,7 +52,7 @@ def open_hyperparameters(config: LanesConfig, baseline: Recipe, tags: Tags, pick
     """Return the lane over the session's knobs or the default ones around the baseline, whatever the data.
 
     Raises:
-        ConfigError: a knob is no searchable field, its range breaks a rule of the recipe, or the baseline lies outside.
+        ConfigError: a knob's range breaks a rule of the recipe, or the baseline lies outside.
     """
     knobs = {name: _checked(name, knob, baseline) for name, knob in config.hyperparameters.items()}
     return HyperparameterLane("hyperparameters", knobs or default_knobs(baseline), picker, {})
@@ -172,10 +162,6 @@ def _place(knob: OpenKnob, value: KnobValue) -> float:
 def _checked(name: str, knob: Knob, baseline: Recipe) -> Knob:
     """Return the session's knob, whole-numbered where the field is; refuse one that no recipe could follow."""
     where = section("hyperparameters", name)
-    if name not in Recipe.model_fields or name in NOT_SEARCHABLE:
-        why = NOT_SEARCHABLE.get(name, "a recipe has no such field")
-        fields = ", ".join(field for field in Recipe.model_fields if field not in NOT_SEARCHABLE)
-        raise ConfigError(f"{where} must name a field that can be searched: {why}; choose from {fields}")
     if name == "beta" and baseline.objective == "sft":
         raise ConfigError(f'{where} must not be searched with `objective = "sft"`, which has no beta; take it out')
     here = _value(baseline, name)

@@ -4,8 +4,7 @@ from itertools import combinations_with_replacement
 
 import pytest
 
-from lanes.config import LanesConfig
-from lanes.hyperparameters import NOT_SEARCHABLE
+from lanes.config import NOT_SEARCHABLE, LanesConfig
 from lanes.interactions import BATCH, MIX, ORDER, PAIRS, clashes, interacts
 from lanes.open import open_lanes
 from probes.candidate import Change, KnobValue

@@ -97,8 +97,6 @@ def test_defaults_fit_any_baseline(rate: float, beta: float, rank: int) -> None:
 @pytest.mark.parametrize(
     ("field", "knob", "words"),
     [
-        ("wings", NumericKnob(low=1, high=2, max_step=1), "no such field; choose from"),
-        ("steps", NumericKnob(low=10, high=100, max_step=10), "equal steps"),
         ("learning_rate", NumericKnob(low=1e-5, high=1e-3, max_factor=2), "between 1e-05 and 0.001, got 0.005"),
         ("learning_rate", NumericKnob(low=1e-3, high=5, max_factor=2), "allows 5.0, which no recipe can have"),
         ("dropout", NumericKnob(low=0, high=0.5, max_factor=2), "must give `max_step`"),

@@ -163,6 +163,22 @@ def test_every_pattern_of_a_session_file_is_told_in_words() -> None:
     assert patterns <= set(SPELLINGS)
 
 
+@pytest.mark.parametrize(
+    ("setting", "first"),
+    [
+        ("lerning_rate={low = 1e-3, high = 1e-2}", "a recipe has no such field; did you mean `learning_rate`?"),
+        ("zzz={low = 1, high = 2, max_step = 1}", "a recipe has no such field; choose from system_prompt, "),
+        ("steps={low = 1, high = 9}", "probes are only compared at equal steps, set in `[probe]`; choose from "),
+    ],
+)
+def test_a_knob_that_is_no_field_is_told_before_what_is_wrong_inside_it(
+    tmp_path: Path, setting: str, first: str
+) -> None:
+    lines = complaint(tmp_path, f"lanes.hyperparameters.{setting}").splitlines()
+    assert first in lines[0]
+    assert all("step limit" in line for line in lines[1:])
+
+
 def test_a_list_position_counts_from_one(tmp_path: Path) -> None:
     text = (
         SESSION
