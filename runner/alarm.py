@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from probes.errors import ConfigError
 from runner.config import AlarmConfig
 from runner.launchers.devices import worker_environment
 from runner.progress import line_of
@@ -26,6 +28,23 @@ from tracking.night import NightRecord
 BACKLOG = 100
 """Events that may wait for the command."""
 CLOSE_EXTRA_S = 5.0
+
+
+def check_alarm(config: AlarmConfig, environ: Mapping[str, str]) -> None:
+    """Make sure that the night could call somebody.
+
+    Raises:
+        ConfigError: the command names no program that can be started in the session's folder.
+    """
+    if not config.command:
+        return
+    program = config.command[0]
+    is_elsewhere = os.sep in program and not os.path.isabs(program)
+    if is_elsewhere or shutil.which(program, path=environ.get("PATH", os.defpath)) is None:
+        raise ConfigError(
+            "`alarm.command` must begin with a program that can be started, by its whole path or by its name on PATH, "
+            f"got `{program}`: nobody would be called; correct it, or leave `alarm.command` out"
+        )
 
 
 class AlarmHook:

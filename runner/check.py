@@ -10,6 +10,7 @@ from agent.plan import NightPlan
 from lanes.open import open_lanes
 from probes.language_models.config import read_key
 from probes.statistics.runs import OVERALL
+from runner.alarm import check_alarm
 from runner.config import SessionConfig
 from runner.earlier import read_earlier, with_earlier
 from runner.folder import RESULTS, SessionFolder
@@ -63,6 +64,7 @@ def check_session(config: SessionConfig, around: Surroundings, results: Path = R
     """
     if config.agent.access is not None:
         read_key(config.agent.access, around.environ)
+    check_alarm(config.alarm, around.environ)
     with tempfile.TemporaryDirectory(prefix="nightlab-check-") as scratch:
         inputs = gather_inputs(config, Path(scratch), around)
         serving = check_serving(config, around.environ)

@@ -27,6 +27,7 @@ from probes.outcome import ProbeOutcome
 from probes.statistics.runs import OVERALL
 from probes.statistics.verdicts import PowerTable
 from runner.adapters import AdapterSweeper
+from runner.alarm import check_alarm
 from runner.budget import NightBudget
 from runner.config import SessionConfig
 from runner.disk import DiskGuard, bytes_needed, require_room
@@ -163,6 +164,7 @@ def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings)
     make_request = RequestMaker(config, inputs, folder, serving_plan)
     if night.is_under_way:
         return _Prepared(inputs, lanes, plan, make_request, serving_plan)
+    check_alarm(config.alarm, around.environ)
     earlier = read_earlier(config, inputs, folder.path, make_request)
     checked = check_power(with_earlier(plan, earlier), config)
     known = earlier_probe(config, folder.path.parent)

@@ -214,6 +214,9 @@ def few_rows(folder: Path) -> None:
         (None, "model.chat_template=gone.jinja", "gone.jinja"),
         (None, "suite.held_out=['items.jsonl']", "must be unique"),
         (None, "data.train=[]", "`data.train` must name at least one"),
+        (None, "alarm.command=['/nonexistent/x']", "got `/nonexistent/x`: nobody would be called"),
+        (None, "alarm.command=['./page-me']", "by its whole path or by its name on PATH"),
+        (None, "tracking.uri=ftp://x", "got the scheme `ftp`"),
         (None, "recipe.curriculum={order='source_first', sources=['recordz']}", "match no training row"),
     ],
 )
@@ -223,6 +226,7 @@ def test_bad_input_ends_before_any_probe(
     if spoil is not None:
         spoil(shell.folder)
     settings = ("--set", setting) if setting else ()
+    assert shell("check", shell.session, *settings)[0] == 2
     code, _, said = shell("run", shell.session, "--out", shell.out, *settings)
     assert words in said
     assert code == 2
