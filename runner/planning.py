@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from agent.plan import NightPlan
 from probes.errors import ConfigError
 from probes.recipe import Recipe
 from probes.request import ProbeRequest, Purpose, Split
-from probes.statistics.power import LEAST_ITEMS, blind_guards, is_directional
+from probes.statistics.power import LEAST_ITEMS, blind_guards, is_directional, power_of_choice
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from probes.statistics.verdicts import CategoryPower, PowerTable
 from probes.versions import score_versions
@@ -66,6 +67,8 @@ def check_power(plan: NightPlan, config: SessionConfig) -> Preflight:
     from agent.noise import night_power
 
     power = night_power(plan)
+    if config.target.category == AUTO and (choices := _choices(plan)):
+        power = power_of_choice(power, [night_power(choice) for choice in choices], plan.confirm_probes)
     few = [row for row in power.categories if row.directional]
     hopeless = [_directional(row) for row in few if is_directional(row.items_held_out)]
     blind = [_blind(row, config) for row in blind_guards(power) if row not in few]
@@ -76,6 +79,16 @@ def check_power(plan: NightPlan, config: SessionConfig) -> Preflight:
         if config.referee.allow_blind_guards
         else Preflight(power, problems, warnings)
     )
+
+
+def _choices(plan: NightPlan) -> list[NightPlan]:
+    """Return the plans that an automatic target may leave: those on whose categories a claim could rest, else all."""
+    held_out = {name: plan.held_out_items.get(name, 0) for name in plan.search_items}
+    enough = [name for name, items in held_out.items() if not is_directional(items)]
+    return [
+        replace(plan, target=name, guards={guard: m for guard, m in plan.guards.items() if guard != name})
+        for name in enough or [name for name, items in held_out.items() if items]
+    ]
 
 
 def _blind(row: CategoryPower, config: SessionConfig) -> str:

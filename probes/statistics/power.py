@@ -117,6 +117,32 @@ def power_table(
     )
 
 
+def power_of_choice(power: PowerTable, choices: Sequence[PowerTable], confirm_probes: int) -> PowerTable:
+    """Return the power of a night that chooses its target itself: what holds whichever category it takes.
+
+    Args:
+        power: Of the same night with `overall` as its target, for all that does not hang on the choice.
+        choices: With each category that may be chosen as its target; at least one.
+        confirm_probes: Probes kept back, half for each side.
+    """
+    resolvable = [table.target_resolvable for table in choices]
+    chance = min(table.guards_pass_probability for table in choices)
+    low, high = f"{min(resolvable):.2f}", f"{max(resolvable):.2f}"
+    where = "the category that the night chooses"
+    gain = f"{high} points in {where}" if low == high else f"{low} to {high} points, depending on {where},"
+    rows = tuple(row for row in power.categories if row.role != "target")
+    return power.model_copy(
+        update={
+            "categories": rows,
+            "target_resolvable": max(resolvable),
+            "guards_pass_probability": chance,
+            "sentence": f"With {confirm_probes // 2} runs a side, a gain of {gain} is confirmed with "
+            f"{100 * POWER:.0f} % power"
+            + _passes(chance if any(row.role == "guard" for row in rows) else None, "at least "),
+        }
+    )
+
+
 def empty_noise() -> Noise:
     """Return the noise of a night that has measured nothing yet."""
     return estimate_noise([], OVERALL)
@@ -173,10 +199,14 @@ def _sentence(target: str, runs: int, sd: float, resolvable: float, chance: floa
         f"With {runs} runs a side and a run-to-run sd of {sd:.2f} on the held-out items, a gain of {resolvable:.2f} "
         f"points in {target} is confirmed with {100 * POWER:.0f} % power"
     )
+    return seen + _passes(chance)
+
+
+def _passes(chance: float | None, bound: str = "") -> str:
     if chance is None:
-        return f"{seen}; no guard is watched."
+        return "; no guard is watched."
     share = ">99" if 0.995 < chance < 1 else "<1" if 0 < chance < 0.005 else f"{100 * chance:.0f}"
-    return f"{seen}; when nothing changed, all guards pass {share} % of the time."
+    return f"; when nothing changed, all guards pass {bound}{share} % of the time."
 
 
 @cache

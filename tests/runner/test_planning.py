@@ -9,9 +9,10 @@ from probes.miniature.build import all_subjects
 from probes.miniature.items import make_items
 from probes.request import FileRef
 from probes.statistics.power import LEAST_ITEMS
+from probes.statistics.runs import OVERALL
 from runner.inputs import SessionInputs
 from runner.overrides import load_session
-from runner.planning import Preflight, check_power, plan_night
+from runner.planning import AUTO, Preflight, check_power, plan_night
 
 SESSIONS = sorted((Path(__file__).parents[2] / "runner" / "sessions").glob("*.toml"))
 ANY = FileRef(path="-", digest="-")
@@ -20,7 +21,8 @@ ANY = FileRef(path="-", digest="-")
 def check(file: Path, search: dict[str, int], held_out: dict[str, int], *settings: str) -> Preflight:
     config = load_session(file, settings)
     inputs = SessionInputs(ANY, (), ANY, ANY, search, held_out, ("items.jsonl",), {}, ())
-    return check_power(plan_night(config, inputs, "s", config.target.category), config)
+    target = OVERALL if config.target.category == AUTO else config.target.category
+    return check_power(plan_night(config, inputs, "s", target), config)
 
 
 def miniature_items() -> tuple[dict[str, int], dict[str, int]]:
@@ -77,3 +79,25 @@ def test_more_items_or_answers_make_more_resolvable() -> None:
     more_answers = check(SESSIONS[0], search, held_out, "suite.samples=20").power
     assert plain.target_resolvable > max(more_items.target_resolvable, more_answers.target_resolvable)
     assert plain.guards_pass_probability < min(more_items.guards_pass_probability, more_answers.guards_pass_probability)
+
+
+def test_an_automatic_target_is_promised_what_its_category_resolves_and_not_the_overall() -> None:
+    search, held_out = miniature_items()
+    auto = ("target.category=auto",)
+    alike = check(SESSIONS[0], search, held_out, *auto).power
+    named = check(SESSIONS[0], search, held_out).power
+    overall = check(SESSIONS[0], search, held_out, "target.category=overall").power
+    assert alike.target_resolvable == pytest.approx(named.target_resolvable)
+    assert alike.target_resolvable > 1.5 * overall.target_resolvable
+    gain = f"a gain of {named.target_resolvable:.2f} points"
+    assert f"{gain} in the category that the night chooses is confirmed" in alike.sentence
+    assert "overall" not in alike.sentence
+    assert {row.role for row in alike.categories} == {"guard"}
+    assert alike.guards_pass_probability == pytest.approx(named.guards_pass_probability)
+
+    some = {**held_out, "ground_truth": 40, "private_voice": 3}
+    mixed = check(SESSIONS[0], search, some, *auto, "referee.allow_blind_guards=true").power
+    best = check(SESSIONS[0], search, some, "target.category=ground_truth", "referee.allow_blind_guards=true").power
+    low, high = f"{best.target_resolvable:.2f}", f"{named.target_resolvable:.2f}"
+    assert f"{low} to {high} points, depending on the category that the night chooses, is confirmed" in mixed.sentence
+    assert mixed.target_resolvable == pytest.approx(named.target_resolvable), "3 items bear no claim: never chosen"
