@@ -15,14 +15,6 @@ def plain(text: str, longest: int = LONGEST_TEXT) -> str:
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
-def cut(text: str, longest: int) -> str:
-    """Return text at most `longest` signs long, the middle left out: names often differ at their end."""
-    if len(text) <= longest:
-        return text
-    tail = longest // 3
-    return f"{text[: longest - 1 - tail]}…{text[-tail:]}"
-
-
 def number(value: float | None, digits: int | None = None, *, signed: bool = False) -> str:
     """Return a number with `digits` decimals, or in its shortest form to 4 significant digits; None is an en dash."""
     if value is None:

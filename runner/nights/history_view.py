@@ -11,7 +11,7 @@ from runner.nights.compare import MOST_CHANGES, claim_in_words
 from runner.nights.history import History, Project, Ranking
 from runner.nights.history_markdown import BEHIND, categories_of, ranking_title, title_of
 from runner.report.texts import one_line
-from runner.tables import View
+from runner.tables import View, plain_table
 from tracking.figures import MISSING, show, show_effect
 from tracking.headline import changes_in_words
 
@@ -46,7 +46,7 @@ def initials(names: Iterable[str]) -> dict[str, str]:
 
 
 def _nights(project: Project) -> Table:
-    table = _table(("began", "session", "claim", "effect", "time", "cost"), wrapped="session")
+    table = plain_table(("began", "session", "claim", "effect", "time", "cost"))
     for one in project.nights:
         claim = one.night.claim
         table.add_row(
@@ -67,7 +67,7 @@ def _accepted(project: Project) -> list[tuple[str, str]]:
 
 def _ranking(ranking: Ranking, heads: Mapping[str, str]) -> Table:
     categories = categories_of(ranking)
-    table = _table(("recipe", "runs", "overall", *(heads[name] for name in categories)), wrapped="recipe")
+    table = plain_table(("recipe", "runs", "overall", *(heads[name] for name in categories)))
     for index, recipe in enumerate(ranking.recipes):
         means = (recipe.categories[name].value if name in recipe.categories else None for name in categories)
         state = "" if recipe.kind == "baseline" else f", {recipe.state}"
@@ -78,13 +78,4 @@ def _ranking(ranking: Ranking, heads: Mapping[str, str]) -> Table:
             *(show(mean, "score") for mean in means),
             style="bold" if index == 0 else "",
         )
-    return table
-
-
-def _table(columns: tuple[str, ...], wrapped: str) -> Table:
-    """Return an empty table in which one column gives way where the terminal is narrow."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for index, name in enumerate(columns):
-        is_words = index < 1 or name in ("session", "claim")
-        table.add_column(name, justify="left" if is_words else "right", no_wrap=name != wrapped, overflow="fold")
     return table

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from rich.table import Table
-
 from runner.simulation.outlook import Outlook, StreamOutlook
-from runner.tables import View
+from runner.tables import View, plain_table
 from tracking.figures import show
 
 
 def simulation_view(outlook: Outlook) -> View:
     """Return a line per stream, what its columns mean, and what the budget finds and misses in one sentence."""
     worth = show(outlook.worthwhile, "effect")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("stream", no_wrap=True)
-    table.add_column("ships", justify="right", no_wrap=True)
-    for name in ("claims", "claims wrongly", "tries", f"worth {worth}", "finds", "misses"):
-        table.add_column(name, justify="right")
+    heads = ("stream", "ships", "claims", "claims wrongly", "tries", f"worth {worth}", "finds", "misses")
+    table = plain_table(heads)
     for row in outlook.streams:
         table.add_row(
             row.stream,

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import os
 from pathlib import Path
@@ -9,13 +8,11 @@ from statistics import fmean
 import pytest
 from fakes_blocks import block_night
 from fakes_night import make_night
-from rich.console import Console
 
 from probes.errors import ComparabilityError, ConfigError, DataError
 from runner.audit.audit import Audit, audit_path
 from runner.audit.nights import require_comparable_nights
 from runner.audit.trials import is_seed_only
-from runner.audit.view import audit_view
 from runner.cli import main
 from tracking.events import MeasurementsInvalidated, ProbeFinished
 from tracking.night import NightRecord
@@ -342,22 +339,6 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.Ca
     assert code == 2
     assert f"there is no `{store}`" in said
     assert not store.exists()
-
-
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_no_figure_is_cut_on_a_narrow_terminal(tmp_path: Path, width: int) -> None:
-    audit = audit_of(tmp_path, [HEADER, *(row.replace("wider layers", "wider layers " * 8) for row in RATCHET)])
-    console = Console(file=io.StringIO(), width=width, highlight=False)
-    for part in audit_view(audit):
-        console.print(part, soft_wrap=isinstance(part, str))
-    assert isinstance(console.file, io.StringIO)
-    rows = [line for line in console.file.getvalue().splitlines() if line.rstrip().endswith(("survives", "noise"))][:3]
-    assert len(rows) == 3
-    for row, win in zip(rows, audit.wins, strict=False):
-        assert len(row) <= width
-        assert f"{win.gain:+.3f}" in row
-        assert f"  {win.runs_a_side}" in row
-    assert ("90 % interval  " in console.file.getvalue()) == (width == 120)
 
 
 def test_the_command_ends_with_2_and_no_traceback_on_bad_input(
