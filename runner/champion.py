@@ -23,6 +23,7 @@ from runner.planning import RequestMaker
 from runner.serving.plan import check_serving
 from runner.surroundings import Surroundings, gather_inputs
 from tracking.champions import Champion, ChampionBook, Entry, Holder, Promoted, RoleFrozen, RoleUnfrozen
+from tracking.commands import command
 from tracking.headline import changes_in_words, headline
 from tracking.night import NightRecord
 from tracking.probe_table import commit_label
@@ -65,8 +66,8 @@ def promote(folder: Path, decision: Decision, results: Path = RESULTS, unconfirm
         if before is not None and before.freeze is not None:
             raise ConfigError(
                 f"role `{decision.role}` is frozen on {before.champion.session} ({_by(before.freeze)}) and cannot be "
-                f"given to {champion.session}; take the freeze off first with `nightlab champion unfreeze "
-                f"{decision.role} --reason TEXT`"
+                f"given to {champion.session}; take the freeze off first with "
+                f"`{command('champion', 'unfreeze', decision.role, '--reason', 'TEXT')}`"
             )
         return Promoted(**decision._asdict(), champion=champion)
 
@@ -182,7 +183,7 @@ def differences_from(champion: Champion, config: SessionConfig, around: Surround
 def _require_result(place: SessionFolder, night: NightRecord, unconfirmed: bool) -> None:
     if night.withdrawn is not None or night.is_set_back:
         raise ConfigError(
-            f"`{place.path}` cannot be promoted: {headline(night)} Go on with `nightlab resume {place.path}`, and "
+            f"`{place.path}` cannot be promoted: {headline(night)} Go on with `{command('resume', place.path)}`, and "
             "promote what it then claims"
         )
     finished = night.stopped is not None and night.stopped.stop_reason == "finished"
@@ -190,7 +191,7 @@ def _require_result(place: SessionFolder, night: NightRecord, unconfirmed: bool)
         state = "still running" if is_running(place) else state_of(night)
         raise ConfigError(
             f"`{place.path}` has not ended ({state}), and only a finished night has a recipe to promote; wait for its "
-            f"end, or go on with `nightlab resume {place.path}`"
+            f"end, or go on with `{command('resume', place.path)}`"
         )
     if not unconfirmed and (night.claim is None or not night.claim.confirmed):
         raise ConfigError(
@@ -224,7 +225,7 @@ def _held(role: str, holders: dict[str, Holder], results: Path) -> Holder:
         known = f" ({did_you_mean(role, sorted(holders))})" if holders else ""
         raise ConfigError(
             f"nobody holds the role `{role}` in `{ChampionBook(results).path}`{known}; give it to a night with "
-            f"`nightlab champion promote DIR --role {role} --reason TEXT`"
+            f"`{command('champion', 'promote', 'DIR', '--role', role, '--reason', 'TEXT')}`"
         )
     return holders[role]
 

@@ -20,6 +20,7 @@ from runner.config import SessionConfig
 from runner.inputs import SessionInputs
 from runner.interrupts import StopRequest
 from tracking.clock import Clock
+from tracking.commands import command
 from tracking.events import Event, ProbeStarted
 
 BYTES_PER_WEIGHT = 4
@@ -110,7 +111,7 @@ class DiskGuard:
         if not self.stop.is_stopping:
             raise LedgerError(
                 f"the disk of `{self.folder}` is full: {left}, and nobody made room within {self.patience_s / 60:g} "
-                f"min (`launcher.disk_wait_s`); free some space, then run `nightlab resume {self.folder}`"
+                f"min (`launcher.disk_wait_s`); free some space, then run `{command('resume', self.folder)}`"
             )
 
     def pauses(self) -> Iterator[None]:

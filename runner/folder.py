@@ -12,6 +12,7 @@ from pathlib import Path
 
 from probes.errors import ConfigError, LaunchError
 from runner.presence import PID_FILE, sign_in, sign_out, who
+from tracking.commands import command
 from tracking.ledger import read_events
 from tracking.night import NightRecord
 
@@ -48,7 +49,7 @@ class SessionFolder:
         """
         if self.has_events:
             state = state_of(self.load())
-            cure = "choose another --out" if state == "finished" else f"go on with `nightlab resume {self.path}`"
+            cure = "choose another --out" if state == "finished" else f"go on with `{command('resume', self.path)}`"
             raise ConfigError(f"`{self.path}` already holds a session ({state}); {cure}")
         # A night that broke off before its first line left some of these behind.
         ours = {_LOCK, PID_FILE, self.ledger.name, self.config.name, self.suite.name, self.logs.name}
@@ -145,7 +146,7 @@ def require_at_rest(folder: SessionFolder) -> None:
 def _taken(folder: SessionFolder) -> ConfigError:
     return ConfigError(
         f"another nightlab works in `{folder.path}` ({who(folder.path)}); wait for it, stop it with "
-        f"`nightlab stop {folder.path}`, or choose another --out"
+        f"`{command('stop', folder.path)}`, or choose another --out"
     )
 
 

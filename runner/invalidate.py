@@ -16,6 +16,7 @@ from runner.folder import SessionFolder, is_running
 from runner.session import recorded_config
 from runner.set_aside import set_aside
 from runner.surroundings import Surroundings
+from tracking.commands import command
 from tracking.events import MeasurementsInvalidated
 from tracking.finished import FinishedProbe
 from tracking.invalidation import Invalidation, in_words
@@ -67,7 +68,7 @@ def invalidate_night(path: Path, when: str, reason: str, around: Surroundings, d
     if is_running(folder):
         raise ConfigError(
             f"`{folder.path}` is running, and only a session at rest can be marked; wait for its end or stop it with "
-            f"Ctrl-C or `nightlab stop {folder.path}`, then run this again"
+            f"Ctrl-C or `{command('stop', folder.path)}`, then run this again"
         )
     with folder.locked():
         events = read_events(folder.ledger)

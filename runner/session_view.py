@@ -8,6 +8,7 @@ from runner.folder import SessionFolder
 from runner.invalidate import Marked
 from runner.presence import who
 from runner.tables import View, plain_table
+from tracking.commands import command
 from tracking.figures import MISSING, show, show_count, show_effect
 from tracking.headline import change_in_words, cost_in_words, design_in_words, headline, probe_in_words
 from tracking.memory.words import knowledge_in_words
@@ -117,4 +118,4 @@ def marked_view(marked: Marked, dry_run: bool) -> View:
     if dry_run:
         claimed = [f"It would withdraw: {headline(before)}"] if before.claim else []
         return [*view, *claimed, "Nothing was changed; the same command without --dry-run marks them."]
-    return [*view, headline(after), f"Go on with `nightlab resume {marked.folder.path}`: it measures them anew."]
+    return [*view, headline(after), f"Go on with `{command('resume', marked.folder.path)}`: it measures them anew."]

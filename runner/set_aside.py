@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from probes.errors import LaunchError
 from runner.folder import SessionFolder
+from tracking.commands import command
 from tracking.night import NightRecord
 
 
@@ -27,8 +28,8 @@ def set_aside(folder: SessionFolder, night: NightRecord) -> None:
         _move_probes(folder, night)
     except OSError as error:
         raise LaunchError(
-            f"`{error.filename}` cannot be set aside: {error.strerror}; mend the folder's rights, then run `nightlab "
-            f"resume {folder.path}`"
+            f"`{error.filename}` cannot be set aside: {error.strerror}; mend the folder's rights, then run "
+            f"`{command('resume', folder.path)}`"
         ) from error
     write_report(folder.path)
 

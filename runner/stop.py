@@ -17,6 +17,7 @@ from runner.folder import SessionFolder, in_words, is_running, state_of
 from runner.interrupts import FINISH, NOW
 from runner.presence import Occupant, occupant_of
 from tracking.clock import Clock
+from tracking.commands import command
 from tracking.figures import show, show_count
 
 _POLL_S = 0.2
@@ -104,10 +105,10 @@ def _stands(folder: SessionFolder) -> str:
     ended = show_count(len(night.probes), "probe")
     if state == "finished":
         return f"{folder.path.name} is finished, {ended}"
-    return f"{folder.path.name} is {state} after {ended}; `nightlab resume {in_words(folder.path)}` goes on"
+    return f"{folder.path.name} is {state} after {ended}; `{command('resume', in_words(folder.path))}` goes on"
 
 
 def _busy_with(folder: SessionFolder, now: bool) -> str:
     running = show_count(len(folder.load().open_plans), "probe") if folder.has_events else "its start"
-    cure = "look again later" if now else f"`nightlab stop {in_words(folder.path)} --now` gives up what runs"
+    cure = "look again later" if now else f"`{command('stop', in_words(folder.path), '--now')}` gives up what runs"
     return f"it is finishing {running} and then ends by itself; {cure}"

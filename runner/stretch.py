@@ -21,6 +21,7 @@ from runner.folder import SessionFolder, state_of
 from runner.overrides import config_digest, read_toml, resolved_tables
 from tracking import events as ev
 from tracking.clock import Clock
+from tracking.commands import command
 from tracking.ledger import Ledger
 from tracking.memory.known import EarlierNights
 from tracking.night import NightRecord
@@ -120,7 +121,9 @@ class Stretch:
                 self._folder.errors.parent.mkdir(parents=True, exist_ok=True)
                 with self._folder.errors.open("a", encoding="utf-8") as log:
                     log.write(f"{self._clock.now()}\n{''.join(traceback.format_exception(error))}\n")
-                error.add_note(f"traceback in {self._folder.errors}; go on with `nightlab resume {self._folder.path}`")
+                error.add_note(
+                    f"traceback in {self._folder.errors}; go on with `{command('resume', self._folder.path)}`"
+                )
 
 
 def require_same_settings(night: NightRecord, folder: SessionFolder) -> None:

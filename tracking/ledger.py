@@ -19,6 +19,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from probes.errors import LedgerError
+from tracking.commands import command
 from tracking.events import Event
 
 Observer = Callable[[Event], None]
@@ -89,7 +90,7 @@ class Ledger:
             why = "the disk is full" if is_full else str(error.strerror)
             raise LedgerError(
                 f"ledger `{self.path}` cannot take another line: {why}. Nothing is lost: free some space, then run "
-                f"`nightlab resume {self.path.parent}`"
+                f"`{command('resume', self.path.parent)}`"
             ) from error
         for observer in self._observers:
             observer(event)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from probes.errors import LaunchError
 from tracking.champions import Holder
+from tracking.commands import command
 from tracking.figures import show_effect
 from tracking.finished import FinishedProbe
 from tracking.mlflow_client import PROBE_TAG, RunWriter, connect
@@ -99,7 +100,7 @@ def _register(client: Any, experiment: str, night: NightRecord, promotion: Promo
     if run is None:
         raise LaunchError(
             f"MLflow's experiment `{experiment}` does not have this night's confirmation; write it with "
-            f"`nightlab ui {promotion.folder}` and promote once more"
+            f"`{command('ui', promotion.folder)}` and promote once more"
         )
     name = model_name(experiment)
     if not client.search_registered_models(f"name = '{name}'"):

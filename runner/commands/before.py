@@ -89,6 +89,7 @@ def init(
     """
     from runner.init.questions import Conversation, Flags, ask_all
     from runner.init.session_text import session_text, write_session
+    from tracking.commands import command
 
     around = surroundings(context)
     write_session(session, None, force)
@@ -104,7 +105,7 @@ def init(
     if check_it:
         print()
         check(context, session)
-    print(f"Next: nightlab run {session}")
+    print(f"Next: {command('run', session)}")
 
 
 @before_app.command(rich_help_panel=BEFORE)

@@ -209,6 +209,7 @@ def _run_detached(arguments: list[str], folder: SessionFolder, around: Surroundi
     """Start a night in the background, and tell how to watch and to stop it, or why it could not begin."""
     from runner.detach import start_detached
     from runner.folder import in_words
+    from tracking.commands import command
 
     started = start_detached(arguments, folder, around)
     if started.exit_code is not None:
@@ -219,8 +220,8 @@ def _run_detached(arguments: list[str], folder: SessionFolder, around: Surroundi
         say(f"it has not reached its first line yet; {place}/logs/night.log tells what it is at")
     print(f"process  {started.pid}, in the background")
     print(f"log      {place}/logs/night.log")
-    print(f"watch    nightlab status {place} --watch")
-    print(f"stop     nightlab stop {place}")
+    print(f"watch    {command('status', place, '--watch')}")
+    print(f"stop     {command('stop', place)}")
 
 
 def _watch(folder: SessionFolder, interval: float, as_json: bool, around: Surroundings) -> None:
@@ -231,6 +232,7 @@ def _watch(folder: SessionFolder, interval: float, as_json: bool, around: Surrou
     from runner.session_view import status_view
     from runner.tables import show_view
     from runner.watch import EXIT_CODES, NightWatch, watch, watch_json
+    from tracking.commands import command
 
     watched = NightWatch(folder, around)
     try:
@@ -239,7 +241,7 @@ def _watch(folder: SessionFolder, interval: float, as_json: bool, around: Surrou
         else:
             watch(watched, interval, time.sleep, Console(highlight=False))
     except KeyboardInterrupt as error:
-        say(f"looked away; the night goes on, `nightlab status {in_words(folder.path)} --watch` looks again")
+        say(f"looked away; the night goes on, `{command('status', in_words(folder.path), '--watch')}` looks again")
         raise typer.Exit(INTERRUPTED) from error
     if not as_json and watched.night.started is not None:
         show_view(status_view(folder, watched.night, watched.state))
@@ -249,11 +251,12 @@ def _watch(folder: SessionFolder, interval: float, as_json: bool, around: Surrou
 def _finish(end: NightEnd) -> None:
     """Print what a stretch of a night ended with, and exit as the contract says."""
     from runner.folder import in_words
+    from tracking.commands import command
     from tracking.headline import headline
 
     print(end.folder.path / "report.md")
     print(headline(end.night))
     stopped = end.night.stopped
     if stopped is not None and stopped.stop_reason == "interrupted":
-        say(f"interrupted; go on with `nightlab resume {in_words(end.folder.path)}`")
+        say(f"interrupted; go on with `{command('resume', in_words(end.folder.path))}`")
         raise typer.Exit(INTERRUPTED)

@@ -16,6 +16,7 @@ from probes.errors import ConfigError
 from runner.init.answers import JUDGED, Answers
 from runner.overrides import MINIATURE
 from runner.planning import AUTO
+from tracking.commands import command
 
 _COLUMN, _WIDEST = 34, 110
 
@@ -77,9 +78,9 @@ def _head(answers: Answers, file: Path) -> list[str]:
     return [
         "# One night of nightlab. Written by `nightlab init`; every line is yours to change.",
         "# A line like `# key = value` shows a default or an example: take the `#` away to use it.",
-        f"#   nightlab check {file.name}       what this night could see, before any money is spent",
-        f"#   nightlab run {file.name}         the night; --detach puts it into the background",
-        f"#   nightlab simulate {file.name}    what this budget would find, miss and claim wrongly",
+        f"#   {command('check', file.name)}       what this night could see, before any money is spent",
+        f"#   {command('run', file.name)}         the night; --detach puts it into the background",
+        f"#   {command('simulate', file.name)}    what this budget would find, miss and claim wrongly",
         "",
         _key("name", answers.name, "folders are called results/<name>-<time>"),
         _key("seed", 0, "every random number of the night derives from it"),

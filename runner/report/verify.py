@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.report.build import rebuilt
+from tracking.commands import command
 from tracking.figures import show, show_count
 
 FIGURE = re.compile(r"[+−-]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)")
@@ -79,7 +80,9 @@ def verified_in_words(found: Verified, folder: Path) -> str:
     told = [each.sentence for each in found.mismatches[:MOST_TOLD]]
     left = len(found.mismatches) - len(told)
     more = [f"… and {show(left, 'count')} more"] if left else []
-    cure = f"`nightlab report {folder}` writes them anew from the ledger; somebody has edited them, or the ledger grew"
+    cure = (
+        f"`{command('report', folder)}` writes them anew from the ledger; somebody has edited them, or the ledger grew"
+    )
     return "\n".join([*told, *more, cure])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,7 +42,7 @@ class Place:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capsys = folder, capsys
         self.session = write_session(folder)
-        self.out = folder / "out"
+        self.out = folder / "Проект mit Leerzeichen"
         entry = ENTRY.format(paths=[str(TESTS), str(TESTS.parent)], folder=str(folder))
         slow = {"FAKE_SECONDS": "0.1", "PYTHONPATH": str(TESTS.parent)}
         self.around = replace(fake_surroundings(folder, **slow), own_command=(sys.executable, "-c", entry))
@@ -79,8 +80,9 @@ def test_a_night_in_the_background_is_named_watched_and_stopped(place: Place) ->
     occupant = occupant_of(place.out)
     assert occupant is not None
     assert printed.splitlines()[0] == f"process  {occupant.pid}, in the background"
-    for words in (f"nightlab status {place.out} --watch", f"nightlab stop {place.out}", "logs/night.log"):
-        assert words in printed
+    typed = [shlex.split(line)[1:] for line in printed.splitlines()[2:]]
+    assert typed == [["nightlab", "status", str(place.out), "--watch"], ["nightlab", "stop", str(place.out)]]
+    assert "logs/night.log" in printed
     assert "what it asks" in said, "the plan comes first"
     assert os.getsid(occupant.pid) == occupant.pid != os.getsid(0), "a terminal that closes does not reach it"
 
@@ -93,7 +95,7 @@ def test_a_night_in_the_background_is_named_watched_and_stopped(place: Place) ->
     code, printed, _ = place("stop", str(place.out))
     assert code == 0
     assert f"process {occupant.pid} ended after" in printed
-    assert "goes on" in printed
+    assert f"`nightlab resume '{place.out}'` goes on" in printed
     assert not is_running(SessionFolder(place.out))
     assert not (place.out / "night.pid").exists()
     finished = [line for line in (place.out / "ledger.jsonl").read_text().splitlines() if "probe_finished" in line]
