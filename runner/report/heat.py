@@ -34,8 +34,9 @@ def heat_map(night: NightRecord) -> list[Block]:
     scale = max(guard.margin for _, reading in shown for guard in reading.guards.values())
     rows = tuple(_row(candidate, reading, guards, scale) for candidate, reading in shown)
     note = (
-        f"▼ harmed beyond its margin, ? not resolved, otherwise safe. The tint is the effect over the margin: blue up, "
-        f"orange down, full at {show(scale, 'margin')} points."
+        "A figure is the effect of the change by itself. ▼ likely falls beyond its margin, by itself or, in brackets, "
+        "together with all that was accepted; ? not resolved; otherwise safe. The tint is the figure over the margin: "
+        f"blue up, orange down, full at the margin, for the target at {show(scale, 'margin')} points."
     )
     if len(read) > len(shown):
         note += f" The {show(len(shown), 'count')} that moved most of {show(len(read), 'count')}."
@@ -54,7 +55,12 @@ def _guard_cell(guard: GuardReading | None) -> Cell:
     if guard is None or guard.effect is None:
         return Cell(MISSING, "muted")
     mark, tone = MARKS[guard.state]
-    return Cell(show(guard.effect, "effect") + mark, tone, heat=_clipped(guard.effect / guard.margin))
+    together = f" ({show(guard.total, 'effect')})" if mark and _is_worse_together(guard) else ""
+    return Cell(show(guard.effect, "effect") + together + mark, tone, heat=_clipped(guard.effect / guard.margin))
+
+
+def _is_worse_together(guard: GuardReading) -> bool:
+    return guard.total is not None and guard.effect is not None and guard.total < guard.effect
 
 
 def _clipped(share: float) -> float:

@@ -119,6 +119,27 @@ def test_the_heat_map_has_target_and_guards_of_every_change_and_says_in_signs_wh
     assert re.search(r'class="bad number heat-4">−1.90 ▼', html)
 
 
+def test_a_guard_that_only_all_changes_together_break_shows_by_how_much() -> None:
+    night = NightRecord.replay([together(event) for event in make_night("claim")])
+    (table,) = heat_map(night)
+    assert isinstance(table, Table)
+    marked = [cell for row in table.rows for cell in row if cell.text.endswith("▼")]
+    assert [cell.text for cell in marked] == ["−0.71 (−2.10) ▼"], "a mark never stands on a figure within the margin"
+    assert marked[0].heat == pytest.approx(-0.71 / 1.5)
+    assert "in brackets, together with all that was accepted" in str(table.note)
+
+
+def together(event: ev.Event) -> ev.Event:
+    """Return an event whose harmed guards fall beyond their margin only with all that was accepted."""
+    if not isinstance(event, ev.CandidateDecided):
+        return event
+    guards = {
+        name: guard.model_copy(update={"effect": -0.71, "total": -2.1}) if guard.state == "harmful" else guard
+        for name, guard in event.reading.guards.items()
+    }
+    return event.model_copy(update={"reading": event.reading.model_copy(update={"guards": guards})})
+
+
 def test_changes_that_are_not_taken_are_results() -> None:
     night = swept("rank", (16, 32, 0.9, ()), (16, 8, -0.7, ()), (16, 4, -2.0, ()), (16, 64, 0.1, (GUARD,)))
     assert [finding_of(night, f"c{number:02d}") for number in (1, 2, 3, 4)] == [
