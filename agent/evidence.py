@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from agent.plan import NightPlan
 from probes.aggregation import effective_categories
+from probes.figures import show_chance
 from probes.statistics.config import RefereeConfig
 from probes.statistics.fits import KnownNoise, Question, SearchFits
 from probes.statistics.race import EffectPrior, Effects, Posterior, Prior
@@ -154,7 +155,7 @@ def target_question(
 def pulled_back(effect: Posterior) -> str | None:
     """Return why an accepted change is no longer believed in; None while it is."""
     better = effect.above(0.0)
-    return f"later probes pulled it back: P(effect > 0) = {better:.2f}" if better < 0.5 else None
+    return f"later probes pulled it back: {show_chance('P(effect > 0)', better, 0.5)}" if better < 0.5 else None
 
 
 def guard_question(name: str, plan: NightPlan) -> Question:

@@ -12,6 +12,7 @@ from statistics import fmean
 from agent.evidence import SearchEvidence, night_question, pulled_back, rehearsal_runs
 from agent.plan import NightPlan
 from agent.schedule import RECIPES_FAULT
+from probes.figures import show_chance
 from probes.outcome import ProbeStatus
 from probes.statistics.config import RefereeConfig
 from probes.statistics.race import Posterior
@@ -116,7 +117,8 @@ class Referee:
         for name, margin in self._plan.guards.items():
             harm = self._guards[name].of(candidate).below(-margin)
             if harm > self._plan.referee.guard_harm:
-                return f"later probes show that it breaks {name}: P(drop > {margin:g}) = {harm:.2f}"
+                chance = show_chance(f"P(drop > {margin:g})", harm, self._plan.referee.guard_harm)
+                return f"later probes show that it breaks {name}: {chance}"
         return None
 
     def broken_by_rehearsal(self, accepted: Sequence[str]) -> str | None:

@@ -10,7 +10,7 @@ from agent.context import NightContext
 from agent.moving import decided, move
 from agent.recipes import standing
 from agent.referee import Referee, final_failure
-from probes.figures import show
+from probes.figures import show_chance
 from probes.statistics.referee import failed_reading
 from probes.statistics.verdicts import Decision
 
@@ -124,8 +124,8 @@ def _costliest(referee: Referee, guard: str, changes: Sequence[str]) -> str:
 def _why_out(referee: Referee, name: str, sure: Sequence[str]) -> str:
     if name in sure:
         return "the others are worth more as a claim without it, or what it starts from has left"
-    better = show(referee.effect(name).above(0.0), "probability")
-    return referee.should_leave(name) or f"the whole night's probes are not sure enough of it: P(effect > 0) = {better}"
+    better = show_chance("P(effect > 0)", referee.effect(name).above(0.0))
+    return referee.should_leave(name) or f"the whole night's probes are not sure enough of it: {better}"
 
 
 def _decide(context: NightContext, referee: Referee, name: str, decision: Decision, reason: str) -> None:

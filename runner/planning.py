@@ -18,6 +18,7 @@ from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from runner.inputs import SessionInputs, file_digest
 from runner.serving.plan import ServingPlan, in_process
+from tracking.figures import show
 
 AUTO = "auto"
 LEAST_BROKEN_STEPS = 40
@@ -94,7 +95,7 @@ def _choices(plan: NightPlan) -> list[NightPlan]:
 def _blind(row: CategoryPower, config: SessionConfig) -> str:
     return (
         f"guard `{row.category}` cannot resolve its margin of {row.margin:g}: when nothing changed it would pass only "
-        f"{row.pass_probability:.0%} of the time; raise its margin in `[guards.margins]`, raise "
+        f"{show(row.pass_probability, 'chance')} of the time; raise its margin in `[guards.margins]`, raise "
         f"`budget.confirm_probes` (now {config.budget.confirm_probes}), add items of it, take it out of "
         "`guards.categories`, or start all the same with `--set referee.allow_blind_guards=true`"
     )

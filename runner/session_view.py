@@ -27,7 +27,7 @@ def power_view(power: PowerTable) -> View:
             show(row.sd_search, "score"),
             show(row.margin, "margin"),
             show(row.resolvable, "margin"),
-            show(row.pass_probability, "share"),
+            show(row.pass_probability, "chance"),
         )
     legend = [
         "items: search/held out; noise sd: of one probe, between train seeds;",

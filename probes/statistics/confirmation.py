@@ -17,6 +17,7 @@ from statistics import fmean, variance
 
 from scipy import special
 
+from probes.figures import show_chance
 from probes.statistics.runs import CRITICAL_FAILURES, Run, check_run
 from probes.statistics.verdicts import Claim, EarlierNoise, GuardTest, Interval
 
@@ -196,7 +197,9 @@ def _reason(p_value: float, level: float, failed: Sequence[str], few: Sequence[s
     if few:
         return f"{', '.join(few)}: too few held-out items to support a claim; what was measured shows a direction only"
     if p_value > level:
-        return f"the confirmation did not separate the final recipe from the baseline (p = {p_value:.3f} > {level:g})"
+        found = show_chance("p", p_value, level, "p_value")
+        return f"the confirmation did not separate the final recipe from the baseline ({found} > {level:g})"
+    found = show_chance("p", p_value, kind="p_value")
     if failed:
-        return f"the target rose (p = {p_value:.3f}), but non-inferiority failed for {', '.join(failed)}"
-    return f"superior on fresh seeds and held-out items (p = {p_value:.2g}), every guard non-inferior"
+        return f"the target rose ({found}), but non-inferiority failed for {', '.join(failed)}"
+    return f"superior on fresh seeds and held-out items ({found}), every guard non-inferior"

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, stats
 
+from probes.figures import show
 from probes.statistics.noise import estimate_noise
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from probes.statistics.spread import MOST_SHARED, PlannedNoise
@@ -205,8 +206,7 @@ def _sentence(target: str, runs: int, sd: float, resolvable: float, chance: floa
 def _passes(chance: float | None, bound: str = "") -> str:
     if chance is None:
         return "; no guard is watched."
-    share = ">99" if 0.995 < chance < 1 else "<1" if 0 < chance < 0.005 else f"{100 * chance:.0f}"
-    return f"; when nothing changed, all guards pass {bound}{share} % of the time."
+    return f"; when nothing changed, all guards pass {bound}{show(chance, 'chance')} of the time."
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from probes.figures import show
+from probes.figures import show, show_chance
 from probes.statistics.config import RefereeConfig
 from probes.statistics.race import Posterior
 from probes.statistics.verdicts import CandidateReading, Decision, GuardReading, GuardState, Interval, Verdict
@@ -101,11 +101,14 @@ def _decide(
         gain = "helps the target but " if better >= rules.accept_level else ""
         return "reject", f"{gain}breaks {_listed(guards, harmed)}"
     if worthwhile < rules.reject_level:
-        return "reject", f"P(effect > {rules.worthwhile:g}) = {worthwhile:.2f}, below {rules.reject_level:g}"
+        chance = show_chance(f"P(effect > {rules.worthwhile:g})", worthwhile, rules.reject_level)
+        return "reject", f"{chance}, below {rules.reject_level:g}"
     if better >= rules.accept_level and not unresolved:
-        return "accept", f"P(effect > 0) = {better:.2f}, every guard safe"
+        return "accept", f"{show_chance('P(effect > 0)', better)}, every guard safe"
     open_question = (
-        f"guard unresolved: {_listed(guards, unresolved)}" if unresolved else f"P(effect > 0) = {better:.2f}"
+        f"guard unresolved: {_listed(guards, unresolved)}"
+        if unresolved
+        else show_chance("P(effect > 0)", better, rules.accept_level)
     )
     if is_last:
         return "park", f"{open_question} after {replicates} replicates"

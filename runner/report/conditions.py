@@ -65,7 +65,7 @@ def _power(night: NightRecord) -> str:
     power = night.power
     assert power is not None
     floor = show(power.target_resolvable, "margin")
-    chance = show(power.guards_pass_probability, "share")
+    chance = show(power.guards_pass_probability, "chance")
     return (
         f"Gains of {night.target} under {floor} points could not have been seen reliably in the confirmation (noise: "
         f"{power.noise_source}); with nothing changed all guards would have passed {chance} of the time."

@@ -134,7 +134,7 @@ def _power_blocks(power: PowerTable, target: str) -> list[Block]:
             Cell(show(row.items_held_out, "count")),
             Cell(show(row.margin, "margin")),
             Cell(show(row.resolvable, "margin")),
-            Cell(show(row.pass_probability, "share")),
+            Cell(show(row.pass_probability, "chance")),
         )
         for row in power.categories
     )
@@ -142,7 +142,7 @@ def _power_blocks(power: PowerTable, target: str) -> list[Block]:
         *text_columns("Category", "Role"),
         *number_columns("Search items", "Held-out items", "Margin", "Smallest visible effect", "Passes when unchanged"),
     )
-    floor, chance = show(power.target_resolvable, "margin"), show(power.guards_pass_probability, "share")
+    floor, chance = show(power.target_resolvable, "margin"), show(power.guards_pass_probability, "chance")
     text = (
         f"With {power.noise_source} noise, a true gain of {floor} points in {target} is confirmed four times in "
         f"five, a smaller one less often. When nothing changed, all guards pass {chance} of the time."

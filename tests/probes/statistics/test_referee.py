@@ -40,3 +40,12 @@ def test_an_undecided_change_is_parked_at_the_limit() -> None:
 def test_a_guard_used_up_by_earlier_changes_is_judged_by_the_sum() -> None:
     used_up = GuardEvidence(Posterior(-0.6, 0.2), Posterior(-2.2, 0.4), 1.5)
     assert read_candidate(Posterior(1.0, 0.2), {"g": used_up}, 2, RULES).guards["g"].state == "harmful"
+
+
+def test_the_reason_of_a_rejection_is_true_of_its_own_digits() -> None:
+    readings = [read_candidate(Posterior(mean / 1000, 0.3), {"g": SAFE}, 1, RULES) for mean in range(-100, 100)]
+    told = [reading.reason.partition(" = ")[2].split(",")[0] for reading in readings if reading.decision == "reject"]
+    assert len(told) > 20
+    assert all(float(chance) < RULES.reject_level for chance in told)
+    assert min(map(len, told)) == len("0.24"), "more digits only where they are needed"
+    assert max(map(len, told)) > len("0.24")
