@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
+from pathlib import PurePath
 
 
-def command(*words: str | Path) -> str:
+def command(*words: str | PurePath) -> str:
     """Return `nightlab` with these words, each quoted where a shell would take it apart."""
     return shlex.join(["nightlab", *map(str, words)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from math import ceil
+from pathlib import PurePath
 from statistics import NormalDist
 from typing import Any
 
@@ -15,8 +16,10 @@ from probes.candidate import Change
 from probes.frozen import Frozen
 from probes.statistics.bottleneck import Bottleneck
 from probes.statistics.power import POWER, blind_guards
+from runner.folder import RESULTS
 from runner.report.blocks import Paragraph, Section, Table
 from runner.report.texts import foreign_cell, listed, one_line, text_columns
+from tracking.commands import command
 from tracking.figures import show, show_count, show_effect
 from tracking.headline import change_in_words, stopping_check
 from tracking.night import NightRecord
@@ -28,6 +31,9 @@ WORTH_SAVING = 0.1
 """Share of the time from which on another number of answers per item is advised."""
 LARGEST_REPEAT = 200
 """Probes of a confirmation beyond which its gain is not worth repeating."""
+
+
+EXAMPLE_ROLE = "production"
 
 
 class Advice(Frozen):
@@ -95,10 +101,18 @@ def _promote(night: NightRecord) -> Iterator[Advice]:
     claim = night.claim
     if claim is None or not claim.confirmed:
         return
-    do = "Promote the final recipe (“nightlab champion promote”) and start tomorrow's night from it"
     held = "and every guard held" if claim.guards else "without a guard"
-    because = f"{night.target} {show_effect(claim.effect, claim.interval)} on fresh seeds and held-out items, {held}"
+    found = f"{night.target} {show_effect(claim.effect, claim.interval)}"
+    typed = command("champion", "promote", _folder(night), "--role", EXAMPLE_ROLE, "--reason", found)
+    do = f"Promote the final recipe (“{typed}”, role and reason are yours) and start tomorrow's night from it"
+    because = f"{found} on fresh seeds and held-out items, {held}"
     yield Advice(rule="promote", do=do, because=because)
+
+
+def _folder(night: NightRecord) -> PurePath:
+    """Return where the night was measured, from `results` on where it lies there: the folder of its probes' folder."""
+    place = PurePath(night.probes[-1].plan.request.folder).parent.parent
+    return place.relative_to(place.parent.parent) if place.parent.name == RESULTS.name else place
 
 
 def _guards(night: NightRecord) -> Iterator[Advice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -95,6 +96,18 @@ def test_promoting_the_same_night_again_adds_nothing(shell: Shell) -> None:
     shell.promote()
     assert shell.promote()[0] == 0
     assert len(shell.book.entries()) == 1
+
+
+def test_the_reports_advice_to_promote_runs_as_it_is_printed(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shell.folder)
+    report = (shell.results / "friday/report.md").read_text(encoding="utf-8")
+    advice = next(line for line in report.splitlines() if line.startswith("Tomorrow: Promote"))
+    name, verb, *words = shlex.split(advice.partition("“")[2].partition("”")[0])
+    assert (name, verb) == ("nightlab", "champion")
+    assert shell(*words)[0] == 0
+    promoted = shell.book.holders()["production"].promoted
+    assert promoted.champion.folder == "friday"
+    assert promoted.reason.startswith(night(shell).target)
 
 
 def test_the_shown_recipe_starts_the_next_night_when_it_is_pasted(shell: Shell) -> None:
