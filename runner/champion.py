@@ -90,6 +90,7 @@ def freeze(decision: Decision, results: Path = RESULTS) -> Holder:
             raise ConfigError(f"role `{decision.role}` is frozen already, {_by(holder.freeze)}; nothing was changed")
         return RoleFrozen(**decision._asdict())
 
+    find(decision.role, results)  # what nobody holds leaves no file behind
     ChampionBook(results).write(decide)
     return find(decision.role, results)
 
@@ -107,6 +108,7 @@ def unfreeze(decision: Decision, results: Path = RESULTS) -> Holder:
             raise ConfigError(f"role `{decision.role}` is not frozen; `nightlab champion promote` can replace it as is")
         return RoleUnfrozen(**decision._asdict())
 
+    find(decision.role, results)
     ChampionBook(results).write(decide)
     return find(decision.role, results)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from probes.comparability import Difference
-from runner.champion import recipe_toml, since_then
+from runner.champion import Decision, recipe_toml, since_then
 from runner.tables import View, plain_table
 from tracking.champions import Champion, Entry, Holder, Promoted
 from tracking.figures import show, show_effect, show_p
@@ -31,6 +31,17 @@ def list_view(holders: Mapping[str, Holder], results: Path) -> View:
         lost = since_then(champion, results)
         notes += [f"warning, {role}: {lost}"] if lost else []
     return [table, *notes]
+
+
+def promotion_line(holder: Holder, decision: Decision) -> str | None:
+    """Return what a decision to promote replaced, or that it changed nothing; None where it gave a free role."""
+    *earlier, latest = [entry for entry in holder.history if isinstance(entry, Promoted)]
+    if (latest.at, latest.reason, latest.who) != (decision.at, decision.reason, decision.who):
+        return f"{holder.champion.session} holds {holder.role} already, since {latest.at[:16]} UTC; nothing was changed"
+    if not earlier:
+        return None
+    before = earlier[-1].champion
+    return f"replaces {before.session}: {before.target} {effect_in_words(before)}"
 
 
 def show_champion(holder: Holder, results: Path, found: Sequence[Difference] | None = None) -> View:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,10 +46,13 @@ def list_roles(results: Results = _RESULTS, as_json: Json = False) -> None:
 
         nightlab champion list --json
     """
+    from probes.errors import ConfigError
     from runner.champion_view import holder_json, list_view
     from runner.tables import show_view
     from tracking.champions import ChampionBook
 
+    if not results.is_dir():
+        raise ConfigError(f"there is no folder `{results}`; name the folder of your nights with --results")
     holders = ChampionBook(results).holders()
     if as_json:
         print_json([holder_json(holder, results) for holder in holders.values()])
@@ -109,9 +114,14 @@ def promote(
         nightlab champion promote results/friday --role production --reason "first to hold every guard"
     """
     from runner.champion import promote as give
+    from runner.champion_view import promotion_line
 
-    holder = give(folder, _decision(context, role, reason, by), results, unconfirmed)
+    decision = _decision(context, role, reason, by)
+    holder = give(folder, decision, results, unconfirmed)
     _tell(holder, results)
+    line = promotion_line(holder, decision)
+    if line is not None:
+        print(line)
     from runner.folder import SessionFolder
     from runner.mlflow_night import register_champion
 
@@ -145,8 +155,16 @@ def _decision(context: typer.Context, role: str, reason: str, by: str | None) ->
     from runner.champion import Decision
 
     around = surroundings(context)
-    who = by or around.environ.get("USER") or around.environ.get("LOGNAME") or "unknown"
+    who = by or around.environ.get("USER") or around.environ.get("LOGNAME") or _system_user()
     return Decision(role, " ".join(reason.split()), " ".join(who.split()), around.clock.now())
+
+
+def _system_user() -> str:
+    """Return the name that the system has for the user of this process."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return "unknown"
 
 
 def _tell(holder: Holder, results: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import shlex
 import shutil
 from pathlib import Path
@@ -93,9 +95,33 @@ def test_a_confirmed_night_takes_a_role_with_who_why_and_its_figures(shell: Shel
 
 
 def test_promoting_the_same_night_again_adds_nothing(shell: Shell) -> None:
-    shell.promote()
-    assert shell.promote()[0] == 0
+    assert "already" not in shell.promote()[1]
+    code, printed, _ = shell.promote()
+    assert code == 0
+    assert "friday holds production already" in printed
     assert len(shell.book.entries()) == 1
+
+
+def test_a_promotion_says_what_it_replaced_and_what_that_was_worth(shell: Shell) -> None:
+    shell.add_night("saturday", "claim")
+    assert "replaces" not in shell.promote("saturday")[1]
+    printed = shell.promote("friday")[1]
+    assert "replaces synthetic-20260314: private_voice +1.24 [+0.71, +1.77]" in printed
+
+
+def test_a_freeze_that_is_refused_leaves_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shell = Shell(tmp_path / "new", capsys)
+    for verb in ("freeze", "unfreeze"):
+        assert "nobody holds" in shell.refused(verb, "production", "--reason", "in use")
+    assert not shell.results.exists()
+    assert "there is no folder" in shell.refused("list")
+
+
+def test_without_a_name_in_the_environment_the_system_says_who_decided(shell: Shell) -> None:
+    words = ("champion", "promote", str(shell.results / "friday"), "--role", "production", "--reason", "r")
+    with pytest.raises(SystemExit):
+        main((*words, "--results", str(shell.results)), fake_surroundings(shell.folder, USER="", LOGNAME=""))
+    assert shell.book.holders()["production"].promoted.who == pwd.getpwuid(os.getuid()).pw_name
 
 
 def test_the_reports_advice_to_promote_runs_as_it_is_printed(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
