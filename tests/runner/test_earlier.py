@@ -97,6 +97,7 @@ def test_a_resumed_night_uses_what_it_was_told_and_reads_nothing_again(
         (third / name).unlink(missing_ok=True)
     text = "".join(lines[: len(lines) // 2]).replace(str(two_nights[0]), str(tmp_path))
     (third / "ledger.jsonl").write_text(text)
+    (third / "session.toml").unlink()
     end = resume_night(third, fake_surroundings(tmp_path))
     assert end.night.earlier == two_nights[2].night.earlier
     events = read_events(end.folder.ledger)
@@ -166,6 +167,7 @@ def test_libraries_that_changed_since_a_night_began_stop_its_resume(
     text = "".join(event.model_dump_json() + "\n" for event in before[:-8])
     text = text.replace(f'"trl":"{now.versions["trl"]}"', '"trl":"0.0.1"').replace(str(two_nights[0]), str(old))
     (out / "ledger.jsonl").write_text(text)
+    (out / "session.toml").unlink()
     with pytest.raises(ComparabilityError, match=r"trl 0\.0\.1 against"):
         resume_night(out, fake_surroundings(old))
     only_begun = text.splitlines(keepends=True)[:3]

@@ -38,6 +38,7 @@ def test_resume_writes_what_mlflow_lacked_at_the_end_of_a_night_and_tells_it_onc
     ledger = out / "ledger.jsonl"
     # The night of a server that was away: its ledger says that it is mirrored, and what is missing.
     ledger.write_text(ledger.read_text().replace('"mlflow":false', '"mlflow":true'))
+    (ledger.parent / "session.toml").unlink()
     warned(out, f"40 entries are {LACKS}; the ledger has them")
     assert parents(tmp_path) == []
     night = resume_night(out, around).night
@@ -54,6 +55,7 @@ def test_resume_says_so_while_mlflow_is_still_away(tmp_path: Path) -> None:
     out = start_night(config, tmp_path / "out", around).folder.path
     ledger = out / "ledger.jsonl"
     ledger.write_text(ledger.read_text().replace('"mlflow":false', '"mlflow":true'))
+    (ledger.parent / "session.toml").unlink()
     warned(out, f"40 entries are {LACKS}")
     before = ledger.read_bytes()
     with pytest.raises(LaunchError, match="cannot be used"):
