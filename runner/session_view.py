@@ -67,7 +67,7 @@ def status_view(folder: SessionFolder, night: NightRecord, state: str) -> View:
         state += f" ({who(folder.path)})"
     counts = ", ".join(f"{count} {name}" for name, count in by_status.items() if count)
     facts = [
-        f"{folder.path.name}: {state}, {show(night.active_s, 'duration')} so far",
+        f"{folder.path.name}: {state}, {show(night.active_s, 'duration')}{'' if state == 'finished' else ' so far'}",
         f"probes: {counts or 'none'}",
         f"cost: {cost_in_words(night)}",
         f"raising {night.target}"
