@@ -9,20 +9,17 @@ from statistics import fmean
 from agent.context import NightContext
 from agent.noise import planned_noise
 from agent.plan import NightPlan
-from agent.policy import LaneFacts, Standing, choose_target, make_policy, named_target
-from agent.schedule import Wanted, is_open, missing_calibration
+from agent.policy import LaneFacts, Standing, make_policy, named_target
 from lanes.config import LanesConfig
 from lanes.lane import Lane
 from lanes.open import configured_lanes, why_left_out
 from probes.candidate import LaneName
 from probes.recipe import Recipe
 from probes.request import Control
-from probes.statistics.power import is_directional
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from tracking import events as ev
 from tracking.finished import FinishedProbe, Slot
 from tracking.night import NightRecord
-from tracking.policy import TargetChoice
 
 TELLING: tuple[Control, ...] = ("base", "broken")
 """Control probes that show whether a category's score can move at all."""
@@ -65,27 +62,6 @@ def standings(night: NightRecord, plan: NightPlan) -> dict[str, Standing]:
                 is_constant=untrained is not None and {untrained} == {ruined, *scores},
             )
     return levels
-
-
-def settle_target(night: NightRecord, plan: NightPlan) -> TargetChoice | None:
-    """Return the target of a night whose session says `auto`; None before a baseline has scores."""
-    levels = {name: level for name, level in standings(night, plan).items() if name != OVERALL}
-    few = [name for name in levels if is_directional(plan.held_out_items.get(name, 0))]
-    return choose_target(levels, few) if levels else None
-
-
-def missing_for_target(night: NightRecord, plan: NightPlan) -> list[Wanted]:
-    """Return the probes an automatic target still waits for: one baseline, then the controls that show what can move.
-
-    They are the first ones of any night, so that nothing is measured for this choice alone.
-    """
-    if not night.scored.get(Slot("calibrate", "baseline")):
-        return missing_calibration(night, plan)[:1]
-    if not plan.referee.controls:
-        return []
-    slots = [Slot("control", arm) for arm in TELLING]
-    seed = plan.search_seed(0)
-    return [Wanted(slot, 0, plan.baseline, seed) for slot in slots if is_open(night, plan, slot, 0)]
 
 
 def lane_facts(

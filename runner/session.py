@@ -15,15 +15,14 @@ from pydantic import ValidationError
 
 from agent.context import NightContext
 from agent.night import run_night
-from agent.opening import lane_facts, missing_for_target, settle_target
+from agent.opening import lane_facts
 from agent.plan import NightPlan
 from agent.proposers.open import open_proposer
-from agent.schedule import to_plans, tried_least
+from agent.targeting import settle_target
 from lanes.lane import Lane
 from lanes.open import open_lanes
 from probes.candidate import LaneName
-from probes.errors import ConfigError, LedgerError, NightlabError
-from probes.outcome import ProbeOutcome
+from probes.errors import ConfigError, LedgerError
 from probes.statistics.runs import OVERALL
 from probes.statistics.verdicts import PowerTable
 from runner.adapters import AdapterSweeper
@@ -49,7 +48,6 @@ from runner.stretch import Stretch, require_same_conditions, require_same_inputs
 from runner.surroundings import Surroundings, gather_inputs
 from runner.tables import show_view
 from runner.wind_up import open_scribe, wind_up
-from tracking import events as ev
 from tracking.atomic import replace_text
 from tracking.ledger import Ledger
 from tracking.memory.known import EarlierNights
@@ -264,40 +262,9 @@ def _disk_guard(
 def _agent_night(context: NightContext, config: SessionConfig) -> str:
     """Settle the target where the session leaves it open, then let the agent work."""
     if config.target.category == AUTO:
-        target = _settle_target(context)
+        target = settle_target(context)
         if target is None:
             return "interrupted"
         guards = {name: margin for name, margin in context.plan.guards.items() if name != target}
         context.plan = _informed(replace(context.plan, target=target, guards=guards), context.night)
     return run_night(context)
-
-
-def _settle_target(context: NightContext) -> str | None:
-    """Return the category that the first baseline and the control probes choose; None when interrupted.
-
-    Raises:
-        NightlabError: no baseline probe left scores.
-    """
-    night = context.night
-    if night.target_choice is not None or night.power is not None:
-        return night.target_choice.category if night.target_choice is not None else night.target
-
-    def started(plan: ev.ProbePlan) -> None:
-        context.record(ev.ProbeStarted(at=context.clock.now(), plan=plan, key=plan.request.key))
-
-    def finished(plan: ev.ProbePlan, outcome: ProbeOutcome) -> None:
-        context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
-
-    while wanted := missing_for_target(night, context.plan):
-        plans = to_plans(night, tried_least(night, wanted), context.make_request)
-        context.launcher.run(plans, started, finished)
-        if context.launcher.is_stopping:
-            return None
-    choice = settle_target(night, context.plan)
-    if choice is None:
-        raise NightlabError(
-            '`target.category = "auto"` needs a scored baseline probe and none was left; see the probes\' logs, '
-            "mend the recipe, and start a new night"
-        )
-    context.record(ev.TargetSettled(at=context.clock.now(), target=choice))
-    return choice.category

@@ -9,8 +9,9 @@ from simulated_nights import faster_helps, folder, make_night, nothing_helps, wi
 
 from agent.night import run_night
 from agent.noise import planned_noise
-from agent.opening import settle_target, standings
+from agent.opening import standings
 from agent.policy import LaneFacts, Standing, base_strength, choose_target, lane_policies, named_target
+from agent.targeting import target_choice
 from lanes.config import LanesConfig
 from probes.outcome import ProbeOutcome
 from tracking.events import PolicySet, ProbePlan, SessionStopped
@@ -173,7 +174,7 @@ def test_standings_pool_planned_and_measured_noise(tmp_path: Path) -> None:
     for name in CATEGORIES:
         low, high = sorted((noise.category_sd[name] or 0.0, planned[name]))
         assert low < found[name].sd < high
-    chosen = settle_target(context.night, context.plan)
+    chosen = target_choice(context.night, context.plan)
     assert chosen is not None
     assert chosen.category == min(CATEGORIES, key=lambda name: found[name].baseline)
 
