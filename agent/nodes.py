@@ -19,6 +19,7 @@ from agent.noise import measure_noise, night_power, record_noise
 from agent.opening import set_policy
 from agent.referee import Referee
 from agent.rounds import is_undecided
+from agent.running import run_wanted
 from agent.schedule import (
     Wanted,
     failed_baselines,
@@ -29,7 +30,6 @@ from agent.schedule import (
     missing_rehearsal,
     price,
     probes_used,
-    to_plans,
     tried_least,
     where_it_broke_off,
 )
@@ -39,8 +39,6 @@ from agent.stalling import watch_progress, watch_promotions
 from agent.state import Next, NightState, Step
 from agent.validity import check_instrument, watch_measurements
 from probes.errors import NightlabError
-from probes.outcome import ProbeOutcome
-from probes.statistics.early_stop import StopRule
 from tracking import events as ev
 
 LEAST_CALIBRATION = 3
@@ -111,12 +109,12 @@ def run_probes(state: NightState, runtime: Runtime[NightContext]) -> Update:
     """
     context = runtime.context
     before, rule = len(context.night.probes), night_stop_rule(context.night, context.plan, context.search_probes)
-    ended = -1
+    searching, ended = state["step"] != "confirm", -1
     while not context.launcher.is_stopping and ended < len(context.night.probes):
         ended, wanted = len(context.night.probes), _affordable(state, context)
         if not any(is_first_try(context.night, want) for want in wanted):
             watch_measurements(context)
-        _run(context, wanted, rule, searching=state["step"] != "confirm")
+        run_wanted(context, wanted, rule, lambda: context.budget.halt(searching) is None)
     leave_out(before, len(context.night.probes))
     if context.launcher.is_stopping:
         return {"next": "stop"}
@@ -202,26 +200,6 @@ def _affordable(state: NightState, context: NightContext) -> list[Wanted]:
     if refused and not wanted and step in ("control", "calibrate"):
         raise NightlabError(f"the night cannot be calibrated: {refused}; start a new night with a larger budget")
     return wanted
-
-
-def _run(context: NightContext, wanted: list[Wanted], rule: StopRule | None, searching: bool) -> None:
-    """Run probes that can be paid for; none is started once time or dollars are gone."""
-
-    def started(plan: ev.ProbePlan) -> bool:
-        if context.budget.halt(searching) is not None:
-            return False
-        context.record(ev.ProbeStarted(at=context.clock.now(), plan=plan, key=plan.request.key))
-        return True
-
-    def finished(plan: ev.ProbePlan, outcome: ProbeOutcome) -> None:
-        context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
-
-    measured = context.night.completed
-    plans = to_plans(context.night, wanted, context.make_request, rule)
-    for plan in plans:
-        if plan.request.key in measured:
-            finished(plan, measured[plan.request.key])
-    context.launcher.run([plan for plan in plans if plan.request.key not in measured], started, finished)
 
 
 def _wanted(state: NightState, context: NightContext) -> list[Wanted]:

@@ -6,7 +6,7 @@ and lost is asked for again under its old number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -139,7 +139,7 @@ def is_first_try(night: NightRecord, wanted: Wanted) -> bool:
 
 
 def to_plans(
-    night: NightRecord, wanted: list[Wanted], make_request: RequestBuilder, rule: StopRule | None = None
+    night: NightRecord, wanted: Sequence[Wanted], make_request: RequestBuilder, rule: StopRule | None = None
 ) -> list[ProbePlan]:
     """Number the wanted probes and build their requests; a probe that was started and lost keeps its number.
 

@@ -6,9 +6,9 @@ from agent.context import NightContext
 from agent.opening import TELLING, standings
 from agent.plan import NightPlan
 from agent.policy import choose_target
-from agent.schedule import Wanted, is_open, missing_calibration, to_plans, tried_least
+from agent.running import run_wanted
+from agent.schedule import Wanted, is_open, missing_calibration, tried_least
 from probes.errors import NightlabError
-from probes.outcome import ProbeOutcome
 from probes.statistics.power import is_directional
 from probes.statistics.runs import OVERALL
 from tracking import events as ev
@@ -27,15 +27,8 @@ def settle_target(context: NightContext) -> str | None:
     if night.target_choice is not None or night.power is not None:
         return night.target_choice.category if night.target_choice is not None else night.target
 
-    def started(plan: ev.ProbePlan) -> None:
-        context.record(ev.ProbeStarted(at=context.clock.now(), plan=plan, key=plan.request.key))
-
-    def finished(plan: ev.ProbePlan, outcome: ProbeOutcome) -> None:
-        context.record(ev.ProbeFinished(at=context.clock.now(), plan=plan, outcome=outcome))
-
     while wanted := _missing(night, context.plan):
-        plans = to_plans(night, tried_least(night, wanted), context.make_request)
-        context.launcher.run(plans, started, finished)
+        run_wanted(context, tried_least(night, wanted))
         if context.launcher.is_stopping:
             return None
     choice = target_choice(night, context.plan)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -38,7 +39,8 @@ def load_session(file: Path, settings: Sequence[str] = ()) -> SessionConfig:
         ConfigError: the file is missing or no TOML, or a key or value breaks a rule; every mistake is named.
     """
     overrides = [parse_setting(text) for text in settings]
-    data, written = read_toml(file), read_toml(file)
+    data = read_toml(file)
+    written = deepcopy(data)
     for override in overrides:
         _put(data, override)
     followers = _fill_recipe(data, file)

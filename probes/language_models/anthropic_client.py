@@ -61,16 +61,9 @@ class AnthropicModel:
         def as_reply(message: Any) -> Reply:
             if not isinstance(message, Message) or not isinstance(message.content, list):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError("a response without `content`")
-            return Reply(
-                text="".join(block.text for block in message.content if block.type == "text"),
-                stop_reason=_STOPS.get(message.stop_reason or "", "other"),
-                model=str(message.model),
-                usage=_usage(message),
-                seconds=asked.seconds,
-                attempts=asked.requests,
-                unpriced=asked.unpriced,
-                dropped=asked.dropped,
-            )
+            text = "".join(block.text for block in message.content if block.type == "text")
+            stop = _STOPS.get(message.stop_reason or "", "other")
+            return asked.reply(text, stop, str(message.model), _usage(message))
 
         return self._asking.read(asked, as_reply)
 

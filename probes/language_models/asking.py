@@ -14,7 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from probes.errors import LaunchError, ModelReplyError
 from probes.language_models.config import PLACEHOLDER_KEY, ModelAccess
-from probes.language_models.model import Reply
+from probes.language_models.model import Reply, StopReason, Usage
 from probes.language_models.negotiation import Feature, Negotiation, arguments, dropped
 from probes.language_models.retrying import AttemptError, Patience, attempt
 
@@ -35,6 +35,10 @@ class Asked(NamedTuple, Generic[R]):
     """Requests lost on the way to a reply that a provider may bill."""
     seconds: float
     dropped: tuple[str, ...]
+
+    def reply(self, text: str, stop_reason: StopReason, model: str, usage: Usage | None) -> Reply:
+        """Return what was read of the message, with what it took."""
+        return Reply(text, stop_reason, model, usage, self.seconds, self.requests, self.unpriced, self.dropped)
 
 
 class Asking(Generic[R]):

@@ -53,16 +53,9 @@ class OpenAIModel:
                 raise TypeError("a response without `choices`")
             choice: Any = completion.choices[0]
             refusal = getattr(choice.message, "refusal", None)
-            return Reply(
-                text=_text(choice.message.content) or _text(refusal),
-                stop_reason="refusal" if refusal else _STOPS.get(choice.finish_reason or "", "other"),
-                model=str(completion.model),
-                usage=_usage(completion),
-                seconds=asked.seconds,
-                attempts=asked.requests,
-                unpriced=asked.unpriced,
-                dropped=asked.dropped,
-            )
+            text = _text(choice.message.content) or _text(refusal)
+            stop = "refusal" if refusal else _STOPS.get(choice.finish_reason or "", "other")
+            return asked.reply(text, stop, str(completion.model), _usage(completion))
 
         return self._asking.read(asked, as_reply)
 

@@ -26,7 +26,7 @@ def handles(night: NightRecord) -> Mapping[str, str]:
     for candidate in night.candidates.values():
         change = candidate.change
         names += [change.knob, *(value for value in (change.before, change.after) if isinstance(value, str))]
-    plain = dict.fromkeys(one_line(name, 10_000) for name in (night.target, *names))
+    plain = dict.fromkeys(one_line(name, 10_000) for name in dict.fromkeys((night.target, *names)))
     hidden = [name for name in plain if len(name) >= LEAST and not _PLAIN.fullmatch(name)]
     return {name: f"name_{place}" for place, name in enumerate(hidden, start=1)}
 
