@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from probes.candidate import LaneName
 from probes.frozen import Frozen
 from probes.recipe import Order, Recipe
+from probes.words import did_you_mean
 
 NOT_SEARCHABLE = {
     "base_model": "it is the session's, set in `[model]`",
@@ -33,9 +33,8 @@ def _searchable(name: str) -> str:
     fields = [field for field in Recipe.model_fields if field not in NOT_SEARCHABLE]
     if name in fields:
         return name
-    near = get_close_matches(name, fields, n=1)
-    cure = f"did you mean `{near[0]}`?" if near and name not in NOT_SEARCHABLE else f"choose from {', '.join(fields)}"
     why = NOT_SEARCHABLE.get(name, "a recipe has no such field")
+    cure = f"choose from {', '.join(fields)}" if name in NOT_SEARCHABLE else did_you_mean(name, fields)
     raise ValueError(f"must name a field that can be searched: {why}; {cure}")
 
 

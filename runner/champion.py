@@ -15,7 +15,7 @@ import tomli_w
 
 from probes.comparability import Difference, conditions, differing
 from probes.errors import ConfigError
-from runner.complaints import did_you_mean
+from probes.words import did_you_mean
 from runner.config import SessionConfig
 from runner.folder import RESULTS, SessionFolder, is_running, state_of
 from runner.inputs import file_digest

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from probes.words import did_you_mean
 
 _LIMITS = {
     "greater_than": ("above", "gt"),
@@ -83,14 +84,6 @@ def show_input(value: Any) -> str:
     except (TypeError, ValueError):
         text = str(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return `did you mean `x`? `, or the known words when none is close and they are few."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    return f"known are {', '.join(f'`{name}`' for name in known)}" if known else "it takes no keys"
 
 
 def _complain(spot: _Spot, model: type[BaseModel]) -> str:

@@ -16,10 +16,10 @@ from rich.live import Live
 from rich.text import Text
 
 from agent.schedule import probes_used
+from probes.words import printable
 from runner.config import SessionConfig
 from runner.night_view import Moment, night_view
 from runner.progress import line_of
-from runner.report.texts import printable
 from tracking import events as ev
 from tracking.clock import Clock
 from tracking.night import NightRecord

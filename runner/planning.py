@@ -13,7 +13,7 @@ from probes.statistics.power import LEAST_ITEMS, blind_guards, is_directional, p
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from probes.statistics.verdicts import CategoryPower, PowerTable
 from probes.versions import score_versions
-from runner.complaints import did_you_mean
+from probes.words import did_you_mean
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from runner.inputs import SessionInputs, file_digest

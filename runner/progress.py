@@ -7,8 +7,8 @@ from pathlib import Path
 from probes.aggregation import Weights
 from probes.errors import LedgerError
 from probes.outcome import ProbeOutcome, ProbeStatus
+from probes.words import printable
 from runner.report.measurement import controls_in_words
-from runner.report.texts import printable
 from tracking import events as ev
 from tracking.figures import show, show_count, show_effect
 from tracking.headline import probe_in_words

@@ -17,6 +17,7 @@ from probes.language_models.config import PLACEHOLDER_KEY, ModelAccess
 from probes.language_models.model import Reply, StopReason, Usage
 from probes.language_models.negotiation import Feature, Negotiation, arguments, dropped
 from probes.language_models.retrying import AttemptError, Patience, attempt
+from probes.words import printable
 
 R = TypeVar("R")
 _AGAIN = (408, 409, 425, 429)
@@ -133,7 +134,7 @@ class Asking(Generic[R]):
         """Return one line of a server's message, without control characters and without the key should it be there."""
         if self._key != PLACEHOLDER_KEY:
             message = message.replace(self._key, "***").replace(repr(self._key)[1:-1], "***")
-        text = " ".join("".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in message).split())
+        text = " ".join(printable(message).split())
         return text if len(text) <= _EXCERPT else text[:_EXCERPT] + "…"
 
 

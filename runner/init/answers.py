@@ -19,7 +19,7 @@ from probes.base_model import check_folder
 from probes.errors import ConfigError
 from probes.language_models.config import Provider
 from probes.recipe import Objective
-from runner.complaints import did_you_mean
+from probes.words import did_you_mean
 from runner.overrides import MINIATURE
 from runner.planning import AUTO
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from probes.words import printable
 from runner.report.blocks import Cell, Column, Paragraph, Tone
 from tracking.figures import MISSING, show
 
 LONGEST_TEXT = 400
 """Characters of a foreign text that are shown; the rest is in the ledger."""
-JOINERS = "\u200c\u200d"
-"""Neither printable nor harmful: they hold emoji and letters of some scripts together."""
 
 
 def text_cell(text: str, tone: Tone = "plain") -> Cell:
@@ -40,11 +39,6 @@ def many_lines(text: str) -> str:
 def foreign_paragraph(text: str, longest: int = LONGEST_TEXT) -> Paragraph:
     """Return a paragraph that a model wrote."""
     return Paragraph(one_line(text, longest), is_foreign=True)
-
-
-def printable(text: str) -> str:
-    """Return `text` without control characters, marks that turn the direction of others, and halves of characters."""
-    return "".join(c if c.isprintable() or c.isspace() or c in JOINERS else " " for c in text)
 
 
 def listed(words: Sequence[str]) -> str:

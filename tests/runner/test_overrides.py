@@ -167,7 +167,7 @@ def test_every_pattern_of_a_session_file_is_told_in_words() -> None:
     ("setting", "first"),
     [
         ("lerning_rate={low = 1e-3, high = 1e-2}", "a recipe has no such field; did you mean `learning_rate`?"),
-        ("zzz={low = 1, high = 2, max_step = 1}", "a recipe has no such field; choose from system_prompt, "),
+        ("zzz={low = 1, high = 2, max_step = 1}", "a recipe has no such field; known are `system_prompt`, "),
         ("steps={low = 1, high = 9}", "probes are only compared at equal steps, set in `[probe]`; choose from "),
     ],
 )
