@@ -1,39 +1,24 @@
-"""From a session and its inputs to the agent's plan: target, guards, power, and what stops a night before it starts."""
+"""From a session and its inputs to the agent's plan, its target and guards, and to the requests of its probes."""
 
 from __future__ import annotations
-
-from dataclasses import replace
-from typing import NamedTuple
 
 from agent.plan import NightPlan
 from probes.errors import ConfigError
 from probes.recipe import Recipe
 from probes.request import ProbeRequest, Purpose, Split
-from probes.statistics.power import LEAST_ITEMS, blind_guards, is_directional, power_of_choice
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
-from probes.statistics.verdicts import CategoryPower, PowerTable
 from probes.versions import score_versions
 from probes.words import did_you_mean
 from runner.config import SessionConfig
 from runner.folder import SessionFolder
 from runner.inputs import SessionInputs, file_digest
 from runner.serving.plan import ServingPlan, in_process
-from tracking.figures import show
 
 AUTO = "auto"
 LEAST_BROKEN_STEPS = 40
 """Fewer steps may not teach a model silence, and a control that was not learned tells nothing."""
 SHORT_PARTS = 4
 """A smoke run, or a training broken on purpose, trains for one of so many parts of a probe's steps."""
-
-
-class Preflight(NamedTuple):
-    """What the check found out before money is spent."""
-
-    power: PowerTable
-    problems: tuple[str, ...]
-    """Each stops the night: the rule, the value, the cure."""
-    warnings: tuple[str, ...]
 
 
 def plan_night(config: SessionConfig, inputs: SessionInputs, session: str, target: str) -> NightPlan:
@@ -60,55 +45,6 @@ def plan_night(config: SessionConfig, inputs: SessionInputs, session: str, targe
         early_stop=config.probe.early_stop,
         probes_without_progress=config.alarm.probes_without_progress,
         nights_without_promotion=config.alarm.nights_without_promotion,
-    )
-
-
-def check_power(plan: NightPlan, config: SessionConfig) -> Preflight:
-    """Return the power at the noise known before the night, and whether the night could conclude at all."""
-    from agent.noise import night_power
-
-    power = night_power(plan)
-    if config.target.category == AUTO and (choices := _choices(plan)):
-        power = power_of_choice(power, [night_power(choice) for choice in choices], plan.confirm_probes)
-    few = [row for row in power.categories if row.directional]
-    hopeless = [_directional(row) for row in few if is_directional(row.items_held_out)]
-    blind = [_blind(row, config) for row in blind_guards(power) if row not in few]
-    problems = (*hopeless, *blind)
-    warnings = tuple(_directional(row) for row in few if not is_directional(row.items_held_out))
-    return (
-        Preflight(power, (), (*problems, *warnings))
-        if config.referee.allow_blind_guards
-        else Preflight(power, problems, warnings)
-    )
-
-
-def _choices(plan: NightPlan) -> list[NightPlan]:
-    """Return the plans that an automatic target may leave: those on whose categories a claim could rest, else all."""
-    held_out = {name: plan.held_out_items.get(name, 0) for name in plan.search_items}
-    enough = [name for name, items in held_out.items() if not is_directional(items)]
-    return [
-        replace(plan, target=name, guards={guard: m for guard, m in plan.guards.items() if guard != name})
-        for name in enough or [name for name, items in held_out.items() if items]
-    ]
-
-
-def _blind(row: CategoryPower, config: SessionConfig) -> str:
-    return (
-        f"guard `{row.category}` cannot resolve its margin of {row.margin:g}: when nothing changed it would pass only "
-        f"{show(row.pass_probability, 'chance')} of the time; raise its margin in `[guards.margins]`, raise "
-        f"`budget.confirm_probes` (now {config.budget.confirm_probes}), add items of it, take it out of "
-        "`guards.categories`, or start all the same with `--set referee.allow_blind_guards=true`"
-    )
-
-
-def _directional(row: CategoryPower) -> str:
-    counts = f"{row.role} `{row.category}` has {row.items_search} search and {row.items_held_out} held-out items"
-    if not is_directional(row.items_held_out):
-        return f"{counts}: with fewer than {LEAST_ITEMS} to search with, changes are told apart by direction only"
-    cure = "add held-out items of it" + (", or take it out of `guards.categories`" if row.role == "guard" else "")
-    return (
-        f"{counts}: fewer than {LEAST_ITEMS} held-out items give a direction only, so the night could claim nothing; "
-        f"{cure}, or start all the same with `--set referee.allow_blind_guards=true`"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -19,38 +18,32 @@ from agent.opening import lane_facts
 from agent.plan import NightPlan
 from agent.proposers.open import open_proposer
 from agent.targeting import settle_target
-from lanes.lane import Lane
-from lanes.open import open_lanes
-from probes.candidate import LaneName
 from probes.errors import ConfigError, LedgerError
-from probes.statistics.runs import OVERALL
-from probes.statistics.verdicts import PowerTable
 from runner.adapters import AdapterSweeper
-from runner.alarm import check_alarm
 from runner.budget import NightBudget
+from runner.check import Check
 from runner.config import SessionConfig
 from runner.disk import DiskGuard, bytes_needed, require_room
 from runner.display import NightDisplay
-from runner.earlier import leave_memory, read_earlier, with_earlier
+from runner.earlier import leave_memory, with_earlier
 from runner.folder import SessionFolder, default_folder
 from runner.followers import alarming, complete_mirror, mirroring, observe
-from runner.inputs import SessionInputs
 from runner.interrupts import StopRequest, catching_signals
-from runner.outlook import EarlierProbe, Outlook, earlier_probe, unpaid
+from runner.outlook import earlier_probe
 from runner.overrides import resolved_toml
 from runner.plan_view import plan_view
-from runner.planning import AUTO, RequestMaker, check_power, plan_night
+from runner.planning import AUTO
+from runner.preflight import Preflight, preflight
+from runner.preparing import Prepared, prepare
 from runner.progress import ProgressLog
 from runner.serving.open import keyed, serving
-from runner.serving.plan import ServingPlan, check_serving
 from runner.set_aside import set_aside
 from runner.stretch import Stretch, require_same_conditions, require_same_inputs, require_same_settings
-from runner.surroundings import Surroundings, gather_inputs
+from runner.surroundings import Surroundings
 from runner.tables import show_view
 from runner.wind_up import open_scribe, wind_up
 from tracking.atomic import replace_text
 from tracking.ledger import Ledger
-from tracking.memory.known import EarlierNights
 from tracking.night import NightRecord
 from tracking.results_tsv import ResultsTable
 
@@ -125,53 +118,22 @@ def recorded_config(night: NightRecord, folder: SessionFolder) -> SessionConfig:
         ) from error
 
 
-class _Prepared(NamedTuple):
-    """What a night needs to know before its ledger is opened."""
+def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> tuple[Prepared, Preflight | None]:
+    """Check everything that can be checked; a new night stops here when it could not conclude.
 
-    inputs: SessionInputs
-    lanes: dict[LaneName, Lane]
-    plan: NightPlan
-    """Without what earlier nights taught."""
-    make_request: RequestMaker
-    serving: ServingPlan
-    """Who answers."""
-    earlier: EarlierNights | None = None
-    """Read for a new night only; one that is under way has it in its ledger."""
-    warnings: tuple[str, ...] = ()
-    power: PowerTable | None = None
-    """At the noise known before the night; for a new night only."""
-    known: EarlierProbe | None = None
-    """What a probe took in an earlier session of this name; for a new night only."""
-
-    @property
-    def space(self) -> dict[str, Mapping[str, str]]:
-        """Lane → knob → range in words."""
-        return {name: lane.knobs for name, lane in self.lanes.items()}
-
-
-def _prepare(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> _Prepared:
-    """Check everything that can be checked; a new night stops here when it could not conclude."""
-    inputs = gather_inputs(config, folder.suite, around)
+    One that is under way has what was known before it in its ledger.
+    """
+    prepared = prepare(config, folder, around)
     night = folder.load() if folder.has_events else NightRecord()
     left = max(0, config.budget.probes - len(night.probes))
-    require_room(bytes_needed(config, inputs, left), config, folder.path, around.free_bytes)
-    lanes = open_lanes(config.lanes, config.recipe, inputs.tags, config.agent.picker)
-    target = OVERALL if config.target.category == AUTO else config.target.category
-    plan = plan_night(config, inputs, folder.path.name, target)
-    serving_plan = check_serving(config, around.environ)
-    make_request = RequestMaker(config, inputs, folder, serving_plan)
+    require_room(bytes_needed(config, prepared.inputs, left), config, folder.path, around.free_bytes)
     if night.is_under_way:
-        return _Prepared(inputs, lanes, plan, make_request, serving_plan)
-    check_alarm(config.alarm, around.environ)
-    earlier = read_earlier(config, inputs, folder.path, make_request)
-    checked = check_power(with_earlier(plan, earlier), config)
-    known = earlier_probe(config, folder.path.parent)
-    problems = (*checked.problems, *unpaid(config, len(around.worker_gpus(config)), known))
-    if problems:
-        raise ConfigError("\n".join(problems))
+        return prepared, None
+    ahead = preflight(config, prepared, folder.path, around)
+    if ahead.problems:
+        raise ConfigError("\n".join(ahead.problems))
     replace_text(folder.config, resolved_toml(config))
-    warnings = (*inputs.warnings, *checked.warnings)
-    return _Prepared(inputs, lanes, plan, make_request, serving_plan, earlier, warnings, checked.power, known)
+    return prepared, ahead
 
 
 def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> NightEnd:
@@ -183,8 +145,9 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
         scribe = stack.enter_context(open_scribe(config, around.environ))
         # Early, so that the workers' imports overlap with everything below.
         launcher = stack.enter_context(around.open_launcher(config, folder.logs, stop))
-        prepared = _prepare(config, folder, around)
-        _announce(config, prepared, around, launcher.workers)
+        prepared, ahead = _prepare(config, folder, around)
+        if ahead is not None:
+            _announce(Check(config, prepared, ahead), around)
         log = ProgressLog(folder.progress)
         guard = _disk_guard(config, folder, around, stop, log)
         ledger = stack.enter_context(Ledger(folder.ledger, pauses=guard.pauses))
@@ -215,7 +178,8 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
             write_report=stretch.write_report,
         )
         with display, catching_signals(stop), stretch:
-            stretch.begin(config, prepared.inputs.digests, prepared.space, prepared.warnings, prepared.earlier)
+            warnings, earlier = (ahead.warnings, ahead.earlier) if ahead is not None else ((), None)
+            stretch.begin(config, prepared.inputs.digests, prepared.space, warnings, earlier)
             context.plan = _informed(context.plan, night)
             base = Path(prepared.inputs.base_model.path)
             with serving(config, prepared.serving, base, folder.logs, around, stop):
@@ -228,13 +192,10 @@ def _run(config: SessionConfig, folder: SessionFolder, around: Surroundings) -> 
     return NightEnd(folder, night)
 
 
-def _announce(config: SessionConfig, prepared: _Prepared, around: Surroundings, workers: int) -> None:
+def _announce(check: Check, around: Surroundings) -> None:
     """Show the plan of a new night before its first probe."""
-    if prepared.power is None:
-        return
-    outlook = Outlook(config, workers, prepared.power, tuple(prepared.lanes), prepared.known, around.clock.now())
     with suppress(OSError):  # the terminal may be gone; the night goes on
-        show_view(plan_view(outlook), around.console)
+        show_view(plan_view(check.outlook(around)), around.console)
 
 
 def _probe_usd(config: SessionConfig, folder: SessionFolder) -> float | None:

@@ -41,15 +41,16 @@ def power_view(power: PowerTable) -> View:
 def check_view(check: Check) -> View:
     """Return what the check found: power, searched space, warnings, problems."""
     space = plain_table(("lane", "knob", "range"))
-    for lane, knobs in check.space.items():
+    for lane, knobs in check.prepared.space.items():
         for knob, words in knobs.items():
             space.add_row(lane, knob, words)
-    view = [*power_view(check.preflight.power), "", space, ""]
-    if check.earlier is not None:
-        view.append(f"earlier nights: {knowledge_in_words(check.earlier)}")
-    view += [f"warning: {warning}" for warning in check.warnings]
-    if not check.preflight.problems:
-        view.append(f"{check.config.name} is valid: {_outlook(check.preflight.power)}.")
+    ahead = check.preflight
+    view = [*power_view(ahead.power), "", space, ""]
+    if ahead.earlier is not None:
+        view.append(f"earlier nights: {knowledge_in_words(ahead.earlier)}")
+    view += [f"warning: {warning}" for warning in ahead.warnings]
+    if not ahead.problems:
+        view.append(f"{check.config.name} is valid: {_outlook(ahead.power)}.")
     return view
 
 

@@ -35,8 +35,13 @@ def test_the_session_concludes_on_a_suite_of_24_items_a_category(place: Path) ->
     config = load_session(place / SESSION.name, settings)
     checked = check_session(config, fake_surroundings(place))
     assert checked.preflight.problems == ()
-    assert set(checked.inputs.search_items.values()) == {12}
-    assert {knob for knobs in checked.space.values() for knob in knobs} >= {"learning_rate", "beta", "rank", "alpha"}
+    assert set(checked.prepared.inputs.search_items.values()) == {12}
+    assert {knob for knobs in checked.prepared.space.values() for knob in knobs} >= {
+        "learning_rate",
+        "beta",
+        "rank",
+        "alpha",
+    }
 
 
 def test_its_server_takes_every_rank_of_the_lane_and_the_budget_pays_for_all_probes(place: Path) -> None:

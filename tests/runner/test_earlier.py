@@ -205,13 +205,14 @@ def test_the_check_before_a_night_knows_what_the_night_will(
     monkeypatch.chdir(two_nights[0])
     config = load_session(two_nights[0] / "session.toml", [SMALL])
     checked = check_session(config, fake_surroundings(two_nights[0]))
-    assert checked.earlier is not None
-    assert [night.session for night in checked.earlier.nights] == ["first", "second"]
-    assert checked.plan.earlier_noise == checked.earlier.noise
+    earlier = checked.preflight.earlier
+    assert earlier is not None
+    assert [night.session for night in earlier.nights] == ["first", "second"]
+    assert checked.plan.earlier_noise == earlier.noise
     assert checked.preflight.power.noise_source == "earlier night"
     assert checked.as_json()["earlier_nights"]["claim"]["level"] == checked.plan.claim_level
     alone = check_session(
         load_session(two_nights[0] / "session.toml", [SMALL, "referee.earlier_nights=false"]),
         fake_surroundings(two_nights[0]),
     )
-    assert (alone.earlier, alone.as_json()["earlier_nights"]) == (None, None)
+    assert (alone.preflight.earlier, alone.as_json()["earlier_nights"]) == (None, None)

@@ -12,7 +12,8 @@ from probes.statistics.power import LEAST_ITEMS
 from probes.statistics.runs import OVERALL
 from runner.inputs import SessionInputs
 from runner.overrides import load_session
-from runner.planning import AUTO, Preflight, check_power, plan_night
+from runner.planning import AUTO, plan_night
+from runner.preflight import Preflight, check_power
 
 SESSIONS = sorted((Path(__file__).parents[2] / "runner" / "sessions").glob("*.toml"))
 ANY = FileRef(path="-", digest="-")
