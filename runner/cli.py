@@ -17,6 +17,7 @@ import typer
 from probes.errors import NightlabError
 from runner.commands.before import before_app
 from runner.commands.champion import champion_app
+from runner.commands.data import data_app
 from runner.commands.instruments import instruments_app
 from runner.commands.morning import morning_app
 from runner.commands.night import night_app
@@ -46,6 +47,7 @@ app.add_typer(night_app)
 app.add_typer(morning_app)
 app.add_typer(champion_app, rich_help_panel=MORNING)
 app.add_typer(instruments_app)
+app.add_typer(data_app, rich_help_panel=INSTRUMENTS)
 app.add_typer(suite_app, rich_help_panel=INSTRUMENTS)
 
 

@@ -61,7 +61,7 @@ def stats_view(stats: SuiteStats, measured: Measured | None, most: int) -> View:
         f"scorers: {', '.join(f'{kind} {count}' for kind, count in stats.scorers.items())}",
         f"items with a critical component: {stats.criticals}, with a reference answer: {stats.references}",
         f"prompts: {lengths.shortest} to {lengths.longest} characters, median {lengths.median:g}",
-        *(f"tag {name}: {_shares(values, stats.items)}" for name, values in stats.composition.items()),
+        *(f"tag {name}: {shares_in_words(values, stats.items)}" for name, values in stats.composition.items()),
     ]
     if measured is None:
         return view
@@ -167,7 +167,7 @@ def _counts(prompt: PromptResult) -> tuple[str, ...]:
     return tuple(f"{count}/{prompt.samples}" for count in (prompt.answered, prompt.scored, prompt.critical))
 
 
-def _shares(values: dict[str, int], items: int) -> str:
+def shares_in_words(values: dict[str, int], items: int) -> str:
     """Return a tag's values with their shares, the unclassified ones last and always."""
     named = [(value, count) for value, count in values.items() if value != UNCLASSIFIED]
     listed, rest = named[:MOST_VALUES], named[MOST_VALUES:]

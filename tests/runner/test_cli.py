@@ -49,7 +49,7 @@ VERBS = (
     *("init", "check", "simulate", "probe"),
     *("run", "resume", "status", "stop"),
     *("report", "compare", "history", "invalidate", "ui", "champion"),
-    *("measure", "audit", "suite"),
+    *("measure", "audit", "data", "suite"),
 )
 
 
