@@ -13,7 +13,7 @@ from probes.aggregation import effective_categories
 from probes.figures import show_chance
 from probes.statistics.config import RefereeConfig
 from probes.statistics.fits import KnownNoise, Question, SearchFits
-from probes.statistics.race import EffectPrior, Effects, Posterior, Prior
+from probes.statistics.race import EffectPrior, Posterior, Prior
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from probes.statistics.verdicts import EarlierNoise
 from tracking.events import Arm
@@ -121,19 +121,6 @@ def confirmation_runs(night: NightRecord, arm: Arm) -> list[Run]:
     """Return the scored confirmation runs of one arm, by probe number."""
     probes = comparable((p for p in night.probes if p.plan.phase == "confirm"), "the confirmation's probes")
     return [run for probe in probes if probe.plan.arm == arm and (run := as_run(probe)) is not None]
-
-
-def target_effects(
-    runs: Sequence[Run],
-    target: str,
-    rules: RefereeConfig,
-    prior: Prior | None = None,
-    earlier: EarlierNoise | None = None,
-) -> Effects:
-    """Return the effects of all changes on the target, with the noise, pairing and companions that the runs show."""
-    fits = SearchFits([target_question(target, rules, prior, earlier)])
-    fits.take(runs)
-    return fits.effects(target)
 
 
 def target_question(

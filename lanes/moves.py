@@ -1,4 +1,4 @@
-"""The moves that are still open in a lane, what earlier ones taught, and which fields of a recipe differ.
+"""The moves that are still open in a lane, and what earlier ones taught.
 
 Pure. A move is a lane, a knob and its new value; a move once tried is never proposed again.
 """
@@ -27,7 +27,6 @@ from lanes.knobs import (
 )
 from lanes.lane import Tried
 from probes.candidate import Change, KnobValue, show_value
-from probes.recipe import DataMix, Recipe
 
 NEAR_DUPLICATE = 0.2
 """Numbers closer than this share of the window to a tried one are no new moves: no probe could tell them apart."""
@@ -161,31 +160,6 @@ def known_levels(knob: OpenKnob) -> list[Known]:
         level = None if effect is None else level_of(move.before) + effect - here
         known.append(Known(move.after, level, earlier.decision is None and effect is None))
     return known
-
-
-def changed_fields(before: Recipe, after: Recipe) -> tuple[str, ...]:
-    """Return the names of what differs: recipe fields, `mix.<rule>` and `curriculum.<field>`, in recipe order."""
-    changed: list[str] = []
-    for name in Recipe.model_fields:
-        one, other = getattr(before, name), getattr(after, name)
-        if one == other:
-            continue
-        if name == "mix":
-            changed += _changed_rules(one, other)
-        elif name == "curriculum":
-            fields = type(before.curriculum).model_fields
-            changed += [f"curriculum.{field}" for field in fields if getattr(one, field) != getattr(other, field)]
-        else:
-            changed.append(name)
-    return tuple(changed)
-
-
-def _changed_rules(before: DataMix, after: DataMix) -> list[str]:
-    one, other = ({rule.name: rule for rule in mix.rules} for mix in (before, after))
-    changed = [f"mix.{name}" for name in {**one, **other} if one.get(name) != other.get(name)]
-    if before.global_repeat != after.global_repeat:
-        changed.append("mix.global_repeat")
-    return changed or ["mix.rules"]
 
 
 @remembered

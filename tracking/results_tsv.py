@@ -53,11 +53,6 @@ class ResultsTable:
         self._unwritten = 0
 
 
-def write_results(path: Path, night: NightRecord) -> None:
-    """Write the table of a whole night."""
-    replace_text(path, results_text(night))
-
-
 def results_text(night: NightRecord) -> str:
     """Return the table of a whole night."""
     return _table(night, {probe.plan.number: measured_cells(night, probe) for probe in night.ended})

@@ -11,10 +11,9 @@ import numpy as np
 from scipy import optimize, stats
 
 from probes.figures import show
-from probes.statistics.noise import estimate_noise
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL
 from probes.statistics.spread import MOST_SHARED, PlannedNoise
-from probes.statistics.verdicts import CategoryPower, Noise, PowerTable
+from probes.statistics.verdicts import CategoryPower, PowerTable
 
 POWER = 0.8
 LEAST_ITEMS = 7
@@ -142,11 +141,6 @@ def power_of_choice(power: PowerTable, choices: Sequence[PowerTable], confirm_pr
             + _passes(chance if any(row.role == "guard" for row in rows) else None, "at least "),
         }
     )
-
-
-def empty_noise() -> Noise:
-    """Return the noise of a night that has measured nothing yet."""
-    return estimate_noise([], OVERALL)
 
 
 def blind_guards(table: PowerTable, least: float = 0.5) -> list[CategoryPower]:

@@ -7,7 +7,7 @@ import pytest
 from fakes import MemoryLedger, SimulatedLauncher
 from simulated_nights import faster_helps, make_night
 
-from agent.evidence import SearchEvidence, search_runs, target_effects
+from agent.evidence import SearchEvidence, search_runs
 from agent.night import run_night
 from agent.plan import NightPlan
 from agent.referee import Referee
@@ -66,8 +66,8 @@ def test_lane_priors_and_earlier_noise_reach_the_target(night: tuple[MemoryLedge
     sure = replace(plan, priors={lane: EffectPrior(0.1, 0.01)})
     assert Referee(record, sure).effect(name).mean == pytest.approx(0.1, abs=0.02)
     earlier = EarlierNoise(nights=2, degrees_of_freedom=30, metric_sd={plan.target: 3.0})
-    noisy = target_effects(search_runs(record), plan.target, plan.referee, earlier=earlier)
-    assert noisy.of(name).sd > 1.5 * target_effects(search_runs(record), plan.target, plan.referee).of(name).sd
+    noisy = Referee(record, replace(plan, earlier_fit_noise=earlier))
+    assert noisy.effect(name).sd > 1.5 * Referee(record, plan).effect(name).sd
 
 
 def test_failed_probes_leave_no_run(night: tuple[MemoryLedger, NightPlan]) -> None:

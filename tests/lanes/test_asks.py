@@ -1,12 +1,13 @@
 """In which order lanes ask, what they learn from effects, and how the history reads."""
 
 import pytest
+from recipe_changes import changed_fields
 
 from lanes.config import ChoiceKnob, LanesConfig, MixKnob, NumericKnob
 from lanes.fragility import knob_histories
 from lanes.hyperparameters import default_knobs
 from lanes.lane import Lane, Tried
-from lanes.moves import OpenKnob, changed_fields, known_levels
+from lanes.moves import OpenKnob, known_levels
 from lanes.open import open_lanes
 from probes.candidate import Change
 from probes.recipe import DataMix, MixRule, Recipe

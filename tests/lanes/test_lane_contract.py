@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from recipe_changes import changed_fields
 
 from lanes.config import ChoiceKnob, LanesConfig, MixKnob, NumericKnob
 from lanes.lane import Lane, Tried
-from lanes.moves import changed_fields
 from lanes.open import open_lanes
 from probes.candidate import LANES, Change
 from probes.recipe import Curriculum, Recipe

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import typer
 from fakes_session import write_session
+from recipe_changes import changed_fields
 
 from lanes.config import LanesConfig
-from lanes.moves import changed_fields
 from lanes.open import open_lanes
 from probes.outcome import ItemScores, ProbeOutcome, ProbeStatus
 from probes.recipe import Curriculum, Recipe

@@ -16,7 +16,7 @@ from tracking import events as ev
 from tracking.headline import headline, probe_in_words
 from tracking.invalidation import standing
 from tracking.night import NightRecord
-from tracking.results_tsv import ResultsTable, write_results
+from tracking.results_tsv import ResultsTable, results_text
 from tracking.summary import summary
 
 OUTLASTS = {
@@ -116,7 +116,7 @@ def test_an_invalidated_probe_is_told_under_the_names_of_its_time(tmp_path: Path
     assert night.candidates["c01"].change == change
     old = next(probe.plan for probe in night.invalidated if probe.plan.candidate == "c01")
     assert probe_in_words(night, old) == "learning_rate 0.005 → 0.01"
-    write_results(tmp_path / "results.tsv", night)
+    (tmp_path / "results.tsv").write_text(results_text(night), encoding="utf-8")
     rows = [row for row in _rows(tmp_path / "results.tsv") if row["candidate"] == "c01"]
     assert {row["knob"] for row in rows} == {"learning_rate"}
 
@@ -129,7 +129,7 @@ def test_the_table_keeps_the_rows_and_says_so(tmp_path: Path) -> None:
     for event in told:
         table.take(event)
     table.write()
-    write_results(tmp_path / "results.tsv", NightRecord.replay(told))
+    (tmp_path / "results.tsv").write_text(results_text(NightRecord.replay(told)), encoding="utf-8")
     assert (tmp_path / "live.tsv").read_text() == (tmp_path / "results.tsv").read_text()
     rows = _rows(tmp_path / "results.tsv")
     assert [row["probe"] for row in rows] == [str(number) for number in range(1, 35)]

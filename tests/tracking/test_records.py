@@ -26,7 +26,7 @@ from tracking.history import candidate_frame, probe_frame
 from tracking.mlflow_rows import night_row
 from tracking.night import NightRecord
 from tracking.provenance import collect_provenance, commit_of
-from tracking.results_tsv import ROWS_PER_WRITE, ResultsTable, show_cell, write_results
+from tracking.results_tsv import ROWS_PER_WRITE, ResultsTable, results_text, show_cell
 from tracking.summary import spend, summary
 
 
@@ -41,7 +41,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def test_results_have_one_row_per_probe_with_every_column_of_the_contract(tmp_path: Path) -> None:
     night = _night("failed")
-    write_results(tmp_path / "results.tsv", night)
+    (tmp_path / "results.tsv").write_text(results_text(night), encoding="utf-8")
     rows = _rows(tmp_path / "results.tsv")
     assert len(rows) == len(night.probes)
     contract = [
@@ -62,7 +62,7 @@ def test_results_have_one_row_per_probe_with_every_column_of_the_contract(tmp_pa
 
 def test_a_failed_probe_has_empty_scores_and_never_zero(tmp_path: Path) -> None:
     night = _night("failed")
-    write_results(tmp_path / "results.tsv", night)
+    (tmp_path / "results.tsv").write_text(results_text(night), encoding="utf-8")
     failed = next(row for row in _rows(tmp_path / "results.tsv") if row["status"] == "diverged")
     assert [failed[name] for name in (*CATEGORIES, "overall", "critical_failures")] == [""] * 8
     assert (failed["steps"], failed["completion"]) == ("31", "0.3875")
@@ -89,7 +89,7 @@ def test_the_table_follows_the_night_and_learns_verdicts_later(tmp_path: Path) -
     for event in events[before_verdict + 1 :]:
         table(event)
     live = path.read_text()
-    write_results(path, NightRecord.replay(events))
+    path.write_text(results_text(NightRecord.replay(events)), encoding="utf-8")
     assert path.read_text() == live
 
 
@@ -108,7 +108,7 @@ def test_in_a_long_night_the_table_lags_by_little_and_a_probe_costs_no_more_rows
     assert finished > 2 * ROWS_PER_WRITE
     assert rows_written < ROWS_PER_WRITE * changes
     live = path.read_text()
-    write_results(path, NightRecord.replay(events))
+    path.write_text(results_text(NightRecord.replay(events)), encoding="utf-8")
     assert path.read_text() == live
 
 
@@ -155,7 +155,7 @@ def test_candidates_carry_lane_knob_effect_and_verdict() -> None:
 def test_an_empty_night_has_empty_tables_and_a_summary(tmp_path: Path) -> None:
     night = _night("empty")
     assert probe_frame(night).height == candidate_frame(night).height == 0
-    write_results(tmp_path / "results.tsv", night)
+    (tmp_path / "results.tsv").write_text(results_text(night), encoding="utf-8")
     assert _rows(tmp_path / "results.tsv") == []
     assert summary(night)["claim"]["confirmed"] is False
 

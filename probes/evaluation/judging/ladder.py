@@ -52,15 +52,6 @@ def read_object(text: str, stop_reason: StopReason, required: Sequence[str]) -> 
     raise ModelReplyError(f"the reply holds no whole JSON object with {' and '.join(f'`{key}`' for key in required)}")
 
 
-def strict_json(text: str) -> Any:
-    """Return a JSON document; NaN, Infinity and a key given twice are none.
-
-    Raises:
-        ValueError: it is not JSON.
-    """
-    return _DECODER.decode(text)
-
-
 def _strict_objects(text: str, required: Sequence[str]) -> Iterator[tuple[dict[str, Any], Strategy]]:
     """Yield the outermost objects of a text that have the required keys, with the rung each stands on."""
     fences = [match.span(1) for match in _FENCE.finditer(text)]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fakes import FakeClock, MemoryLedger, SimulatedLauncher
 from fakes_proposals import HYBRID, LOCAL, question, scripted, sensible
+from recipe_changes import changed_fields
 from simulated_nights import BASELINE, LANES, TAGS, faster_helps, folder, make_night, without_times
 
 from agent.config import AgentConfig
@@ -21,7 +22,6 @@ from agent.proposers.space_filling import SpaceFillingProposer
 from agent.proposers.statistical import StatisticalProposer
 from agent.proposing import propose
 from agent.schedule import live_candidates
-from lanes.moves import changed_fields
 from lanes.open import open_lanes
 from probes.candidate import Change
 from tracking.events import SessionStopped

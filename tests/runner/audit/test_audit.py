@@ -16,7 +16,7 @@ from runner.audit.trials import is_seed_only
 from runner.cli import main
 from tracking.events import MeasurementsInvalidated, ProbeFinished
 from tracking.night import NightRecord
-from tracking.results_tsv import write_results
+from tracking.results_tsv import results_text
 
 HEADER = "commit\tval_loss\tmemory_gb\tstatus\tdescription"
 RATCHET = [
@@ -168,7 +168,7 @@ def test_changes_of_a_block_are_judged_by_the_probes_with_and_without_them(tmp_p
 
 
 def test_our_results_table_without_its_ledger_says_that_the_ledger_tells_more(tmp_path: Path) -> None:
-    write_results(tmp_path / "copied.tsv", NightRecord.replay(block_night()))
+    (tmp_path / "copied.tsv").write_text(results_text(NightRecord.replay(block_night())), encoding="utf-8")
     audit = audit_path(tmp_path / "copied.tsv", "target", "max")
     assert any("audit the session's folder" in note for note in audit.notes)
     assert not any("audit the session's folder" in note for note in audit_of(tmp_path, [HEADER, *RATCHET]).notes)
@@ -178,12 +178,14 @@ def test_invalidated_rows_of_our_tables_are_left_out(tmp_path: Path) -> None:
     events = block_night()
     last = [event for event in events if isinstance(event, ProbeFinished)][-4]
     mark = MeasurementsInvalidated(at=events[-1].at, since=last.at, reason="wrong server")
-    write_results(tmp_path / "whole.tsv", NightRecord.replay(events))
-    write_results(tmp_path / "marked.tsv", NightRecord.replay([*events, mark]))
+    (tmp_path / "whole.tsv").write_text(results_text(NightRecord.replay(events)), encoding="utf-8")
+    (tmp_path / "marked.tsv").write_text(results_text(NightRecord.replay([*events, mark])), encoding="utf-8")
     whole, marked = (audit_path(tmp_path / name, "target", "max") for name in ("whole.tsv", "marked.tsv"))
     assert marked.rows == whole.rows - 4
     assert "4 rows of invalidated probes left out." in marked.notes
-    write_results(tmp_path / "none.tsv", NightRecord.replay([*events, mark.model_copy(update={"since": events[0].at})]))
+    (tmp_path / "none.tsv").write_text(
+        results_text(NightRecord.replay([*events, mark.model_copy(update={"since": events[0].at})])), encoding="utf-8"
+    )
     with pytest.raises(DataError, match=r"every probe in .* was invalidated"):
         audit_path(tmp_path / "none.tsv", "target", "max")
 

@@ -30,7 +30,7 @@ from tracking.history import probe_frame
 from tracking.ledger import Ledger
 from tracking.mlflow_rows import night_row, plan_tags, probe_name, progress_points
 from tracking.night import NightRecord
-from tracking.results_tsv import write_results
+from tracking.results_tsv import results_text
 from tracking.summary import summary
 
 
@@ -194,7 +194,7 @@ def test_the_summary_has_designs_blocks_and_revisits() -> None:
 
 def test_results_name_the_block_the_row_and_its_changes(tmp_path: Path) -> None:
     night = record()
-    write_results(tmp_path / "results.tsv", night)
+    (tmp_path / "results.tsv").write_text(results_text(night), encoding="utf-8")
     rows = list(csv.DictReader((tmp_path / "results.tsv").read_text().splitlines(), delimiter="\t"))
     row = rows[15]
     assert (row["lane"], row["block"], row["replicate"]) == ("block", "1", "0")
