@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from tracking.ledger import read_events
 from tracking.night import NightRecord
 from tracking.probe_table import category_columns, columns, constraint_ok, measured_cells, probe_judgement
 
@@ -15,6 +17,15 @@ _TEXTS = {
     "commit", "time", "lane", "knob", "change", "verdict", "decision", "status", "phase", "arm", "candidate", "changes",
     "split", "key", "message", "before", "after", "proposer", "reason", "rationale",
 }  # fmt: skip
+
+
+def read_night(ledger: str | Path) -> NightRecord:
+    """Return the night that a ledger tells, also while it runs.
+
+    Raises:
+        LedgerError: there is no ledger, or a line in it is not an event.
+    """
+    return NightRecord.replay(read_events(Path(ledger)))
 
 
 def probe_frame(night: NightRecord) -> pl.DataFrame:

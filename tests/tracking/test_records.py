@@ -22,7 +22,8 @@ from tracking import events as ev
 from tracking.atomic import replace_text
 from tracking.figures import Kind, show, show_effect, show_interval
 from tracking.headline import headline
-from tracking.history import candidate_frame, probe_frame
+from tracking.history import candidate_frame, probe_frame, read_night
+from tracking.ledger import Ledger
 from tracking.mlflow_rows import night_row
 from tracking.night import NightRecord
 from tracking.provenance import collect_provenance, commit_of
@@ -150,6 +151,18 @@ def test_candidates_carry_lane_knob_effect_and_verdict() -> None:
     )  # fmt: skip
     trade_off = frame.filter(pl.col("candidate") == "c05").row(0, named=True)
     assert trade_off["constraint_ok"] is False
+
+
+def test_a_ledger_is_read_as_tables_while_its_night_runs(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    with Ledger(path) as ledger:
+        for event in make_night("claim"):
+            ledger.append(event)
+        with path.open("a") as file:
+            file.write('{"half": ')
+        assert candidate_frame(read_night(path)).equals(candidate_frame(_night()))
+    with pytest.raises(LedgerError, match="gone"):
+        read_night(tmp_path / "gone.jsonl")
 
 
 def test_an_empty_night_has_empty_tables_and_a_summary(tmp_path: Path) -> None:
