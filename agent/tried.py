@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from agent.unread import Unread
 from lanes.history import History
-from lanes.lane import Tried
+from lanes.tried import Tried
 from tracking import events as ev
 from tracking.collapses import collapse_of
 from tracking.night import NightRecord

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from lanes.knobs import Window, is_inside, is_number
-from lanes.lane import Tried
+from lanes.tried import Tried
 from probes.candidate import Change, KnobValue, LaneName, show_value
 from probes.figures import show
 from probes.frozen import Frozen

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
-from lanes.lane import Tried
+from lanes.tried import Tried
 from probes.candidate import LaneName
 
 At = tuple[LaneName, str]

@@ -15,9 +15,9 @@ from lanes.fragility import fragile_refusal
 from lanes.history import History
 from lanes.knobs import Knob, describe, section, step_refusal, value_refusal
 from lanes.known_harm import without_harm
-from lanes.lane import Tried
 from lanes.moves import OpenKnob, open_knobs, repeat_refusal, was_tried
 from lanes.pickers import Picker
+from lanes.tried import Tried
 from probes.candidate import Change, KnobValue, LaneName, show_value
 from probes.recipe import Recipe
 

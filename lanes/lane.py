@@ -7,32 +7,16 @@ uninterrupted one would have.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from lanes.knobs import Knob
+from lanes.moves import OpenKnob
+from lanes.tried import Tried
 from probes.candidate import Change, KnobValue, LaneName
-from probes.frozen import Frozen
 from probes.recipe import Recipe
-from probes.statistics.verdicts import Decision
-
-if TYPE_CHECKING:
-    from lanes.knobs import Knob
-    from lanes.moves import OpenKnob
-
 
 Tags = Mapping[str, Mapping[str, int]]
 """Composition of the training data: tag name → value → rows."""
-
-
-class Tried(Frozen):
-    """One change that was proposed earlier in the night, and what became of it."""
-
-    change: Change
-    decision: Decision | None
-    """None while its first probe is still out."""
-    effect: float | None
-    """Posterior mean of its effect on the target; None while unknown or when every probe of it failed."""
-    collapsed: str | None = None
-    """What the move ruined, in a few words: its knob then gets a tighter step limit. None: nothing."""
 
 
 class Lane(Protocol):

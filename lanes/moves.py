@@ -25,7 +25,7 @@ from lanes.knobs import (
     same_value,
     window_width,
 )
-from lanes.lane import Tried
+from lanes.tried import Tried
 from probes.candidate import Change, KnobValue, show_value
 
 NEAR_DUPLICATE = 0.2

@@ -20,8 +20,9 @@ from typing import Annotated
 
 import typer
 
-from lanes.lane import Lane, Tried
+from lanes.lane import Lane
 from lanes.open import open_lanes
+from lanes.tried import Tried
 from probes.aggregation import Weights
 from probes.candidate import LaneName
 from probes.errors import NightlabError

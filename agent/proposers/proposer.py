@@ -13,8 +13,9 @@ from pydantic import Field
 
 from agent.plan import NightPlan
 from agent.tried import TriedMoves
-from lanes.lane import Lane, Tried
+from lanes.lane import Lane
 from lanes.moves import OpenKnob
+from lanes.tried import Tried
 from probes.candidate import MOST_WORDS, Change, Forecast, KnobValue, LaneName
 from probes.frozen import Frozen
 from probes.recipe import Recipe

@@ -6,9 +6,10 @@ from recipe_changes import changed_fields
 from lanes.config import ChoiceKnob, LanesConfig, MixKnob, NumericKnob
 from lanes.fragility import knob_histories
 from lanes.hyperparameters import default_knobs
-from lanes.lane import Lane, Tried
+from lanes.lane import Lane
 from lanes.moves import OpenKnob, known_levels
 from lanes.open import open_lanes
+from lanes.tried import Tried
 from probes.candidate import Change
 from probes.recipe import DataMix, MixRule, Recipe
 

@@ -6,8 +6,9 @@ import pytest
 
 from lanes.config import ChoiceKnob, LanesConfig, MixKnob, NumericKnob
 from lanes.fragility import FREE, knob_histories, safe_window
-from lanes.lane import Lane, Tried
+from lanes.lane import Lane
 from lanes.open import open_lanes
+from lanes.tried import Tried
 from probes.candidate import Change, KnobValue
 from probes.recipe import Recipe
 

@@ -11,8 +11,8 @@ import pytest
 
 from lanes.config import ChoiceKnob
 from lanes.heard import BEST_HEARD, MOST_HEARD, heard
-from lanes.lane import Tried
 from lanes.moves import Known, OpenKnob
+from lanes.tried import Tried
 from probes.candidate import Change
 from probes.statistics.verdicts import Decision
 

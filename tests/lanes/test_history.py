@@ -10,9 +10,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from lanes.config import LanesConfig
 from lanes.history import History
-from lanes.lane import Tried
 from lanes.open import open_lanes
 from lanes.told import told_study, told_trial
+from lanes.tried import Tried
 from probes.candidate import Change
 from probes.recipe import Recipe
 

@@ -6,8 +6,8 @@ import pytest
 
 from lanes.config import LanesConfig
 from lanes.known_harm import repeats_harm
-from lanes.lane import Tried
 from lanes.open import open_lanes
+from lanes.tried import Tried
 from probes.candidate import Change, KnobValue
 from probes.recipe import Curriculum, Recipe
 

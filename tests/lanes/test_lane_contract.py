@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from recipe_changes import changed_fields
 
 from lanes.config import ChoiceKnob, LanesConfig, MixKnob, NumericKnob
-from lanes.lane import Lane, Tried
+from lanes.lane import Lane
 from lanes.open import open_lanes
+from lanes.tried import Tried
 from probes.candidate import LANES, Change
 from probes.recipe import Curriculum, Recipe
 

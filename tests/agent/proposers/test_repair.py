@@ -17,8 +17,8 @@ from agent.proposers.proposer import Proposal, Question
 from agent.proposers.repair import told_rule
 from agent.tried import TriedMoves
 from lanes.config import ChoiceKnob, LanesConfig, MixKnob, NumericKnob
-from lanes.lane import Tried
 from lanes.open import open_lanes
+from lanes.tried import Tried
 from probes.candidate import Change, KnobValue, LaneName
 from tracking.night import NightRecord
 

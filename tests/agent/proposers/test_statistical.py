@@ -11,9 +11,9 @@ from simulated_nights import BASELINE, LANES, TAGS, faster_helps, make_night, no
 from agent.night import run_night
 from agent.proposers.statistical import StatisticalProposer
 from lanes.config import LanesConfig, NumericKnob
-from lanes.lane import Tried
 from lanes.open import open_lanes
 from lanes.pickers import PickerName
+from lanes.tried import Tried
 from probes.candidate import Change
 
 FASTER_HELPS = (
