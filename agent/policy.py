@@ -20,6 +20,7 @@ from tracking.policy import BaseStrength, LanePolicy, Policy, TargetChoice
 PROBABLE_Z = 1.645
 """Standard errors from which on a difference is told as advice; `CLEAR_Z` closes a lane."""
 STUCK = "trained, untrained and broken models score the same"
+"""Why a category cannot be the target: nothing moves it."""
 ROWS_ONLY: tuple[LaneName, ...] = ("data_mix", "curriculum")
 """Lanes that change which rows are seen and when, and neither the strength of training nor the prompt."""
 
@@ -74,9 +75,7 @@ def choose_target(levels: Mapping[str, Standing], directional: Collection[str]) 
         directional: Categories with too few held-out items for a claim.
     """
     ranked = sorted(levels, key=lambda name: levels[name].baseline)
-    barred = {
-        name: "trained, untrained and broken models score the same" for name in ranked if levels[name].is_constant
-    }
+    barred = {name: STUCK for name in ranked if levels[name].is_constant}
     for name in directional:
         barred.setdefault(name, "its held-out items are too few for a claim")
     eligible = [name for name in ranked if name not in barred] or ranked
