@@ -51,7 +51,7 @@ class Check(NamedTuple):
 
 
 def check_session(config: SessionConfig, around: Surroundings, results: Path = RESULTS) -> Check:
-    """Check all a night in `results` would check before its first probe.
+    """Check a session: its input, and whether a night of it could conclude.
 
     Raises:
         NightlabError: the input cannot be used. That the night could not conclude is told in `preflight.problems`.
@@ -60,6 +60,17 @@ def check_session(config: SessionConfig, around: Surroundings, results: Path = R
         read_key(config.agent.access, around.environ)
     with tempfile.TemporaryDirectory(prefix="nightlab-check-") as scratch:
         prepared = prepare(config, SessionFolder(Path(scratch) / config.name), around)
-        folder = results / config.name
-        require_room(bytes_needed(config, prepared.inputs, config.budget.probes), config, folder, around.free_bytes)
-        return Check(config, prepared, preflight(config, prepared, folder, around))
+        return Check(config, prepared, preflight(config, prepared, results / config.name, around))
+
+
+def check_night(config: SessionConfig, around: Surroundings, results: Path = RESULTS) -> Check:
+    """Check all a night in `results` would check before its first probe: the session, and the room on the disk.
+
+    Raises:
+        NightlabError: as for a session alone.
+        LaunchError: what the night may need is not free.
+    """
+    checked = check_session(config, around, results)
+    needed = bytes_needed(config, checked.prepared.inputs, config.budget.probes)
+    require_room(needed, config, results / config.name, around.free_bytes)
+    return checked

@@ -116,10 +116,10 @@ def check(context: typer.Context, session: SessionFile, settings: Settings = Non
 
         nightlab check my.toml --set budget.confirm_probes=24
     """
-    from runner.check import check_session
+    from runner.check import check_night
     from runner.overrides import load_session
 
-    checked = check_session(load_session(session, settings or ()), surroundings(context))
+    checked = check_night(load_session(session, settings or ()), surroundings(context))
     if as_json:
         print_json(checked.as_json())
     else:

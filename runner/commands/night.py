@@ -182,13 +182,13 @@ def stop(
 
 
 def _show_dry_run(config: SessionConfig, around: Surroundings) -> None:
-    from runner.check import check_session
+    from runner.check import check_night
     from runner.overrides import resolved_toml
     from runner.plan_view import plan_view
     from runner.session_view import check_view
     from runner.tables import show_view
 
-    checked = check_session(config, around)
+    checked = check_night(config, around)
     show_view(plan_view(checked.outlook(around)))
     show_view(check_view(checked))
     print(f"\n{resolved_toml(config)}", end="")
@@ -196,11 +196,11 @@ def _show_dry_run(config: SessionConfig, around: Surroundings) -> None:
 
 
 def _show_plan(config: SessionConfig, around: Surroundings, folder: SessionFolder) -> None:
-    from runner.check import check_session
+    from runner.check import check_night
     from runner.plan_view import plan_view
     from runner.tables import show_view
 
-    checked = check_session(config, around, folder.path.parent)
+    checked = check_night(config, around, folder.path.parent)
     refuse(checked.preflight.problems)
     show_view(plan_view(checked.outlook(around)), around.console)
 

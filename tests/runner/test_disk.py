@@ -9,7 +9,7 @@ from fakes_night import make_night
 from fakes_session import fake_surroundings, write_session
 
 from probes.errors import LaunchError, LedgerError
-from runner.check import check_session
+from runner.check import check_night, check_session
 from runner.disk import DiskGuard, bytes_needed, free_bytes
 from runner.interrupts import StopRequest
 from runner.overrides import load_session
@@ -119,7 +119,8 @@ def test_the_check_refuses_what_does_not_fit_as_the_night_would(tmp_path: Path) 
     config = load_session(write_session(tmp_path), ["launcher.disk_reserve_gib=2"])
     around = replace(fake_surroundings(tmp_path), free_bytes=lambda folder: GIB)
     with pytest.raises(LaunchError, match=r"has 1.00 GiB free and the night may need 2.0\d GiB"):
-        check_session(config, around, tmp_path / "results")
+        check_night(config, around, tmp_path / "results")
+    assert check_session(config, around, tmp_path / "results").preflight.problems == (), "a simulated night needs none"
 
 
 def test_free_space_is_known_for_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
