@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.style import StyleType
 from rich.table import Column, Table
 from rich.text import Text
+
+from probes.words import printable
 
 View = list[RenderableType]
 """Tables and lines, from top to bottom."""
@@ -41,7 +44,7 @@ _FIGURES_SET_LEFT = ("effect", "ended", "since")
 def show_view(view: View, console: Console | None = None) -> None:
     """Print a view on `console`, by default standard output; only a terminal gets its lines broken.
 
-    Whatever is no terminal can so be searched.
+    Whatever is no terminal can so be searched. Names and words of data and models give no terminal any order.
     """
     console = console or Console(highlight=False, markup=False)
     is_terminal, width = console.is_terminal, console.width
@@ -49,7 +52,7 @@ def show_view(view: View, console: Console | None = None) -> None:
         console.width = NO_TERMINAL_WIDTH
     for part in view:
         if isinstance(part, str):
-            console.print(Text(part), soft_wrap=not is_terminal)
+            console.print(Text(printable(part)), soft_wrap=not is_terminal)
         else:
             console.print(part)
     if not is_terminal:  # a terminal's width is never set: it may change
@@ -71,6 +74,10 @@ class _FoldingTable(Table):
         for name, is_words in zip(columns, self._are_words, strict=True):
             is_left = is_words or name in _FIGURES_SET_LEFT
             self.add_column(name, justify="left" if is_left else "right", overflow="fold")
+
+    def add_row(self, *cells: RenderableType | None, style: StyleType | None = None, end_section: bool = False) -> None:
+        shown = (printable(cell) if isinstance(cell, str) else cell for cell in cells)
+        super().add_row(*shown, style=style, end_section=end_section)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         needs = [_needs(column, is_words) for column, is_words in zip(self.columns, self._are_words, strict=True)]

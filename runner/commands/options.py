@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probes.errors import ConfigError
+from probes.words import printable
 from runner.commands.completion import complete_folder, complete_session
 
 if TYPE_CHECKING:
@@ -73,5 +74,5 @@ def print_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the user something on standard error."""
-    print(f"nightlab: {text}", file=sys.stderr)
+    """Tell the user something on standard error; what it quotes of data gives no terminal any order."""
+    print(f"nightlab: {printable(text)}", file=sys.stderr)

@@ -14,9 +14,11 @@ from probes.words import did_you_mean, printable
         ("report\u202eexe.txt", "report exe.txt"),
         ("half \ud83d of a character", "half   of a character"),
         ("two\nlines\tstay", "two\nlines\tstay"),
+        ("fine\rEVIL\x0b\x1f\x85!", "fine EVIL   !"),
+        ("wide\u00a0and\u3000wider", "wide\u00a0and\u3000wider"),
         ("\U0001f469\u200d\U0001f4bb", "\U0001f469\u200d\U0001f4bb"),
     ],
-    ids=["escape", "direction", "surrogate", "spaces", "joined"],
+    ids=["escape", "direction", "surrogate", "lines", "return", "spaces", "joined"],
 )
 def test_what_a_terminal_would_obey_becomes_a_space_and_scripts_stay_whole(text: str, shown: str) -> None:
     assert printable(text) == shown

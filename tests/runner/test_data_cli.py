@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
-from fakes_session import fake_surroundings, write_lines, write_session
+from fakes_session import write_lines
+from fakes_shell import Shell
 
 from probes.data.manifest import load_manifest
-from runner.cli import main
 from runner.overrides import load_session
 
 MANIFEST = {
@@ -24,29 +24,21 @@ MANIFEST = {
 }
 
 
-class Shell:
-    """Runs `nightlab data` in this process on a small session's files."""
+class DataShell(Shell):
+    """Runs `nightlab data` on a small session's rows."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capsys = folder, capsys
-        self.session, self.rows = str(write_session(folder)), str(folder / "rows.jsonl")
-        self.manifest = str(folder / "mix.json")
+        super().__init__(folder, capsys, "data")
+        self.rows, self.manifest = str(folder / "rows.jsonl"), str(folder / "mix.json")
         Path(self.manifest).write_text(json.dumps(MANIFEST))
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main(("data", *arguments), fake_surroundings(self.folder))
-        printed, said = self._capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed, said
 
 
 @pytest.fixture
-def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(tmp_path, capsys)
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> DataShell:
+    return DataShell(tmp_path, capsys)
 
 
-def test_rows_are_counted_by_tag_with_what_is_not_said(shell: Shell) -> None:
+def test_rows_are_counted_by_tag_with_what_is_not_said(shell: DataShell) -> None:
     code, printed, _ = shell("stats", shell.rows)
     assert code == 0
     assert f"{shell.rows}: 60 pairs" in printed
@@ -55,7 +47,7 @@ def test_rows_are_counted_by_tag_with_what_is_not_said(shell: Shell) -> None:
     assert "no row says in a tag `generator`" in printed
 
 
-def test_a_session_stands_for_its_rows_its_mix_and_its_seed(shell: Shell) -> None:
+def test_a_session_stands_for_its_rows_its_mix_and_its_seed(shell: DataShell) -> None:
     told = json.loads(shell("stats", shell.session, "--json")[1])
     alone = json.loads(shell("stats", shell.rows, "--json")[1])
     assert told["plain"] == alone["plain"]
@@ -67,7 +59,7 @@ def test_a_session_stands_for_its_rows_its_mix_and_its_seed(shell: Shell) -> Non
     assert "mix: 45 rows from 60, as asked" in printed
 
 
-def test_a_manifest_is_reconciled_and_printed_as_the_mix_of_a_session(shell: Shell) -> None:
+def test_a_manifest_is_reconciled_and_printed_as_the_mix_of_a_session(shell: DataShell) -> None:
     code, printed, _ = shell("stats", shell.rows, "--manifest", shell.manifest)
     assert code == 0
     assert re.search(r"letters +31 +62 +62\n", printed)
@@ -79,18 +71,37 @@ def test_a_manifest_is_reconciled_and_printed_as_the_mix_of_a_session(shell: She
     assert load_session(Path(shell.session), ()).recipe.mix == load_manifest(shell.manifest)
 
 
-def test_a_fraction_of_a_copy_leaves_a_gap_that_is_told(shell: Shell) -> None:
+def test_a_fraction_of_a_copy_leaves_a_gap_that_is_told(shell: DataShell) -> None:
     with Path(shell.session).open("a") as file:
         file.write('\n[[recipe.mix.rules]]\nname = "talk"\ntags = {source = ["talk"]}\nweight = 0.51\n')
     printed = shell("stats", shell.session)[1]
     assert re.search(r"mix: 4[56] rows from 60, [+-]0\.\d against what was asked", printed)
 
 
-def test_surface_contrast_is_explained_where_it_would_be_learnt_first(shell: Shell) -> None:
+def test_surface_contrast_is_explained_where_it_would_be_learnt_first(shell: DataShell) -> None:
     rows = [{"prompt": f"Q{i}?", "chosen": f"I do not know {i}.", "rejected": f"I don't, it's {i}."} for i in range(40)]
     write_lines(Path(shell.rows), rows)
     printed = " ".join(shell("stats", shell.rows)[1].split())
     assert "0.0 chosen, 2.0 rejected; so far apart on the surface, a rising reward margin may say no more" in printed
+
+
+def test_words_of_the_data_give_no_terminal_any_order(shell: DataShell) -> None:
+    hostile = "[red]\x1b[2J\rnone\u202e"
+    rows = [{"prompt": f"Q{i}?", "chosen": "A.", "rejected": "B.", "category": hostile} for i in range(40)]
+    write_lines(Path(shell.rows), rows)
+    Path(shell.manifest).write_text(
+        json.dumps({"rules": [{"name": hostile, "repeat": 1, "match": {"metadata_any": {"category": [hostile]}}}]})
+    )
+    code, printed, _ = shell("stats", shell.rows, "--manifest", shell.manifest)
+    assert code == 0
+    assert "[red] [2J none" in printed
+    assert not set(printed) & {"\x1b", "\r", "\u202e"}
+    Path(shell.manifest).write_text(
+        json.dumps({"rules": [{"name": hostile, "repeat": 1, "match": {"source_any": ["gone"]}}]})
+    )
+    code, _, said = shell("stats", shell.rows, "--manifest", shell.manifest)
+    assert code == 2
+    assert not set(said) & {"\x1b", "\r", "\u202e"}
 
 
 @pytest.mark.parametrize(
@@ -103,14 +114,14 @@ def test_surface_contrast_is_explained_where_it_would_be_learnt_first(shell: She
         (("mix", "gone.json"), "manifest gone.json cannot be read"),
     ],
 )
-def test_bad_input_ends_with_2_and_its_cure(shell: Shell, arguments: tuple[str, ...], complaint: str) -> None:
+def test_bad_input_ends_with_2_and_its_cure(shell: DataShell, arguments: tuple[str, ...], complaint: str) -> None:
     named = [word.format(session=shell.session, rows=shell.rows) for word in arguments]
     code, printed, said = shell(*named)
     assert (code, printed) == (2, "")
     assert complaint in said
 
 
-def test_real_pairs_show_the_contrast_they_are_known_for(shell: Shell) -> None:
+def test_real_pairs_show_the_contrast_they_are_known_for(shell: DataShell) -> None:
     root = os.environ.get("NIGHTLAB_DATA")
     if not root:
         pytest.skip("NIGHTLAB_DATA is not set: real preference pairs are not on this machine")

@@ -9,33 +9,26 @@ from typing import Any
 
 import pytest
 from fakes import make_request
-from fakes_session import fake_surroundings, write_lines, write_session
+from fakes_session import fake_surroundings, write_lines
+from fakes_shell import Shell
 
 from probes.evaluation.score_forms import ScoreRow
 from probes.evaluation.suite import read_suite, suite_digest
 from probes.evaluation.suites.results import PromptResult, SuiteResults
 from probes.recipe import Recipe
 from probes.request import FileRef
-from runner.cli import main
 from runner.overrides import load_session
 from runner.suite_view import results_view
 from runner.surroundings import gather_inputs
 from runner.tables import show_view
 
 
-class Shell:
-    """Runs `nightlab suite` in this process on a small session's files."""
+class SuiteShell(Shell):
+    """Runs `nightlab suite` on a small session's items."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capsys = folder, capsys
-        self.session, self.items = str(write_session(folder)), str(folder / "items.jsonl")
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main(("suite", *arguments), fake_surroundings(self.folder))
-        printed, said = self._capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed, said
+        super().__init__(folder, capsys, "suite")
+        self.items = str(folder / "items.jsonl")
 
     def rewrite(self, change: Callable[[int, dict[str, Any]], dict[str, Any]]) -> None:
         """Change the items' file row by row."""
@@ -44,20 +37,20 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
-    found = Shell(tmp_path, capsys)
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> SuiteShell:
+    found = SuiteShell(tmp_path, capsys)
     found.rewrite(lambda number, row: {**row, "prompt": f"Item {row['id']}?"})
     return found
 
 
-def test_help_teaches_the_format_and_every_command(shell: Shell) -> None:
+def test_help_teaches_the_format_and_every_command(shell: SuiteShell) -> None:
     code, printed, _ = shell("--help")
     assert code == 0
     for words in ("check", "stats", "split", "JSON lines", "nightlab suite check items.jsonl --train"):
         assert words in printed
 
 
-def test_a_sound_suite_passes_with_its_version(shell: Shell) -> None:
+def test_a_sound_suite_passes_with_its_version(shell: SuiteShell) -> None:
     code, printed, _ = shell("check", shell.items)
     assert code == 0
     told = json.loads(shell("check", shell.items, "--json")[1])
@@ -65,7 +58,7 @@ def test_a_sound_suite_passes_with_its_version(shell: Shell) -> None:
     assert f"48 items, version {told['version']}: nothing is wrong" in printed
 
 
-def test_mistakes_end_with_2_and_every_one_is_told(shell: Shell) -> None:
+def test_mistakes_end_with_2_and_every_one_is_told(shell: SuiteShell) -> None:
     shell.rewrite(lambda number, row: row if number not in (3, 7) else {**row, "scorer": {"components": []}})
     code, printed, said = shell("check", shell.items)
     assert code == 2
@@ -76,7 +69,7 @@ def test_mistakes_end_with_2_and_every_one_is_told(shell: Shell) -> None:
     assert (code, json.loads(printed)["version"], len(json.loads(printed)["problems"])) == (2, None, 2)
 
 
-def test_a_session_is_checked_with_its_own_scorer_and_training_rows(shell: Shell) -> None:
+def test_a_session_is_checked_with_its_own_scorer_and_training_rows(shell: SuiteShell) -> None:
     shell.rewrite(lambda number, row: {k: v for k, v in row.items() if number or k != "scorer"})
     assert shell("check", shell.items)[0] == 2
     rules = '[suite.scorer]\ncomponents = [{ kind = "contractions", weight = 1.0 }]\n'
@@ -91,7 +84,7 @@ def test_a_session_is_checked_with_its_own_scorer_and_training_rows(shell: Shell
     assert (code, "give it alone" in said) == (2, True)
 
 
-def test_training_rows_named_on_the_command_line_are_searched_for_leaks(shell: Shell) -> None:
+def test_training_rows_named_on_the_command_line_are_searched_for_leaks(shell: SuiteShell) -> None:
     assert shell("check", shell.items, "--train", str(shell.folder / "rows.jsonl"))[0] == 0
     shell.rewrite(lambda number, row: {**row, "prompt": "QUESTION 12"} if number == 40 else row)
     code, _, said = shell("check", shell.items, "--train", str(shell.folder / "rows.jsonl"))
@@ -99,7 +92,7 @@ def test_training_rows_named_on_the_command_line_are_searched_for_leaks(shell: S
     assert "rows.jsonl, line 13 teaches" in said
 
 
-def test_statistics_show_counts_scorers_and_what_is_unclassified(shell: Shell) -> None:
+def test_statistics_show_counts_scorers_and_what_is_unclassified(shell: SuiteShell) -> None:
     shell.rewrite(lambda number, row: {**row, "source": "letters"} if number < 12 else row)
     code, printed, _ = shell("stats", shell.items)
     assert code == 0
@@ -112,7 +105,7 @@ def test_statistics_show_counts_scorers_and_what_is_unclassified(shell: Shell) -
     assert (told["items"], told["counts"]["private_voice"]) == (48, {"easy": 16})
 
 
-def test_a_split_is_the_one_a_session_makes_byte_for_byte(shell: Shell) -> None:
+def test_a_split_is_the_one_a_session_makes_byte_for_byte(shell: SuiteShell) -> None:
     config = load_session(Path(shell.session), ["seed=3", "suite.held_out=0.25"])
     inputs = gather_inputs(config, shell.folder / "suite", fake_surroundings(shell.folder))
     out = shell.folder / "halves"
@@ -129,7 +122,7 @@ def test_a_split_is_the_one_a_session_makes_byte_for_byte(shell: Shell) -> None:
     assert (out / "search.jsonl").read_bytes() == before
 
 
-def test_a_session_brings_its_own_share_and_seed(shell: Shell) -> None:
+def test_a_session_brings_its_own_share_and_seed(shell: SuiteShell) -> None:
     session = Path(shell.session)
     session.write_text("seed = 3\n" + session.read_text().replace("samples = 1", "samples = 1\nheld_out = 0.25"))
     for name, arguments in (("a", (shell.session,)), ("b", (shell.items, "--held-out", "0.25", "--seed", "3"))):
@@ -166,7 +159,7 @@ def test_a_probes_prompts_are_shown_best_and_worst_with_both_forms_of_a_judged_s
     assert ["voice", "N/A", "7.10"] in [line.split() for line in printed.splitlines()]
 
 
-def test_a_probes_folder_shows_breaks_disagreeing_scorers_and_forms_of_calls(shell: Shell) -> None:
+def test_a_probes_folder_shows_breaks_disagreeing_scorers_and_forms_of_calls(shell: SuiteShell) -> None:
     words = {"kind": "keywords", "weight": 0.5, "any": ["lamp"]}
     both = {"components": [words, {"kind": "character_break", "weight": 0.5}]}
     calls = {"components": [{"kind": "tool_calls", "weight": 1.0, "expected": [{"name": "weather"}]}]}

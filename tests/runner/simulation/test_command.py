@@ -9,32 +9,23 @@ import time
 from pathlib import Path
 
 import pytest
-from fakes_session import fake_surroundings, write_session
+from fakes_session import write_session
+from fakes_shell import Shell
 
-from runner.cli import main
 
-
-class Shell:
-    """Runs `nightlab simulate` and `check` on a small session."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self._folder, self._capsys = folder, capsys
-        self.session = str(write_session(folder))
+class SessionShell(Shell):
+    """Runs a command on its small session."""
 
     def __call__(self, command: str, *arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main([command, self.session, *arguments], fake_surroundings(self._folder))
-        printed, said = self._capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed, said
+        return super().__call__(command, self.session, *arguments)
 
 
 @pytest.fixture
-def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(tmp_path, capsys)
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> SessionShell:
+    return SessionShell(tmp_path, capsys)
 
 
-def test_simulate_prints_power_streams_and_one_sentence(shell: Shell) -> None:
+def test_simulate_prints_power_streams_and_one_sentence(shell: SessionShell) -> None:
     code, printed, said = shell("simulate", "--nights", "2", "--set", "budget.probes=24")
     assert code == 0
     for words in ("resolvable", "rich", "lean", "barren", "null", "claims wrongly", "expect a budget of 24 probes"):
@@ -42,7 +33,7 @@ def test_simulate_prints_power_streams_and_one_sentence(shell: Shell) -> None:
     assert "simulating 8 nights" in said
 
 
-def test_json_holds_the_same_for_machines_and_repeats(shell: Shell) -> None:
+def test_json_holds_the_same_for_machines_and_repeats(shell: SessionShell) -> None:
     arguments = ("--nights", "2", "--set", "budget.probes=24", "--json")
     code, printed, _ = shell("simulate", *arguments)
     told = json.loads(printed)
@@ -55,13 +46,13 @@ def test_json_holds_the_same_for_machines_and_repeats(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("nights", ["0", "-1", "many", "100001"])
-def test_a_number_of_nights_that_makes_no_sense_is_bad_input(shell: Shell, nights: str) -> None:
+def test_a_number_of_nights_that_makes_no_sense_is_bad_input(shell: SessionShell, nights: str) -> None:
     code, printed, said = shell("simulate", "--nights", nights)
     assert (code, printed) == (2, "")
     assert "--nights" in said
 
 
-def test_a_session_that_could_not_conclude_is_not_simulated(shell: Shell) -> None:
+def test_a_session_that_could_not_conclude_is_not_simulated(shell: SessionShell) -> None:
     code, printed, said = shell("simulate", "--set", "guards.margin=0.1")
     assert (code, printed) == (2, "")
     for words in ("cannot resolve its margin of 0.1", "referee.allow_blind_guards=true"):
@@ -70,7 +61,9 @@ def test_a_session_that_could_not_conclude_is_not_simulated(shell: Shell) -> Non
     assert shell("simulate", "--nights", "1", *allowed)[0] == 0
 
 
-def test_few_items_are_called_directional_and_stop_the_night_unless_it_may_show_a_direction(shell: Shell) -> None:
+def test_few_items_are_called_directional_and_stop_the_night_unless_it_may_show_a_direction(
+    shell: SessionShell,
+) -> None:
     few = ("--set", "suite.held_out=0.3", "--set", "budget.probes=24")
     code, printed, said = shell("check", *few)
     assert code == 2
@@ -85,7 +78,7 @@ def test_few_items_are_called_directional_and_stop_the_night_unless_it_may_show_
     assert "it claims nothing" in shell("simulate", "--nights", "1", *allowed)[1]
 
 
-def test_the_users_own_noise_is_named_as_its_source(shell: Shell) -> None:
+def test_the_users_own_noise_is_named_as_its_source(shell: SessionShell) -> None:
     _, printed, _ = shell("check", "--set", "referee.noise_sd=0.3")
     assert "referee.noise_sd` = 0.3" in printed
     assert "run-to-run sd of 0.30" in printed
