@@ -1,4 +1,4 @@
-"""The hyperparameter lane: recipe fields that take a number or one of a few values. The only home of optuna.
+"""The hyperparameter lane: recipe fields that take a number or one of a few values. With `told` optuna's only home.
 
 First every knob is tried at the far edges of its window, the ones that usually matter first; then Optuna's TPE sampler
 asks, or its Gaussian process. The study is rebuilt from the history at every ask, which keeps the lane free of memory.
