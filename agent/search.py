@@ -12,6 +12,7 @@ from itertools import islice, takewhile
 from agent.assurance import wanted_confirmation, why_confirm
 from agent.bases import bases
 from agent.context import NightContext
+from agent.promise import why_enough
 from agent.proposers.proposer import Question
 from agent.proposing import propose, shunned
 from agent.recipes import combine, trained_recipe
@@ -87,6 +88,8 @@ def plan_rows(context: NightContext, why: str) -> str | None:
     night, plan, rows = context.night, context.plan, race_places(context)
     if refusal(context, LAST_REFILL + reserve(context)) is None:
         fill(context, PLACES, one_per_knob=False)
+    if len(live_candidates(night)) < PLACES and (enough := why_enough(context)) is not None:
+        return enough
     choose(context, "rows", f"{why}; rows of several changes are chosen where the fit is undecided")
     if missing_smoke(night, plan, context.lanes):
         return None

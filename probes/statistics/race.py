@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import erfc, inf, isfinite, sqrt
+from math import erfc, exp, inf, isfinite, pi, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -58,6 +58,15 @@ class Posterior:
     def below(self, value: float) -> float:
         """Return P(effect < value)."""
         return 0.5 * erfc((self.mean - value) / (self.sd * sqrt(2)))
+
+    @property
+    def regret(self) -> float:
+        """What is lost on average by going by the mean's sign instead of the effect's: s·φ(m / s) - |m|·Φ(-|m| / s).
+
+        The expected value of perfect information on a choice between the effect and 0 (Raiffa and Schlaifer 1961).
+        """
+        away = abs(self.mean) / self.sd
+        return self.sd * exp(-0.5 * away**2) / sqrt(2 * pi) - abs(self.mean) * 0.5 * erfc(away / sqrt(2))
 
     def interval(self, level: float = 0.9) -> tuple[float, float]:
         """Return the central credible interval."""

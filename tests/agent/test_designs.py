@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from fakes import CATEGORIES, MemoryLedger, SimulatedLauncher
-from simulated_nights import BASELINE, folder, make_night, nothing_helps, without_times
+from simulated_nights import BASELINE, folder, make_night, without_times
 
 from agent.context import NightContext
 from agent.moving import move
@@ -141,7 +141,7 @@ def test_the_session_may_ask_for_the_race(tmp_path: Path) -> None:
 
 
 def test_what_is_left_after_the_last_block_goes_to_chosen_rows_and_the_reason_is_given(tmp_path: Path) -> None:
-    record = night(tmp_path, SimulatedLauncher(nothing_helps)).night
+    record = night(tmp_path, SimulatedLauncher(a_larger_rank_helps, noise_sd=0.8)).night
     assert [d.design for d in record.designs][:2] == ["blocks", "rows"]
     assert "block" in record.designs[1].reason
     chosen = [block for block in record.blocks if block.kind == "chosen"]

@@ -38,17 +38,23 @@ NAMES = (*PEERS, OURS)
 
 
 def leads_table(rows: Sequence[Row], seeds: range, known: Known) -> Table:
-    """Return how far our median lies above the best peer's, its confirmation on top of its budget and inside it."""
-    table = Table("landscape", "probes", f"{OURS} above the best peer", "above the best that pays for its confirmation")
+    """Return what our nights spent and how far their median lies above the best peer's, its confirmation extra or not.
+
+    Without a peer the lead is left open.
+    """
+    above = (f"{OURS} above the best peer", "above the best that pays for its confirmation")
+    table = Table("landscape", "probes", "spent", *above)
     for own in (row for row in rows if row.proposer == OURS):
+        cells = (own.landscape, f"{own.probes}", "" if own.spent is None else f"{own.spent:.0f}")
         peers = [r for r in rows if (r.landscape, r.probes) == (own.landscape, own.probes) and r.proposer != OURS]
         if not peers:
+            table.add_row(*cells, "no peer was run", "")
             continue
         ours, *theirs = (measured(own.landscape, row.proposer, own.probes, seeds, known) for row in (own, *peers))
         free = {peer.proposer: [o.value for o in found] for peer, found in zip(peers, theirs, strict=True)}
         paid = {peer.proposer: [o.paid_value for o in found] for peer, found in zip(peers, theirs, strict=True)}
         values = [outcome.value for outcome in ours]
-        table.add_row(own.landscape, f"{own.probes}", said_lead(values, free), said_lead(values, paid))
+        table.add_row(*cells, said_lead(values, free), said_lead(values, paid))
     return table
 
 

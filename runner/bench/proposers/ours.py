@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from agent.night import run_night
 from agent.plan import NightPlan
+from agent.schedule import probes_used
 from probes.recipe import Recipe
 from probes.statistics.config import RefereeConfig
 from runner.bench.proposers.claims import SMALL_NIGHT, confirm_probes
@@ -24,8 +26,18 @@ LEAST_CALIBRATION = 3
 ITEMS = 24
 
 
-def our_night(landscape: Landscape, seed: int, probes: int) -> tuple[Settings, bool]:
-    """Return the final recipe's settings of a night of so many probes in all, and whether the night claims them."""
+class Ended(NamedTuple):
+    """How a night ended."""
+
+    settings: Settings
+    """Of the final recipe."""
+    claimed: bool
+    spent: int
+    """Probes in all; a night may end with some left."""
+
+
+def our_night(landscape: Landscape, seed: int, probes: int) -> Ended:
+    """Play a night of at most so many probes in all."""
     rules = RefereeConfig(controls=False)
     if probes < SMALL_NIGHT:
         rules = rules.model_copy(update={"calibration_runs": LEAST_CALIBRATION})
@@ -54,4 +66,5 @@ def our_night(landscape: Landscape, seed: int, probes: int) -> tuple[Settings, b
         run_night(context)
     night = context.night
     assert night.working_recipe is not None
-    return landscape.settings_of(night.working_recipe), night.claim is not None and night.claim.confirmed
+    claimed = night.claim is not None and night.claim.confirmed
+    return Ended(landscape.settings_of(night.working_recipe), claimed, CONTROLS + probes_used(night))

@@ -43,6 +43,8 @@ class Row(Figures):
     seeds: int
     paid: Figures
     """The same with the confirmation inside the budget, as ours always is."""
+    spent: float | None = None
+    """Mean of the probes that our nights spent; a peer spends its budget."""
 
 
 def resampled(values: Sequence[float], chance: Generator | None = None) -> NDArray[np.float64]:
@@ -78,6 +80,7 @@ def figures_of(ends: Sequence[tuple[float, bool]]) -> Figures:
 def row_of(proposer: str, landscape_name: str, probes: int, outcomes: Sequence[Outcome]) -> Row:
     """Return the figures of the seeds' outcomes."""
     figures = figures_of([(outcome.value, outcome.claimed) for outcome in outcomes])
+    spent = [outcome.spent for outcome in outcomes if outcome.spent is not None]
     return Row(
         **figures.model_dump(),
         proposer=proposer,
@@ -85,6 +88,7 @@ def row_of(proposer: str, landscape_name: str, probes: int, outcomes: Sequence[O
         probes=probes,
         seeds=len(outcomes),
         paid=figures_of([(outcome.paid_value, outcome.paid_claimed) for outcome in outcomes]),
+        spent=float(np.mean(spent)) if spent else None,
     )
 
 

@@ -57,6 +57,8 @@ class Outcome(NamedTuple):
     paid_value: float
     """The same where the confirmation's probes are taken off the budget, as ours always are."""
     paid_claimed: bool
+    spent: int | None = None
+    """Probes that our night spent; a peer spends its budget."""
 
 
 class Known:
@@ -71,10 +73,10 @@ class Known:
                 kept = json.loads(line)
             except json.JSONDecodeError:
                 continue
-            if not kept.keys() >= set(Outcome._fields):
+            if not kept.keys() >= set(Outcome._fields) - set(Outcome._field_defaults):
                 continue
             run = Run(kept["landscape"], kept["proposer"], kept["seed"])
-            outcome = Outcome(*(kept[name] for name in Outcome._fields))
+            outcome = Outcome(**{name: kept[name] for name in Outcome._fields if name in kept})
             self._outcomes[run, kept["probes"], kept["made_by"]] = outcome
 
     def outcomes(self, run: Run, budgets: Sequence[int]) -> list[Outcome] | None:
@@ -109,8 +111,8 @@ def play(run: Run, budgets: tuple[int, ...], data: Path | None) -> list[Outcome]
     at = landscape(run.landscape, data)
     if run.proposer == OURS:
         nights = (our_night(at, run.seed, probes) for probes in budgets)
-        ends = ((at.value(settings), claimed) for settings, claimed in nights)
-        return [Outcome(value, claimed, value, claimed) for value, claimed in ends]
+        ends = ((at.value(night.settings), night.claimed, night.spent) for night in nights)
+        return [Outcome(value, claimed, value, claimed, spent) for value, claimed, spent in ends]
     after = list(islice(PEERS[run.proposer](at, run.seed), max(budgets)))
     return [_peer_outcome(at, after, run.seed, probes) for probes in budgets]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from probes.statistics.race import EffectPrior, Posterior, fit_effects
 from probes.statistics.runs import Run
@@ -183,3 +183,11 @@ def test_a_settled_change_that_is_probed_again_counts_as_it_stands_now() -> None
     assert again.of("e") == left.of("e")
     assert again.total(["c"]).mean == pytest.approx(again.of("c").mean)
     assert again.keep([]).of("c") == again.of("c")
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(0.0, 0.4), (0.09, 0.13), (-0.3, 0.2), (2.0, 0.1)])
+def test_the_regret_is_what_knowing_the_effect_would_bring(mean: float, sd: float) -> None:
+    known, _ = integrate.quad(lambda e: max(0.0, e) * stats.norm.pdf(e, mean, sd), 0.0, mean + 12 * sd + 1.0, limit=200)
+    assert Posterior(mean, sd).regret == pytest.approx(known - max(0.0, mean), abs=1e-9)
+    assert Posterior(-mean, sd).regret == Posterior(mean, sd).regret
+    assert Posterior(10 * mean, 10 * sd).regret == pytest.approx(10 * Posterior(mean, sd).regret)

@@ -67,7 +67,7 @@ def test_a_peer_stays_in_the_box_and_is_the_same_for_the_same_seed(name: str) ->
 
 def test_our_night_ends_with_a_better_recipe() -> None:
     landscape = open_miniature()
-    assert landscape.value(our_night(landscape, 1, 40)[0]) > 1.0
+    assert landscape.value(our_night(landscape, 1, 40).settings) > 1.0
 
 
 def free(value: float, claimed: bool) -> Outcome:
@@ -191,8 +191,8 @@ def test_a_peer_that_pays_for_its_confirmation_ends_its_search_that_much_earlier
 
 
 def test_our_night_says_what_it_claims() -> None:
-    assert {our_night(open_miniature(), seed, 50)[1] for seed in range(4)} == {True, False}
-    assert not any(our_night(moved(private_voice=-1.0), seed, 50)[1] for seed in range(3))
+    assert {our_night(open_miniature(), seed, 50).claimed for seed in range(4)} == {True, False}
+    assert not any(our_night(moved(private_voice=-1.0), seed, 50).claimed for seed in range(3))
 
 
 def test_other_seeds_can_be_looked_at(tmp_path: Path) -> None:
@@ -256,8 +256,19 @@ def test_a_night_of_25_probes_trains_no_more_than_25_times() -> None:
         trained.append(settings)
         return landscape.levels(settings)
 
-    our_night(replace(landscape, levels=counted), 1, 25)
+    ended = our_night(replace(landscape, levels=counted), 1, 25)
     assert 15 < len(trained) <= 25 - CONTROLS
+    assert 15 < ended.spent <= 25
+
+
+def test_a_long_night_says_what_it_left_unspent_and_a_peer_nothing() -> None:
+    (ours,) = play(Run("miniature", "nightlab", 2), (300,), None)
+    (peer,) = play(Run("miniature", "random", 1), (50,), None)
+    assert ours.spent is not None
+    assert ours.spent < 300
+    assert peer.spent is None
+    row = row_of("nightlab", "miniature", 300, [ours, ours._replace(spent=ours.spent + 2)])
+    assert (row.spent, row_of("random", "miniature", 50, [peer]).spent) == (ours.spent + 1, None)
 
 
 def test_noise_is_what_repeated_trials_differ_by() -> None:
