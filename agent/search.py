@@ -88,8 +88,8 @@ def plan_rows(context: NightContext, why: str) -> str | None:
     night, plan, rows = context.night, context.plan, race_places(context)
     if refusal(context, LAST_REFILL + reserve(context)) is None:
         fill(context, PLACES, one_per_knob=False)
-    if len(live_candidates(night)) < PLACES and (enough := why_enough(context)) is not None:
-        return enough
+        if len(live_candidates(night)) < PLACES and (enough := why_enough(context)) is not None:
+            return enough
     choose(context, "rows", f"{why}; rows of several changes are chosen where the fit is undecided")
     if missing_smoke(night, plan, context.lanes):
         return None

@@ -2,7 +2,7 @@
 
 What decides is called, not copied: the joint fit, the designs of blocks and rows, the verdicts, and the levels of
 `[referee]`. What is left out for want of a ledger: guards, lanes, failures, interruptions and the rehearsal's verdict
-(its probes are kept back all the same).
+(its probes are kept back all the same). There is always something new to try, so no search ends for want of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Literal
 
 from agent.bases import FIRM
 from agent.evidence import of_single_changes, pulled_back, target_question
-from agent.promise import SHARE
 from agent.referee import LEAST_ROWS
 from agent.search import LAST_REFILL
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, design_block
@@ -116,7 +115,7 @@ def _run_block(search: _Search) -> bool:
 
 
 def _run_rows(search: _Search) -> None:
-    """Run rounds of chosen rows until the probes are spent or would bring nothing."""
+    """Run rounds of chosen rows until the probes are spent."""
     rules, prior = search.rules, EffectPrior(search.rules.prior_mean, search.rules.prior_sd)
     levels = {"accept_level": rules.block_accept_level, "worthwhile": rules.block_worthwhile, "max_replicates": 50}
     row_levels = rules.model_copy(update=levels)
@@ -124,7 +123,7 @@ def _run_rows(search: _Search) -> None:
     while True:
         if search.left > LAST_REFILL:
             _fill(search, PLACES, smoke=rules.smoke)
-        if not search.live or _is_enough(search):
+        if not search.live:
             return
         search.blocks += 1
         names = {change_name(change): change for change in search.live}
@@ -138,13 +137,6 @@ def _run_rows(search: _Search) -> None:
             for name in row:
                 search.live[names[name]] += 1
         _decide(search, row_levels, LEAST_ROWS)
-
-
-def _is_enough(search: _Search) -> bool:
-    """Return whether what is undecided is worth no further probe, as `agent.promise.why_enough` says."""
-    effects, least = search.fitted.effects, SHARE * search.rules.block_worthwhile
-    promise = sum(effects.of(change_name(change)).regret for change in search.live if change in search.probed)
-    return search.probed.issuperset(search.live) and promise < least
 
 
 def _run_round(search: _Search) -> bool:

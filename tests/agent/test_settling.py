@@ -91,8 +91,8 @@ def test_nights_end_with_recipes_that_may_be_claimed() -> None:
     """Of sets that promised most within the guards' margins six in ten were, and 3.4 points shipped."""
     landscape = open_miniature()
     nights = [our_night(landscape, seed, 100) for seed in range(20)]
-    assert fmean(claimed for _, claimed in nights) > 0.75
-    assert fmean(landscape.value(settings) * claimed for settings, claimed in nights) > 4.2
+    assert fmean(night.claimed for night in nights) > 0.75
+    assert fmean(landscape.value(night.settings) * night.claimed for night in nights) > 4.2
 
 
 @pytest.mark.parametrize(("seed", "least"), [(1, 5.0), (4, 4.0), (6, 5.0)])
@@ -103,8 +103,8 @@ def test_the_best_changes_stay_where_a_guard_has_no_room_for_all(seed: int, leas
     second, for a claim.
     """
     landscape = open_miniature()
-    settings, claimed = our_night(landscape, seed, 100)
-    levels = landscape.levels(settings)
+    night = our_night(landscape, seed, 100)
+    levels, value = landscape.levels(night.settings), landscape.value(night.settings)
     assert levels is not None
-    assert landscape.value(settings) > 5.0 or (landscape.value(settings) > least and claimed)
+    assert value > 5.0 or (value > least and night.claimed)
     assert all(levels[name] > landscape.reference[name] - margin for name, margin in landscape.guards.items())
