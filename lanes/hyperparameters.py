@@ -117,8 +117,7 @@ def _pick_tpe(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     if not is_numeric(chosen.knob):
         at = trial.suggest_categorical(chosen.name, range(len(chosen.values)))
         return chosen.name, chosen.values[at]
-    places = [position(chosen.knob, value) for value in chosen.values]
-    return chosen.name, nearest(chosen, trial.suggest_float(chosen.name, min(places), max(places)))
+    return chosen.name, nearest(chosen, trial.suggest_float(chosen.name, min(chosen.places), max(chosen.places)))
 
 
 def _pick_gp(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
@@ -154,7 +153,7 @@ def _place(knob: OpenKnob, value: KnobValue) -> float:
     if isinstance(knob.knob, ChoiceKnob):
         low, high = 0.0, float(len(knob.knob.values) - 1)
     else:
-        ends = [position(knob.knob, v) for v in (*knob.values, knob.working)]
+        ends = [*knob.places, position(knob.knob, knob.working)]
         low, high = min(ends), max(ends)
     return min(1.0, max(0.0, (position(knob.knob, value) - low) / (high - low)))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, ParamSpec, TypeGuard, TypeVar, cast
 
@@ -114,10 +114,17 @@ def is_inside(value: float, limits: Window) -> bool:
 
 def position(knob: Knob, value: KnobValue) -> float:
     """Return where a number stands on the scale on which the knob's steps are measured."""
+    return positions(knob, (value,))[0]
+
+
+def positions(knob: Knob, values: Sequence[KnobValue]) -> list[float]:
+    """Return where numbers stand on that scale."""
     if isinstance(knob, ChoiceKnob):
-        return _places(knob)[identities(knob, (value,))[0]]
-    assert is_number(value)
-    return math.log(value) if knob.scale == "log" else float(value)
+        places = _places(knob)
+        return [places[same] for same in identities(knob, values)]
+    numbers = [value for value in values if is_number(value)]
+    assert len(numbers) == len(values), values
+    return [math.log(number) if knob.scale == "log" else float(number) for number in numbers]
 
 
 @remembered

@@ -20,6 +20,7 @@ from lanes.knobs import (
     is_inside,
     is_number,
     position,
+    positions,
     reachable,
     remembered,
     same_value,
@@ -46,6 +47,11 @@ class OpenKnob:
     """Open values, rising where they are numbers."""
     tried: Sequence[Tried]
     """What was tried on this knob, oldest first."""
+
+    @cached_property
+    def places(self) -> Sequence[float]:
+        """Where `values` stand on the knob's scale; of numbers only."""
+        return positions(self.knob, self.values)
 
     @cached_property
     def levels(self) -> tuple[Known, ...]:

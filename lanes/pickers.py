@@ -7,7 +7,7 @@ from random import Random
 from typing import Literal
 
 from lanes.config import NumericKnob
-from lanes.knobs import is_number, position
+from lanes.knobs import is_number, position, positions
 from lanes.moves import OpenKnob
 from probes.candidate import KnobValue
 
@@ -23,8 +23,7 @@ def pick_random(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     knob = chance.choice(knobs)
     if not isinstance(knob.knob, NumericKnob):
         return knob.name, chance.choice(knob.values)
-    places = [position(knob.knob, value) for value in knob.values]
-    return knob.name, nearest(knob, chance.uniform(min(places), max(places)))
+    return knob.name, nearest(knob, chance.uniform(min(knob.places), max(knob.places)))
 
 
 def pick_spread(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
@@ -42,7 +41,7 @@ def pick_spread(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
 
 def nearest(knob: OpenKnob, place: float) -> KnobValue:
     """Return the open value nearest to `place` on the knob's scale."""
-    return min(knob.values, key=lambda value: abs(position(knob.knob, value) - place))
+    return min(zip(knob.values, knob.places, strict=True), key=lambda at: abs(at[1] - place))[0]
 
 
 def farthest(knob: OpenKnob, working: float, ups: bool) -> KnobValue:
@@ -50,4 +49,4 @@ def farthest(knob: OpenKnob, working: float, ups: bool) -> KnobValue:
     numbers = [value for value in knob.values if is_number(value)]
     side = [value for value in numbers if (value > working) == ups] or numbers
     here = position(knob.knob, working)
-    return max(side, key=lambda value: abs(position(knob.knob, value) - here))
+    return max(zip(side, positions(knob.knob, side), strict=True), key=lambda at: abs(at[1] - here))[0]

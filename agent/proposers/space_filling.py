@@ -9,8 +9,9 @@ from __future__ import annotations
 from random import Random
 
 from agent.proposers.proposer import Answer, Proposal, Proposer, Question
-from lanes.knobs import is_number, is_numeric, position
+from lanes.knobs import is_number, is_numeric
 from lanes.moves import OpenKnob
+from lanes.pickers import farthest
 from probes.candidate import KnobValue, LaneName
 
 BALANCED = 10
@@ -45,10 +46,7 @@ def _far_value(knob: OpenKnob, goes_up: bool) -> KnobValue:
     working = knob.working
     if not is_number(working) or not is_numeric(knob.knob):
         return knob.values[-1 if goes_up else 0]
-    numbers = [value for value in knob.values if is_number(value)]
-    side = [value for value in numbers if (value > working) == goes_up] or numbers
-    here = position(knob.knob, working)
-    return max(side, key=lambda value: abs(position(knob.knob, value) - here))
+    return farthest(knob, working, goes_up)
 
 
 def _goes_up(seed: int, place: int) -> bool:
