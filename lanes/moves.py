@@ -11,7 +11,7 @@ from functools import cached_property
 from math import inf
 from typing import NamedTuple
 
-from lanes.fragility import safe_window
+from lanes.fragility import FREE, safe_window
 from lanes.history import KnobMoves
 from lanes.knobs import (
     Knob,
@@ -19,6 +19,7 @@ from lanes.knobs import (
     identities,
     is_inside,
     is_number,
+    is_numeric,
     position,
     positions,
     reachable,
@@ -57,6 +58,13 @@ class OpenKnob:
     def levels(self) -> tuple[Known, ...]:
         """What the history says about its values; see `known_levels`."""
         return tuple(known_levels(self))
+
+    @cached_property
+    def level_places(self) -> Sequence[float | None]:
+        """Where the values of `levels` stand on the knob's scale; None for words, which have no places."""
+        if not is_numeric(self.knob):
+            return [None] * len(self.levels)
+        return positions(self.knob, [known.value for known in self.levels])
 
     @cached_property
     def ranks(self) -> Sequence[tuple[float, int]]:
@@ -106,7 +114,7 @@ def repeat_refusal(knob: Knob, change: Change, working: KnobValue, history: Sequ
     width = window_width(knob, working)
     if not is_number(after) or not width:
         return None
-    if _is_near(knob, working, after, [t.change.after for t in history]):
+    if not _told_apart(knob, working, [after], [t.change.after for t in history]):
         return f"`{name}` {show_value(after)} is too near to a value tried tonight to be told apart from it; go further"
     far = reachable(knob, working)
     if not any(is_number(v) and abs(position(knob, v) - position(knob, after)) <= width / 100 for v in far):
@@ -149,22 +157,22 @@ def known_levels(knob: OpenKnob) -> list[Known]:
     Effects were measured against the working value of their time; the effects of the accepted moves since then are
     taken off. Assumes that effects of one knob add up along its path and do not depend on the other knobs.
     """
-    levels: list[tuple[KnobValue, float]] = []
-
-    def level_of(value: KnobValue | None) -> float:
-        return next((level for at, level in reversed(levels) if same_value(knob.knob, at, value)), 0.0)
-
-    for earlier in knob.tried:
-        move = earlier.change
-        if earlier.decision == "accept" and move.before is not None:
-            start = level_of(move.before)
-            levels += [(move.before, start), (move.after, start + (earlier.effect or 0.0))]
-    here = level_of(knob.working)
-    known = [Known(value, level - here, False) for value, level in levels[::2]]
-    for earlier in knob.tried:
-        move, effect = earlier.change, earlier.effect
-        level = None if effect is None else level_of(move.before) + effect - here
-        known.append(Known(move.after, level, earlier.decision is None and effect is None))
+    starts = identities(knob.knob, [t.change.before for t in knob.tried])
+    ends = identities(knob.knob, [t.change.after for t in knob.tried])
+    level_of: dict[object, float] = {}
+    left: list[tuple[KnobValue, float]] = []
+    for earlier, start, end in zip(knob.tried, starts, ends, strict=True):
+        before = earlier.change.before
+        if earlier.decision == "accept" and before is not None:
+            level = level_of.setdefault(start, 0.0)
+            left.append((before, level))
+            level_of[end] = level + (earlier.effect or 0.0)
+    here = level_of.get(identities(knob.knob, [knob.working])[0], 0.0)
+    known = [Known(value, level - here, False) for value, level in left]
+    for earlier, start in zip(knob.tried, starts, strict=True):
+        effect = earlier.effect
+        level = None if effect is None else level_of.get(start, 0.0) + effect - here
+        known.append(Known(earlier.change.after, level, earlier.decision is None and effect is None))
     return known
 
 
@@ -173,9 +181,10 @@ def _open_values(
     knob: Knob, here: KnobValue, taken: tuple[KnobValue, ...], left: tuple[KnobValue | None, ...], safe: Window
 ) -> tuple[KnobValue, ...]:
     """Return a knob's open values; kept, as most knobs of a lane are the same from one ask to the next."""
-    within = [v for v in reachable(knob, here) if not is_number(v) or is_inside(v, safe)]
-    untried = _without(knob, within, [*taken, *left])
-    return tuple(v for v in untried if not _is_near(knob, here, v, taken))
+    within = reachable(knob, here)
+    if safe != FREE:
+        within = [v for v in within if not is_number(v) or is_inside(v, safe)]
+    return tuple(_told_apart(knob, here, _without(knob, within, [*taken, *left]), taken))
 
 
 def _without(knob: Knob, values: Sequence[KnobValue], old: Sequence[KnobValue | None]) -> list[KnobValue]:
@@ -183,10 +192,14 @@ def _without(knob: Knob, values: Sequence[KnobValue], old: Sequence[KnobValue | 
     return [value for value, same in zip(values, identities(knob, values), strict=True) if same not in known]
 
 
-def _is_near(knob: Knob, working: KnobValue, value: KnobValue, taken: Sequence[KnobValue]) -> bool:
+def _told_apart(
+    knob: Knob, working: KnobValue, values: Sequence[KnobValue], taken: Sequence[KnobValue]
+) -> Sequence[KnobValue]:
+    """Return the values that a probe could tell from all that were taken; values of a list are all different."""
     width = window_width(knob, working)
     if not width:
-        return False
-    here = position(knob, value)
-    numbers = [old for old in taken if is_number(old)]
-    return any(abs(here - position(knob, old)) < NEAR_DUPLICATE * width for old in numbers)
+        return values
+    old = positions(knob, [value for value in taken if is_number(value)])
+    near = NEAR_DUPLICATE * width
+    places = zip(values, positions(knob, values), strict=True)
+    return [value for value, at in places if not any(abs(at - other) < near for other in old)]

@@ -1,7 +1,7 @@
 """What Optuna is told: moves as finished trials, and a study that has them from the start.
 
-A study is made for one ask and thrown away. Its trials are kept for as long as their knob's history is the same, and
-handed over as they are: Optuna's own storage would check and copy every one of them at every ask.
+A study is made for one ask and thrown away. Its trials are kept, for most moves are the same from one ask to the next,
+and handed over as they are: Optuna's own storage would check and copy every one of them at every ask.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.samplers import BaseSampler
@@ -18,13 +17,10 @@ from optuna.study import Study, create_study
 from optuna.trial import FrozenTrial, TrialState
 
 from lanes.heard import Heard
-from lanes.knobs import is_numeric, position
-from lanes.moves import OpenKnob
+from lanes.knobs import remembered
 
 AT = datetime(2000, 1, 1, tzinfo=UTC)
 """When a trial is said to have run; no sampler asks."""
-_TRIALS: WeakKeyDictionary[OpenKnob, dict[int, FrozenTrial]] = WeakKeyDictionary()
-"""A knob as asks see it → the trials of its moves by place, those that an ask has heard of."""
 
 
 class ToldStorage(InMemoryStorage):
@@ -72,14 +68,16 @@ def told_trial(value: float | None, params: dict[str, Any], spaces: dict[str, Ba
 
 def as_trial(heard: Heard) -> FrozenTrial:
     """Return a move as a trial."""
-    trials = _TRIALS.setdefault(heard.knob, {})
-    if heard.place not in trials:
-        knob, known = heard.knob, heard.known
-        # A trial's own space holds its own values alone: what may be asked for is said when it is asked.
-        params: dict[str, Any] = {"knob": knob.name}
-        spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution((knob.name,))}
-        if is_numeric(knob.knob):
-            place = position(knob.knob, known.value)
-            params[knob.name], spaces[knob.name] = place, FloatDistribution(place, place)
-        trials[heard.place] = told_trial(known.worth, params, spaces)
-    return trials[heard.place]
+    knob, place = heard.knob, heard.place
+    return _trial(knob.name, place, knob.level_places[place], knob.levels[place].worth)
+
+
+@remembered
+def _trial(name: str, place: int, at: float | None, worth: float | None) -> FrozenTrial:
+    """Return the trial of a knob's move; two moves that say the same are two trials, which is what `place` is for."""
+    # A trial's own space holds its own values alone: what may be asked for is said when it is asked.
+    params: dict[str, Any] = {"knob": name}
+    spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution((name,))}
+    if at is not None:
+        params[name], spaces[name] = at, FloatDistribution(at, at)
+    return told_trial(worth, params, spaces)
