@@ -17,6 +17,7 @@ from math import erfc, exp, inf, isfinite, pi, sqrt
 from statistics import NormalDist
 
 import numpy as np
+from scipy.linalg import lapack
 
 from probes.statistics.design import Array, Design
 from probes.statistics.runs import Run, metric_values
@@ -195,21 +196,20 @@ def posterior(
     fixed = information.matrix_C_C + joint
     weighted = information.weighted_C + joint @ centre
 
-    def tails(mean: Array, covariance: Array) -> Array:
-        moved = (mean - centre) ** 2 + np.diag(covariance)
-        return (df[heavy] + 1) / (df[heavy] * spread[heavy] + moved[heavy])
+    def tails(mean: Array, variance: Array) -> Array:
+        return (df[heavy] + 1) / (df[heavy] * spread[heavy] + ((mean - centre) ** 2 + variance)[heavy])
 
     if guess is not None:
-        precision[heavy] = tails(guess.mean, guess.covariance)
-    mean, covariance = _solve(precision, centre, fixed, weighted)
+        precision[heavy] = tails(guess.mean, np.diag(guess.covariance))
+    mean, root = _solve(precision, centre, fixed, weighted)
     for _ in range(TAIL_ROUNDS if heavy.any() else 0):
         before = precision[heavy].copy()
-        precision[heavy] = tails(mean, covariance)
-        mean, covariance = _solve(precision, centre, fixed, weighted)
+        precision[heavy] = tails(mean, np.einsum("ij,ij->j", root, root))
+        mean, root = _solve(precision, centre, fixed, weighted)
         if np.max(np.abs(precision[heavy] / before - 1)) < TAIL_SETTLED:
             break
     settled: Mapping[str, Posterior] = {} if start is None else start.settled
-    return Effects(tuple(names), mean, (covariance + covariance.T) / 2, settled)
+    return Effects(tuple(names), mean, root.T @ root, settled)
 
 
 def prior_of(name: str, prior: Prior, start: Effects | None = None) -> EffectPrior:
@@ -221,9 +221,10 @@ def prior_of(name: str, prior: Prior, start: Effects | None = None) -> EffectPri
 
 
 def _solve(precision: Array, centre: Array, information: Array, weighted: Array) -> tuple[Array, Array]:
-    """Return mean and covariance of the normal posterior under independent normal priors."""
-    covariance: Array = np.linalg.inv(np.diag(precision) + information).astype(np.float64)
-    return covariance @ (precision * centre + weighted), covariance
+    """Return the mean of the normal posterior under independent normal priors, and R with RᵀR its covariance."""
+    factor = np.linalg.cholesky(np.diag(precision) + information)
+    root: Array = lapack.dtrtri(factor, lower=1)[0]
+    return root.T @ (root @ (precision * centre + weighted)), root
 
 
 def _weighted(seeds: Sequence[int], columns: Array, rho: float) -> Array:
