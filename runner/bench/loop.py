@@ -1,56 +1,83 @@
-"""`make bench-loop`: what the agent itself costs per probe, from short nights to very long ones.
+"""`make bench-loop`: what the agent itself costs per probe, from the hundredth probe of a night to the ten-thousandth.
 
-    python -m runner.bench.loop [--probes N]... [--out DIR]
+    python -m runner.bench.loop [--probes N] [--knobs N]... [--out DIR]
 
-Whole nights run: the real graph with its checkpoints, the ledger synced to disk, lanes, smoke runs, blocks, chosen
+A whole night runs: the real graph with its checkpoints, the ledger synced to disk, lanes, smoke runs, blocks, chosen
 rows, the referee with six guards, the settling and the claim. Probes are made up in no time, and their making is taken
-off. The session has a hundred knobs, half of them long lists, with more moves than a night of 10,000 probes can try;
-after two moves of each, at some 500 probes, TPE asks, which is dearer than a knob's far edges. Times are the process's
-own CPU time on one core: proposals, fits and decisions, planning, requests, the record, checkpoints and ledger lines;
-waiting for the disk is the difference to the wall time. What it leaves out: the MLflow mirror, progress lines,
-`results.tsv` and the report. Then shorter nights with several workers say what waiting for the end of a batch costs.
-Prints tables and writes `loop.json` and `idle.json`, lists of rows.
+off. Its clock is read before every batch, so that each stretch of the night has its own cost. Half of the knobs are
+long lists: a night of 10,000 probes needs more moves than any real session has. TPE asks once every knob has had two
+moves, at some 110 probes with 24 knobs and 500 with a hundred, and is dearer than a knob's far edges. Times are the
+process's own CPU time on one core: proposals, fits and decisions, planning, requests, the record, checkpoints and
+ledger lines; waiting for the disk is the difference to the wall time. What it leaves out: the MLflow mirror, progress
+lines, `results.tsv` and the report. Stretches that short nights reach are medians over several. Then nights with
+several workers say what waiting for the end of a batch costs. Prints tables and writes `loop.json` and `idle.json`,
+lists of rows.
 """
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
+import numpy as np
 import typer
 from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
 from agent.night import run_night
+from agent.ports import OnFinish, OnStart
 from agent.proposers.proposer import Answer, Proposer, Question
 from runner.bench.idle import WORKERS, idle_night, idle_table
-from runner.bench.loop_night import CATEGORIES, KNOBS, NOISE_SD, truth, wide_lane, wide_plan
+from runner.bench.loop_night import CATEGORIES, NOISE_SD, truth, wide_lane, wide_plan
 from runner.bench.simulated import SimulatedLauncher, open_night
 from runner.tables import show_view
+from tracking.events import ProbePlan
 from tracking.ledger import Ledger
+
+KNOBS = (24, 100)
+STRETCHES = (0, 100, 200, 500, 1000, 2000, 5000, 10_000)
+"""Where stretches begin, in probes."""
+SHORT_NIGHT, SHORT_NIGHTS = 500, 4
+"""Probes and number of the nights beside the long one: a hundred probes of one night are no more than four blocks."""
 
 
 class Row(BaseModel):
-    """One night."""
+    """One stretch of nights over so many knobs."""
 
     model_config = ConfigDict(frozen=True)
 
-    probes: int
-    """Probes that were run, short ones counted whole."""
-    candidates: int
-    seconds: float
-    """CPU time of everything but the probes."""
+    knobs: int
+    begin: int
+    """Probes that were there when it began, short ones counted whole."""
+    end: int
+    nights: int
+    """Of which the figures are medians."""
     ms_per_probe: float
+    """CPU time of everything but the probes."""
     asks_ms: float
-    """Of it the proposer's: which change comes next. A knob's far edges cost next to nothing, TPE milliseconds."""
-    wall_s: float
+    """Of it the proposer's: which change comes next."""
+    wall_ms: float
     """Wall time of the same: with the waits for the disk."""
-    per_hundred: float
-    """`ms_per_probe` over that of the shortest night."""
+    per_hundredth: float | None
+    """`ms_per_probe` over that of the stretch from the hundredth probe on; None before it."""
+    seconds: float
+    """CPU time from the night's beginning to the stretch's end."""
+
+
+class Mark(NamedTuple):
+    """How far a night is, before a batch; times in seconds, without the probes."""
+
+    probes: int
+    cpu_s: float
+    asks_s: float
+    wall_s: float
 
 
 class _TimedProposer:
@@ -70,51 +97,96 @@ class _TimedProposer:
         return answer
 
 
-def night_of(probes: int, shortest_ms: float | None = None, knobs: int = KNOBS) -> Row:
-    """Run one night of so many probes and time it."""
+@dataclass
+class _MarkingLauncher(SimulatedLauncher):
+    """A launcher that reads the clock before every batch."""
+
+    marks: list[Mark] = field(default_factory=list[Mark], init=False)
+    asking: _TimedProposer | None = field(default=None, init=False)
+
+    def run(self, plans: Sequence[ProbePlan], on_start: OnStart, on_finish: OnFinish) -> None:
+        self.mark()
+        super().run(plans, on_start, on_finish)
+
+    def mark(self) -> None:
+        """Note how far the night is."""
+        asks_s = self.asking.spent_s if self.asking is not None else 0.0
+        times = (process_time() - self.spent_s, asks_s, perf_counter() - self.spent_s)
+        self.marks.append(Mark(sum(self.batches), *times))
+
+
+def marks_of(probes: int, knobs: int, seed: int = 0) -> list[Mark]:
+    """Run one night and return its marks, the last one at its end."""
     with TemporaryDirectory() as name, Ledger(Path(name) / "ledger.jsonl") as ledger:
-        launcher = SimulatedLauncher(truth, dict.fromkeys(CATEGORIES, NOISE_SD))
-        lane = wide_lane(knobs)
-        context = open_night(wide_plan(probes), launcher, {lane.name: lane}, Path(name), ledger)
-        context.proposer = proposer = _TimedProposer(context.proposer)
-        began, began_at = process_time(), perf_counter()
+        launcher, lane = _MarkingLauncher(truth, dict.fromkeys(CATEGORIES, NOISE_SD), seed=seed), wide_lane(knobs)
+        context = open_night(wide_plan(probes, seed), launcher, {lane.name: lane}, Path(name), ledger)
+        context.proposer = launcher.asking = _TimedProposer(context.proposer)
+        launcher.mark()
         run_night(context)
-        loop_s, wall_s = process_time() - began - launcher.spent_s, perf_counter() - began_at - launcher.spent_s
-    ran = len(context.night.probes)
-    each = 1000 * loop_s / ran
-    return Row(
-        probes=ran,
-        candidates=len(context.night.candidates),
-        seconds=loop_s,
-        ms_per_probe=each,
-        asks_ms=1000 * proposer.spent_s / ran,
-        wall_s=wall_s,
-        per_hundred=each / (shortest_ms or each),
-    )
+        launcher.mark()
+    return launcher.marks
+
+
+def rows_of(nights: Sequence[Sequence[Mark]], knobs: int) -> list[Row]:
+    """Return a row per stretch of the first night: medians over all nights that went on beyond it."""
+    long, *others = nights
+    rows: list[Row] = []
+    for begin, end in pairwise((*(start for start in STRETCHES if start < long[-1].probes), long[-1].probes)):
+        reached = [long, *(marks for marks in others if marks[-1].probes > end)]
+        each = np.median([_per_probe(_at(marks, begin), _at(marks, end)) for marks in reached], axis=0)
+        ms_per_probe, asks_ms, wall_ms = (1000 * float(seconds) for seconds in each)
+        hundredth = next((row.ms_per_probe for row in rows if row.begin == 100), ms_per_probe)
+        rows.append(
+            Row(
+                knobs=knobs,
+                begin=begin,
+                end=end,
+                nights=len(reached),
+                ms_per_probe=ms_per_probe,
+                asks_ms=asks_ms,
+                wall_ms=wall_ms,
+                per_hundredth=ms_per_probe / hundredth if begin >= 100 else None,
+                seconds=_at(long, end).cpu_s - long[0].cpu_s,
+            )
+        )
+    return rows
+
+
+def _at(marks: Sequence[Mark], probes: int) -> Mark:
+    """Return the last mark up to so many probes, the night's first for none."""
+    return marks[bisect_right(marks, probes, key=lambda mark: mark.probes) - 1] if probes else marks[0]
+
+
+def _per_probe(first: Mark, last: Mark) -> list[float]:
+    """Return what a probe between two marks took, in seconds: CPU time, of it asks, wall time."""
+    return [(end - start) / (last.probes - first.probes) for start, end in zip(first[1:], last[1:], strict=True)]
 
 
 def loop_table(rows: Sequence[Row]) -> Table:
-    """Return a line per night."""
-    heads = ("loop, s", "per probe, ms", "of it asks", "against the shortest", "wall, s")
-    table = Table("probes", "candidates", *heads)
+    """Return a line per stretch."""
+    table = Table("knobs", "probes", "per probe, ms", "of it asks", "against 100 to 200", "wall, ms", "loop so far, s")
     for row in rows:
-        loop, each, asks = (f"{figure:.1f}" for figure in (row.seconds, row.ms_per_probe, row.asks_ms))
-        last = (f"{row.per_hundred:.2f} x", f"{row.wall_s:.1f}")
-        table.add_row(str(row.probes), str(row.candidates), loop, each, asks, *last)
+        times = (f"{row.ms_per_probe:.1f}", f"{row.asks_ms:.1f}")
+        share = "" if row.per_hundredth is None else f"{row.per_hundredth:.2f} x"
+        table.add_row(
+            str(row.knobs), f"{row.begin} to {row.end}", *times, share, f"{row.wall_ms:.1f}", f"{row.seconds:.1f}"
+        )
     return table
 
 
 def main(
-    probes: Annotated[list[int] | None, typer.Option(min=40, help="Probes of a night; repeatable.")] = None,
+    probes: Annotated[int, typer.Option(min=40, help="Probes of the long night.")] = 10_000,
+    knobs: Annotated[list[int] | None, typer.Option(min=8, help="Knobs of the session; repeatable.")] = None,
     idle_probes: Annotated[int, typer.Option(min=40, help="Probes of the nights with several workers.")] = 200,
     workers: Annotated[list[int] | None, typer.Option(min=1, help="Workers; repeatable.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the rows.")] = Path("results/bench"),
 ) -> None:
     """Print and write the bench."""
-    night_of(40)  # imports are no night's cost
+    marks_of(40, 24)  # imports are no night's cost
     rows: list[Row] = []
-    for count in sorted(probes or [100, 1000, 10_000]):
-        rows.append(night_of(count, rows[0].ms_per_probe if rows else None))
+    for count in knobs or KNOBS:
+        seeds = range(1, SHORT_NIGHTS + 1) if probes > SHORT_NIGHT else ()
+        rows += rows_of([marks_of(probes, count), *(marks_of(SHORT_NIGHT, count, seed) for seed in seeds)], count)
     idle = [idle_night(count, idle_probes) for count in workers or WORKERS]
     out.mkdir(parents=True, exist_ok=True)
     for path, written in ((out / "loop.json", rows), (out / "idle.json", idle)):

@@ -13,30 +13,31 @@ from runner.bench.simulated import Levels, NamedLane, settings_of
 
 CATEGORIES = ("anachronism", "character", "ground_truth", "position", "private_voice", "verified")
 LEVEL, NOISE_SD = 5.0, 0.5
-KNOBS = 100
-HELPFUL = 0.05
+LISTED_MOVES = 4800
+"""Moves of all long lists together: more than a night of 10,000 probes can try."""
+HELPFUL = 0.1
 """Share of the knobs that help where they go up; the others hurt or do nothing."""
 CONFIRM_PROBES = 16
 RECIPE = Recipe(base_model="m", steps=300)
 
 
-LEVELS = tuple(round(0.02 * step, 2) for step in range(1, 101))
-"""Of a knob with a list: 99 moves, where a range has five or so before two could not be told apart."""
-
-
 def wide_lane(knobs: int) -> NamedLane:
-    """Return a lane over so many knobs, all at 1 in the baseline: every other one a range, the others long lists."""
+    """Return a lane over so many knobs, all at 1 in the baseline: every other one a range, the others long lists.
+
+    A range holds five moves or so before two could not be told apart.
+    """
     names = [f"k{number:03d}" for number in range(knobs)]
-    ranged, listed = NumericKnob(low=0.05, high=20.0, scale="log", max_factor=2.0), ChoiceKnob(values=LEVELS)
+    ranged = NumericKnob(low=0.05, high=20.0, scale="log", max_factor=2.0)
+    listed = ChoiceKnob(values=tuple(round(0.02 * step, 2) for step in range(1, 2 * LISTED_MOVES // knobs + 2)))
     kinds = {name: listed if number % 2 else ranged for number, name in enumerate(names)}
     return NamedLane(kinds, dict.fromkeys(names, 1.0), pick_informed)
 
 
-def wide_plan(probes: int) -> NightPlan:
+def wide_plan(probes: int, seed: int = 0) -> NightPlan:
     """Return a night with six guards over the wide space."""
     return NightPlan(
         session="loop",
-        seed=0,
+        seed=seed,
         baseline=RECIPE,
         target="private_voice",
         guards={name: 1.5 for name in CATEGORIES if name != "private_voice"},

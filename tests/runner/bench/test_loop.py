@@ -6,15 +6,30 @@ from pathlib import Path
 import pytest
 
 from runner.bench.idle import idle_share
-from runner.bench.loop import main, night_of
+from runner.bench.loop import Mark, main, marks_of, rows_of
 
 
-def test_the_bench_runs_a_whole_night_and_says_what_a_probe_costs() -> None:
-    row = night_of(50, knobs=20)
-    assert row.probes > 45
-    assert row.candidates > 4
-    assert row.ms_per_probe == pytest.approx(1000 * row.seconds / row.probes)
+def test_a_night_is_marked_from_its_first_batch_to_its_end() -> None:
+    marks = marks_of(50, knobs=20)
+    assert marks[0].probes == 0
+    assert 45 < marks[-1].probes < 100
+    assert marks == sorted(marks)
+    (row,) = rows_of([marks], 20)
+    assert (row.begin, row.end, row.nights, row.per_hundredth) == (0, marks[-1].probes, 1, None)
+    assert row.ms_per_probe == pytest.approx(1000 * row.seconds / row.end)
     assert 0 < row.asks_ms < row.ms_per_probe < 60
+
+
+def test_a_stretch_costs_what_was_spent_within_it_and_the_median_over_nights_that_went_on() -> None:
+    def night(*seconds: float) -> list[Mark]:
+        return [Mark(100 * i, spent, spent / 2, spent * 2) for i, spent in enumerate(seconds)]
+
+    rows = rows_of([night(0.0, 0.1, 0.3, 0.9, 1.5, 2.1), night(0.0, 0.3, 0.7), night(0.0, 0.5, 1.1, 1.7)], 9)
+    assert [(row.begin, row.end, row.nights) for row in rows] == [(0, 100, 3), (100, 200, 2), (200, 500, 1)]
+    assert [row.ms_per_probe for row in rows] == pytest.approx([3.0, 4.0, 6.0])
+    assert [row.asks_ms for row in rows] == pytest.approx([1.5, 2.0, 3.0])
+    assert [row.per_hundredth for row in rows] == [None, 1.0, pytest.approx(1.5)]
+    assert [row.seconds for row in rows] == pytest.approx([0.1, 0.3, 2.1])
 
 
 def test_idle_workers_are_counted_by_waves() -> None:
@@ -24,8 +39,8 @@ def test_idle_workers_are_counted_by_waves() -> None:
 
 
 def test_the_command_writes_its_rows(tmp_path: Path) -> None:
-    main(probes=[40], idle_probes=40, workers=[1, 5], out=tmp_path)
-    assert [row["per_hundred"] for row in json.loads((tmp_path / "loop.json").read_text())] == [1.0]
+    main(probes=40, knobs=[8, 20], idle_probes=40, workers=[1, 5], out=tmp_path)
+    assert [row["knobs"] for row in json.loads((tmp_path / "loop.json").read_text())] == [8, 20]
     idle = json.loads((tmp_path / "idle.json").read_text())
     assert [row["workers"] for row in idle] == [1, 5]
     assert idle[0]["idle_share"] == 0.0 < idle[1]["idle_share"]
