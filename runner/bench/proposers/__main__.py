@@ -139,8 +139,8 @@ def main(
     """Print and write the bench."""
     if unknown := set(only or ()) - set(NAMES):
         raise typer.BadParameter(f"no proposer {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
-    known = ["miniature", *(["automl"] if data else [])]
-    names = [name for name in known if not landscapes or name in landscapes]
+    offered = ["miniature", *(["automl"] if data else [])]
+    names = [name for name in offered if not landscapes or name in landscapes]
     budgets, span = tuple(sorted(probes or BUDGETS)), range(first_seed, first_seed + seeds)
     fit = quality(data) if data is not None and "automl" in names else None
     out.mkdir(parents=True, exist_ok=True)
