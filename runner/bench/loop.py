@@ -4,8 +4,10 @@
 
 A whole night runs: the real graph with its checkpoints, the ledger synced to disk, lanes, smoke runs, blocks, chosen
 rows, the referee with six guards, the settling and the claim. Probes are made up in no time, and their making is taken
-off. Its clock is read before every batch, so that each stretch of the night has its own cost. Half of the knobs are
-long lists: a night of 10,000 probes needs more moves than any real session has. TPE asks once every knob has had two
+off. Its clock is read before every batch, so that each stretch of the night has its own cost; a fixed piece of work is
+timed there too, and all times are given at the speed that the machine had in the middle of the bench, since a lent core
+can be half as fast a minute later. Half of the knobs are long lists: a night of 10,000 probes needs more moves than any
+real session has. TPE asks once every knob has had two
 moves, at some 110 probes with 24 knobs and 500 with a hundred, and is dearer than a knob's far edges. Times are the
 process's own CPU time on one core: proposals, fits and decisions, planning, requests, the record, checkpoints and
 ledger lines; waiting for the disk is the difference to the wall time. What it leaves out: the MLflow mirror, progress
@@ -22,6 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Annotated, NamedTuple
@@ -48,6 +51,10 @@ SHORT_NIGHT, SHORT_NIGHTS = 500, 4
 """Probes and number of the nights beside the long one: a hundred probes of one night are no more than four blocks."""
 
 
+BESIDE = 5
+"""Yardsticks on either side whose median tells the speed between two marks."""
+
+
 class Row(BaseModel):
     """One stretch of nights over so many knobs."""
 
@@ -71,13 +78,17 @@ class Row(BaseModel):
     """CPU time from the night's beginning to the stretch's end."""
 
 
+Spent = tuple[float, ...]
+"""CPU time, of it the proposer's, and wall time, in seconds, without the probes and the yardstick."""
+
+
 class Mark(NamedTuple):
-    """How far a night is, before a batch; times in seconds, without the probes."""
+    """How far a night is, before a batch."""
 
     probes: int
-    cpu_s: float
-    asks_s: float
-    wall_s: float
+    spent_s: Spent
+    yardstick_s: float
+    """CPU time of the fixed work there."""
 
 
 class _TimedProposer:
@@ -112,7 +123,9 @@ class _MarkingLauncher(SimulatedLauncher):
         """Note how far the night is."""
         asks_s = self.asking.spent_s if self.asking is not None else 0.0
         times = (process_time() - self.spent_s, asks_s, perf_counter() - self.spent_s)
-        self.marks.append(Mark(sum(self.batches), *times))
+        took = _yardstick()
+        self.spent_s += took
+        self.marks.append(Mark(sum(self.batches), times, took))
 
 
 def marks_of(probes: int, knobs: int, seed: int = 0) -> list[Mark]:
@@ -125,6 +138,30 @@ def marks_of(probes: int, knobs: int, seed: int = 0) -> list[Mark]:
         run_night(context)
         launcher.mark()
     return launcher.marks
+
+
+def _yardstick() -> float:
+    """Return the CPU time of a fixed piece of work, some milliseconds: objects, text and small matrices."""
+    began = process_time()
+    for size in range(20, 60):
+        json.loads(json.dumps({f"{i}": [i, float(i)] for i in range(size // 2)}))
+        np.linalg.inv(np.eye(size) + 0.01)
+    return process_time() - began
+
+
+def steadied(nights: Sequence[Sequence[Mark]]) -> list[list[Mark]]:
+    """Return the marks with their times at the nights' median speed, by the yardsticks beside each."""
+    usual = median(mark.yardstick_s for marks in nights for mark in marks)
+    found: list[list[Mark]] = []
+    for marks in nights:
+        steady = [Mark(marks[0].probes, (0.0, 0.0, 0.0), usual)]
+        for i, (last, mark) in enumerate(pairwise(marks), start=1):
+            beside = median(near.yardstick_s for near in marks[max(0, i - BESIDE) : i + BESIDE])
+            spans = zip(steady[-1].spent_s, last.spent_s, mark.spent_s, strict=True)
+            spent = tuple(so_far + (after - before) * usual / beside for so_far, before, after in spans)
+            steady.append(Mark(mark.probes, spent, usual))
+        found.append(steady)
+    return found
 
 
 def rows_of(nights: Sequence[Sequence[Mark]], knobs: int) -> list[Row]:
@@ -146,7 +183,7 @@ def rows_of(nights: Sequence[Sequence[Mark]], knobs: int) -> list[Row]:
                 asks_ms=asks_ms,
                 wall_ms=wall_ms,
                 per_hundredth=ms_per_probe / hundredth if begin >= 100 else None,
-                seconds=_at(long, end).cpu_s - long[0].cpu_s,
+                seconds=_at(long, end).spent_s[0] - long[0].spent_s[0],
             )
         )
     return rows
@@ -159,7 +196,9 @@ def _at(marks: Sequence[Mark], probes: int) -> Mark:
 
 def _per_probe(first: Mark, last: Mark) -> list[float]:
     """Return what a probe between two marks took, in seconds: CPU time, of it asks, wall time."""
-    return [(end - start) / (last.probes - first.probes) for start, end in zip(first[1:], last[1:], strict=True)]
+    return [
+        (end - start) / (last.probes - first.probes) for start, end in zip(first.spent_s, last.spent_s, strict=True)
+    ]
 
 
 def loop_table(rows: Sequence[Row]) -> Table:
@@ -183,10 +222,11 @@ def main(
 ) -> None:
     """Print and write the bench."""
     marks_of(40, 24)  # imports are no night's cost
-    rows: list[Row] = []
-    for count in knobs or KNOBS:
-        seeds = range(1, SHORT_NIGHTS + 1) if probes > SHORT_NIGHT else ()
-        rows += rows_of([marks_of(probes, count), *(marks_of(SHORT_NIGHT, count, seed) for seed in seeds)], count)
+    seeds = range(1, SHORT_NIGHTS + 1) if probes > SHORT_NIGHT else ()
+    sizes = knobs or KNOBS
+    nights = [[marks_of(probes, n), *(marks_of(SHORT_NIGHT, n, seed) for seed in seeds)] for n in sizes]
+    steady = iter(steadied([marks for group in nights for marks in group]))
+    rows = [row for n, group in zip(sizes, nights, strict=True) for row in rows_of([next(steady) for _ in group], n)]
     idle = [idle_night(count, idle_probes) for count in workers or WORKERS]
     out.mkdir(parents=True, exist_ok=True)
     for path, written in ((out / "loop.json", rows), (out / "idle.json", idle)):
