@@ -18,6 +18,7 @@ lists of rows.
 
 from __future__ import annotations
 
+import gc
 import json
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -130,6 +131,7 @@ class _MarkingLauncher(SimulatedLauncher):
 
 def marks_of(probes: int, knobs: int, seed: int = 0) -> list[Mark]:
     """Run one night and return its marks, the last one at its end."""
+    gc.collect()  # what an earlier night left behind is not this one's to walk through
     with TemporaryDirectory() as name, Ledger(Path(name) / "ledger.jsonl") as ledger:
         launcher, lane = _MarkingLauncher(truth, dict.fromkeys(CATEGORIES, NOISE_SD), seed=seed), wide_lane(knobs)
         context = open_night(wide_plan(probes, seed), launcher, {lane.name: lane}, Path(name), ledger)
