@@ -4,56 +4,39 @@
 
 A whole night runs: the real graph with its checkpoints, the ledger synced to disk, lanes, smoke runs, blocks, chosen
 rows, the referee with six guards, the settling and the claim. Probes are made up in no time, and their making is taken
-off. Its clock is read before every batch, so that each stretch of the night has its own cost; a fixed piece of work is
-timed there too, and all times are given at the speed that the machine had in the middle of the bench, since a lent core
-can be half as fast a minute later. Half of the knobs are long lists: a night of 10,000 probes needs more moves than any
-real session has. TPE asks once every knob has had two
-moves, at some 110 probes with 24 knobs and 500 with a hundred, and is dearer than a knob's far edges. Times are the
-process's own CPU time on one core: proposals, fits and decisions, planning, requests, the record, checkpoints and
-ledger lines; waiting for the disk is the difference to the wall time. What it leaves out: the MLflow mirror, progress
-lines, `results.tsv` and the report. Stretches that short nights reach are medians over several. Then nights with
+off. The clock is read before every batch (`loop_marks`), so that each stretch of the night has its own cost; stretches
+that short nights reach are medians over several. Half of the knobs are long lists: a night of 10,000 probes needs more
+moves than any real session has. TPE asks once every knob has had two moves, at some 110 probes with 24 knobs and 500
+with a hundred, and is dearer than a knob's far edges. Times are the process's own CPU time on one core: proposals, fits
+and decisions, planning, requests, the record, checkpoints and ledger lines; waiting for the disk is the difference to
+the wall time. What it leaves out: the MLflow mirror, progress lines, `results.tsv` and the report. Then nights with
 several workers say what waiting for the end of a batch costs. Prints tables and writes `loop.json` and `idle.json`,
 lists of rows.
 """
 
 from __future__ import annotations
 
-import gc
 import json
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
-from time import perf_counter, process_time
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 import typer
 from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
-from agent.night import run_night
-from agent.ports import OnFinish, OnStart
-from agent.proposers.proposer import Answer, Proposer, Question
 from runner.bench.idle import WORKERS, idle_night, idle_table
-from runner.bench.loop_night import CATEGORIES, NOISE_SD, truth, wide_lane, wide_plan
-from runner.bench.simulated import SimulatedLauncher, open_night
+from runner.bench.loop_marks import Mark, marks_of, steadied
 from runner.tables import show_view
-from tracking.events import ProbePlan
-from tracking.ledger import Ledger
 
 KNOBS = (24, 100)
 STRETCHES = (0, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Where stretches begin, in probes."""
 SHORT_NIGHT, SHORT_NIGHTS = 500, 4
 """Probes and number of the nights beside the long one: a hundred probes of one night are no more than four blocks."""
-
-
-BESIDE = 5
-"""Yardsticks on either side whose median tells the speed between two marks."""
 
 
 class Row(BaseModel):
@@ -77,93 +60,6 @@ class Row(BaseModel):
     """`ms_per_probe` over that of the stretch from the hundredth probe on; None before it."""
     seconds: float
     """CPU time from the night's beginning to the stretch's end."""
-
-
-Spent = tuple[float, ...]
-"""CPU time, of it the proposer's, and wall time, in seconds, without the probes and the yardstick."""
-
-
-class Mark(NamedTuple):
-    """How far a night is, before a batch."""
-
-    probes: int
-    spent_s: Spent
-    yardstick_s: float
-    """CPU time of the fixed work there."""
-
-
-class _TimedProposer:
-    """A proposer whose CPU time is counted."""
-
-    def __init__(self, proposer: Proposer) -> None:
-        self._proposer, self.spent_s = proposer, 0.0
-
-    @property
-    def name(self) -> str:
-        return self._proposer.name
-
-    def ask(self, question: Question) -> Answer:
-        began = process_time()
-        answer = self._proposer.ask(question)
-        self.spent_s += process_time() - began
-        return answer
-
-
-@dataclass
-class _MarkingLauncher(SimulatedLauncher):
-    """A launcher that reads the clock before every batch."""
-
-    marks: list[Mark] = field(default_factory=list[Mark], init=False)
-    asking: _TimedProposer | None = field(default=None, init=False)
-
-    def run(self, plans: Sequence[ProbePlan], on_start: OnStart, on_finish: OnFinish) -> None:
-        self.mark()
-        super().run(plans, on_start, on_finish)
-
-    def mark(self) -> None:
-        """Note how far the night is."""
-        asks_s = self.asking.spent_s if self.asking is not None else 0.0
-        times = (process_time() - self.spent_s, asks_s, perf_counter() - self.spent_s)
-        took = _yardstick()
-        self.spent_s += took
-        self.marks.append(Mark(sum(self.batches), times, took))
-
-
-def marks_of(probes: int, knobs: int, seed: int = 0) -> list[Mark]:
-    """Run one night and return its marks, the last one at its end."""
-    gc.collect()  # what an earlier night left behind is not this one's to walk through
-    with TemporaryDirectory() as name, Ledger(Path(name) / "ledger.jsonl") as ledger:
-        launcher, lane = _MarkingLauncher(truth, dict.fromkeys(CATEGORIES, NOISE_SD), seed=seed), wide_lane(knobs)
-        context = open_night(wide_plan(probes, seed), launcher, {lane.name: lane}, Path(name), ledger)
-        context.proposer = launcher.asking = _TimedProposer(context.proposer)
-        launcher.mark()
-        run_night(context)
-        launcher.mark()
-    return launcher.marks
-
-
-def _yardstick() -> float:
-    """Return the CPU time of a fixed piece of work, some milliseconds: objects, text and small matrices."""
-    began = process_time()
-    for size in range(20, 60):
-        json.loads(json.dumps({f"{i}": [i, float(i)] for i in range(size // 2)}))
-        np.linalg.inv(np.eye(size) + 0.01)
-    return process_time() - began
-
-
-def steadied(nights: Sequence[Sequence[Mark]]) -> list[list[Mark]]:
-    """Return the marks with their times at the nights' median speed, by the yardsticks beside each."""
-    usual = median(mark.yardstick_s for marks in nights for mark in marks)
-    found: list[list[Mark]] = []
-    for marks in nights:
-        steady = [Mark(marks[0].probes, (0.0, 0.0, 0.0), usual)]
-        for i, (last, mark) in enumerate(pairwise(marks), start=1):
-            beside = median(near.yardstick_s for near in marks[max(0, i - BESIDE) : i + BESIDE])
-            spans = zip(steady[-1].spent_s, last.spent_s, mark.spent_s, strict=True)
-            spent = tuple(so_far + (after - before) * usual / beside for so_far, before, after in spans)
-            steady.append(Mark(mark.probes, spent, usual))
-        found.append(steady)
-    return found
 
 
 def rows_of(nights: Sequence[Sequence[Mark]], knobs: int) -> list[Row]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from runner.bench.idle import idle_share
-from runner.bench.loop import Mark, main, marks_of, rows_of, steadied
+from runner.bench.loop import main, rows_of
+from runner.bench.loop_marks import Mark, marks_of, steadied
 
 
 def test_a_night_is_marked_from_its_first_batch_to_its_end() -> None:
