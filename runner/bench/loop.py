@@ -121,10 +121,10 @@ def main(
     """Print and write the bench."""
     marks_of(40, 24)  # imports are no night's cost
     seeds = range(1, SHORT_NIGHTS + 1) if probes > SHORT_NIGHT else ()
-    sizes = knobs or KNOBS
-    nights = [[marks_of(probes, n), *(marks_of(SHORT_NIGHT, n, seed) for seed in seeds)] for n in sizes]
-    steady = iter(steadied([marks for group in nights for marks in group]))
-    rows = [row for n, group in zip(sizes, nights, strict=True) for row in rows_of([next(steady) for _ in group], n)]
+    rows: list[Row] = []
+    for count in knobs or KNOBS:
+        nights = [marks_of(probes, count), *(marks_of(SHORT_NIGHT, count, seed) for seed in seeds)]
+        rows += rows_of(steadied(nights), count)
     idle = [idle_night(count, idle_probes) for count in workers or WORKERS]
     out.mkdir(parents=True, exist_ok=True)
     for path, written in ((out / "loop.json", rows), (out / "idle.json", idle)):

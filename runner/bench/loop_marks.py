@@ -1,7 +1,7 @@
 """How far a night of `make bench-loop` is before each batch, and what it has spent: times at one speed of the machine.
 
-A fixed piece of work, the yardstick, is timed beside every mark, and all times are given at the speed that the machine
-had in the middle of the bench: a lent core can be half as fast a minute later.
+A fixed piece of work, the yardstick, is timed beside every mark, and the times of nights with as many knobs are given
+at the machine's median speed over them: a lent core can be half as fast a minute later.
 """
 
 from __future__ import annotations
