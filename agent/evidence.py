@@ -12,8 +12,8 @@ from agent.plan import NightPlan
 from probes.aggregation import effective_categories
 from probes.figures import show_chance
 from probes.statistics.config import RefereeConfig
+from probes.statistics.effects import EffectPrior, Posterior, Prior
 from probes.statistics.fits import KnownNoise, Question, SearchFits
-from probes.statistics.race import EffectPrior, Posterior, Prior
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from probes.statistics.verdicts import EarlierNoise
 from tracking.events import Arm

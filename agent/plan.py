@@ -9,7 +9,7 @@ from probes.candidate import LaneName
 from probes.frozen import digest_of
 from probes.recipe import Recipe
 from probes.statistics.config import RefereeConfig
-from probes.statistics.race import EffectPrior
+from probes.statistics.effects import EffectPrior
 from probes.statistics.verdicts import EarlierNoise
 
 

@@ -15,7 +15,7 @@ from agent.schedule import RECIPES_FAULT
 from probes.figures import show_chance
 from probes.outcome import ProbeStatus
 from probes.statistics.config import RefereeConfig
-from probes.statistics.race import Posterior
+from probes.statistics.effects import Posterior
 from probes.statistics.referee import GuardEvidence, failed_reading, read_candidate
 from probes.statistics.rows import believed, choose_rows
 from probes.statistics.runs import Run

@@ -9,7 +9,7 @@ from math import erfc, sqrt
 
 from scipy import special
 
-from probes.statistics.race import Posterior
+from probes.statistics.effects import Posterior
 
 MOST_TIMES, MOST_SHARE = 3, 1 / 3
 """A confirmation grows up to so many times the session's, and to this share of the budget."""

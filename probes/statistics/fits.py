@@ -22,13 +22,16 @@ import numpy as np
 
 from probes.statistics.companions import Companion, Signals, borrow, choose_companion, read_signals
 from probes.statistics.design import Array, Design, Split
+from probes.statistics.effects import Effects, Prior
 from probes.statistics.noise import paired_correlation
-from probes.statistics.race import Effects, Information, Prior, gather, posterior, prior_of
+from probes.statistics.race import TAIL_SETTLED, Beliefs, Information, gather, posterior
 from probes.statistics.runs import Run, check_run
 from probes.statistics.verdicts import CompanionUse
 
 WINDOW = 256
 """Most runs fitted together; a night has fewer."""
+ROUGHLY = 5e-2
+"""How far the first of two fits settles: it only says how far the recipes move the metric."""
 LEAST_PAIRS_CORRELATION = 0.2
 """Same-seed pairing is used only when runs with equal seeds were seen to move together."""
 
@@ -172,40 +175,40 @@ class _Window:
         """Fit one metric on top of what earlier windows left."""
         start = past.effects
         names = tuple(sorted({*self.design.names, *(start.names if start is not None else ())}))
+        beliefs = Beliefs.of(names, question.prior, start)
         noise_sd = question.allowance * self.run_sd(question, past)
-        fitted = self._fit_at(question, past, pairing, names, noise_sd)
-        misfit = question.curvature * self._moved(fitted.effects)
-        if not misfit:
-            return fitted
-        return self._fit_at(question, past, pairing, names, hypot(noise_sd, misfit), fitted.effects)
+        if not question.curvature:
+            return self._fit_at(question.metric, beliefs, pairing, noise_sd)
+        first = self._fit_at(question.metric, beliefs, pairing, noise_sd, settled=ROUGHLY)
+        misfit = question.curvature * self._moved(first.effects)
+        return self._fit_at(question.metric, beliefs, pairing, hypot(noise_sd, misfit), first.effects)
 
     def _moved(self, effects: Effects) -> float:
         """Return the sum of a recipe's squared effects, mean over the recipes that change anything."""
-        squares_C = np.array([effects.of(name).mean ** 2 for name in self.design.names])
         changes_R_C = self.design.rows_R_C[:, 1:]
         changed = changes_R_C.any(axis=1)
+        squares_C = effects.mean[_places(self.design.names, effects.names)[1:]] ** 2
         return float((changes_R_C[changed] @ squares_C).mean()) if changed.any() else 0.0
 
     def _fit_at(
         self,
-        question: Question,
-        past: _Past,
+        metric: str,
+        beliefs: Beliefs,
         pairing: float,
-        names: Sequence[str],
         noise_sd: float,
         guess: Effects | None = None,
+        settled: float = TAIL_SETTLED,
     ) -> Fitted:
         """Fit one metric with noise of a known sd; `guess`: the fit with another one."""
-        metric, start = question.metric, past.effects
-        centre = np.array([prior_of(name, question.prior, start).mean for name in self.design.names])
+        at = _places(self.design.names, beliefs.names)
         pairs = {
             name: self.split.pair(self._metrics[metric], self._companions[name])
             for name in self.signals.serving(metric)
         }
-        companion = choose_companion(self.design, pairs, noise_sd, centre)
+        companion = choose_companion(self.design, pairs, noise_sd, beliefs.centre_C[at[1:]])
         information, saved = self._information(metric, noise_sd, companion, pairing)
-        spread = _spread_over(information, self.design.names, names)
-        return Fitted(posterior(names, spread, question.prior, start, guess), noise_sd, companion, saved)
+        wider = _spread_over(information, at, len(beliefs.centre_C))
+        return Fitted(posterior(wider, beliefs, guess, settled), noise_sd, companion, saved)
 
     def _information(
         self, metric: str, noise_sd: float, companion: Companion | None, pairing: float
@@ -223,13 +226,17 @@ class _Window:
         return Information(matrix, weighted), float(saved.mean()) if saved.size else 0.0
 
 
-def _spread_over(information: Information, names: Sequence[str], wider: Sequence[str]) -> Information:
-    """Return the same information on more changes: none on those that are not in these runs."""
-    if len(names) == len(wider):
+def _places(names: Sequence[str], among: Sequence[str]) -> list[int]:
+    """Return where the level and `names` stand in the level and `among`."""
+    column = {name: 1 + i for i, name in enumerate(among)}
+    return [0, *(column[name] for name in names)]
+
+
+def _spread_over(information: Information, at: Sequence[int], width: int) -> Information:
+    """Return the same information on more columns: none on those that are not in these runs."""
+    if len(at) == width:
         return information
-    column = {name: 1 + i for i, name in enumerate(wider)}
-    at = [0, *(column[name] for name in names)]
-    matrix, weighted = np.zeros((1 + len(wider), 1 + len(wider))), np.zeros(1 + len(wider))
+    matrix, weighted = np.zeros((width, width)), np.zeros(width)
     matrix[np.ix_(at, at)], weighted[at] = information.matrix_C_C, information.weighted_C
     return Information(matrix, weighted)
 

@@ -17,7 +17,8 @@ from scipy import optimize, stats
 
 from probes.candidate import LaneName
 from probes.statistics.earlier import LanePrior, RawEffect
-from probes.statistics.race import EffectPrior, fit_effects
+from probes.statistics.effects import EffectPrior
+from probes.statistics.race import fit_effects
 from probes.statistics.runs import Run
 
 FLAT = EffectPrior(0.0, 10.0)

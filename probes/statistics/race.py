@@ -10,116 +10,24 @@ confirmation claims.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from math import erfc, exp, inf, isfinite, pi, sqrt
-from statistics import NormalDist
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from probes.statistics.design import Array, Design
+from probes.statistics.effects import Effects, Posterior, Prior, prior_of
 from probes.statistics.runs import Run, metric_values
 
 LEVEL, LEVEL_PRIOR_SD = 5.0, 1000.0
 """Nothing is known of the baseline's level: a constant on all scores changes no effect."""
 TAIL_ROUNDS = 25
 """Most rounds of the iteration for a Student t prior; it settles within a few."""
-TAIL_SETTLED = 1e-4
+TAIL_SETTLED = 5e-4
 """The iteration ends when no precision moves by more than this share."""
-
-
-@dataclass(frozen=True)
-class EffectPrior:
-    """What is believed of a change's effect before it is probed, in points."""
-
-    mean: float
-    sd: float
-    tail_df: float = inf
-    """Degrees of freedom of its Student t distribution; infinite: normal. Small values let a large effect be seen at
-    its size instead of being shrunk to what most changes do."""
-
-
-Prior = EffectPrior | Callable[[str], EffectPrior]
-"""One prior for all changes, or the prior of each by its name."""
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """Normal posterior of one effect."""
-
-    mean: float
-    sd: float
-
-    def above(self, value: float) -> float:
-        """Return P(effect > value)."""
-        return 0.5 * erfc((value - self.mean) / (self.sd * sqrt(2)))
-
-    def below(self, value: float) -> float:
-        """Return P(effect < value)."""
-        return 0.5 * erfc((self.mean - value) / (self.sd * sqrt(2)))
-
-    @property
-    def regret(self) -> float:
-        """What is lost on average by going by the mean's sign instead of the effect's: s·φ(m / s) - |m|·Φ(-|m| / s).
-
-        The expected value of perfect information on a choice between the effect and 0 (Raiffa and Schlaifer 1961).
-        """
-        away = abs(self.mean) / self.sd
-        return self.sd * exp(-0.5 * away**2) / sqrt(2 * pi) - abs(self.mean) * 0.5 * erfc(away / sqrt(2))
-
-    def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """Return the central credible interval."""
-        half = NormalDist().inv_cdf(0.5 + level / 2) * self.sd
-        return self.mean - half, self.mean + half
-
-
-@dataclass(frozen=True)
-class Effects:
-    """Posterior of the baseline's level and of every change, jointly normal."""
-
-    names: tuple[str, ...]
-    mean: Array
-    """Shape (1 + changes,): level first, then `names` in order."""
-    covariance: Array
-    settled: Mapping[str, Posterior] = field(default_factory=dict[str, Posterior])
-    """Changes not probed for long, integrated out of the joint state: their last posterior.
-
-    Of a change that is probed again it is out of date; `names` come first.
-    """
-
-    def of(self, name: str) -> Posterior:
-        """Return the posterior of one change."""
-        if name not in self.column:
-            return self.settled[name]
-        i = self.column[name]
-        return Posterior(float(self.mean[i]), sqrt(float(self.covariance[i, i])))
-
-    @cached_property
-    def column(self) -> Mapping[str, int]:
-        """Change → its place in `mean`."""
-        return {name: 1 + i for i, name in enumerate(self.names)}
-
-    def total(self, names: Iterable[str]) -> Posterior:
-        """Return the posterior of the sum of several changes' effects; settled ones count as independent."""
-        weights, mean, variance = np.zeros(len(self.mean)), 0.0, 0.0
-        for name in names:
-            if name in self.column:
-                weights[self.column[name]] = 1.0
-            else:
-                mean += self.settled[name].mean
-                variance += self.settled[name].sd ** 2
-        variance += float(weights @ self.covariance @ weights)
-        return Posterior(mean + float(weights @ self.mean), sqrt(variance))
-
-    def keep(self, names: Iterable[str]) -> Effects:
-        """Return the state with every change but `names` integrated out: exact for a joint normal."""
-        wanted = set(names)
-        kept = tuple(name for name in self.names if name in wanted)
-        rows = [0, *(self.column[name] for name in kept)]
-        settled = {name: self.of(name) for name in self.names if name not in wanted}
-        return Effects(kept, self.mean[rows], self.covariance[np.ix_(rows, rows)], {**self.settled, **settled})
 
 
 @dataclass(frozen=True)
@@ -129,6 +37,57 @@ class Information:
     matrix_C_C: Array
     weighted_C: Array
     """`matrix` times the estimate."""
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What is believed of the level and some changes, in this order, before the runs at hand."""
+
+    names: tuple[str, ...]
+    centre_C: Array
+    """Means."""
+    precision_C: Array
+    """1 / variance of each by itself, 0 for what is known jointly."""
+    joint_C_C: Array
+    """Precision matrix of what is known jointly, 0 for the rest."""
+    heavy_C: NDArray[np.bool_]
+    """Which have a Student t prior."""
+    tail_df_H: Array
+    """Its degrees of freedom, of the heavy ones."""
+    variance_H: Array
+    """Its squared scale."""
+    settled: Mapping[str, Posterior]
+    """Changes that earlier runs settled, as they stay."""
+
+    @classmethod
+    def of(cls, names: Sequence[str], prior: Prior, start: Effects | None = None) -> Beliefs:
+        """Return what `start` knows jointly as it is, all else as independent."""
+        own = [prior_of(name, prior, start) for name in names]
+        centre = np.array([LEVEL, *(p.mean for p in own)])
+        precision = np.array([LEVEL_PRIOR_SD**-2, *(p.sd**-2 for p in own)])
+        joint = np.zeros((len(centre), len(centre)))
+        if start is not None:
+            column = {name: 1 + i for i, name in enumerate(names)}
+            at = [0, *(column[name] for name in start.names)]
+            centre[at], precision[at] = start.mean, 0.0
+            joint[np.ix_(at, at)] = start.precision
+        heavy = [p for p in own if isfinite(p.tail_df)]
+        return cls(
+            names=tuple(names),
+            centre_C=centre,
+            precision_C=precision,
+            joint_C_C=joint,
+            heavy_C=np.array([False, *(isfinite(p.tail_df) for p in own)]),
+            tail_df_H=np.array([p.tail_df for p in heavy]),
+            variance_H=np.array([p.sd**2 for p in heavy]),
+            settled={} if start is None else start.settled,
+        )
+
+    def tails(self, mean_C: Array, variance_C: Array) -> Array:
+        """Return E[1/τ²] of the heavy ones, given a posterior of the effects."""
+        away = (mean_C - self.centre_C) ** 2 + variance_C
+        precision: Array = (self.tail_df_H + 1) / (self.tail_df_H * self.variance_H + away[self.heavy_C])
+        return precision
 
 
 def fit_effects(
@@ -159,7 +118,7 @@ def fit_effects(
     design = Design.of([run.changes for run in runs])
     seen = gather(design, [run.seed for run in runs], values[:, None], seed_correlation)
     information = Information(seen[:, :-1] / noise_sd**2, seen[:, -1] / noise_sd**2)
-    return posterior(design.names, information, prior, start)
+    return posterior(information, Beliefs.of(design.names, prior, start))
 
 
 def gather(design: Design, seeds: Sequence[int], columns_R_M: Array, seed_correlation: float) -> Array:
@@ -169,62 +128,49 @@ def gather(design: Design, seeds: Sequence[int], columns_R_M: Array, seed_correl
 
 
 def posterior(
-    names: Sequence[str],
-    information: Information,
-    prior: Prior,
-    start: Effects | None = None,
-    guess: Effects | None = None,
+    information: Information, beliefs: Beliefs, guess: Effects | None = None, settled: float = TAIL_SETTLED
 ) -> Effects:
     """Return the normal posterior of level and effects.
 
     A Student t prior is a normal one whose variance is itself uncertain; its posterior is approximated by the usual
-    variational iteration: E[1/τ²] = (ν + 1) / (ν·s² + E[(d - m)²]) for each change. What `start` knows jointly enters
-    as a joint normal prior, what it has settled as an independent one, both without a heavy tail. The iteration begins
-    at `guess`, a posterior of the same effects by other information, else with all variances at the prior's scale.
+    variational iteration: E[1/τ²] = (ν + 1) / (ν·s² + E[(d - m)²]) for each change. What earlier runs know jointly
+    enters as a joint normal prior, what they have settled as an independent one, both without a heavy tail.
+
+    Args:
+        information: What the runs at hand say.
+        beliefs: What is believed before them, of the same changes.
+        guess: Where the iteration begins: a posterior of the same effects by other information. None: with all
+            variances at the prior's scale.
+        settled: The iteration ends when no precision moves by more than this share.
     """
-    own = [prior_of(name, prior, start) for name in names]
-    centre = np.array([LEVEL, *(p.mean for p in own)])
-    precision = np.array([LEVEL_PRIOR_SD**-2, *(p.sd**-2 for p in own)])
-    joint = np.zeros_like(information.matrix_C_C)
-    if start is not None:
-        column = {name: 1 + i for i, name in enumerate(names)}
-        at = [0, *(column[name] for name in start.names)]
-        centre[at], precision[at] = start.mean, 0.0
-        joint[np.ix_(at, at)] = np.linalg.inv(start.covariance)
-    heavy = np.array([False, *(isfinite(p.tail_df) for p in own)])
-    df, spread = (np.array([0.0, *values]) for values in ([p.tail_df for p in own], [p.sd**2 for p in own]))
-    fixed = information.matrix_C_C + joint
-    weighted = information.weighted_C + joint @ centre
-
-    def tails(mean: Array, variance: Array) -> Array:
-        return (df[heavy] + 1) / (df[heavy] * spread[heavy] + ((mean - centre) ** 2 + variance)[heavy])
-
+    heavy, precision = beliefs.heavy_C, beliefs.precision_C.copy()
+    fixed = information.matrix_C_C + beliefs.joint_C_C
+    weighted = information.weighted_C + beliefs.joint_C_C @ beliefs.centre_C
     if guess is not None:
-        precision[heavy] = tails(guess.mean, np.diag(guess.covariance))
-    mean, root = _solve(precision, centre, fixed, weighted)
+        precision[heavy] = beliefs.tails(guess.mean, np.diag(guess.covariance))
+    mean, root = _solve(precision, beliefs.centre_C, fixed, weighted)
     for _ in range(TAIL_ROUNDS if heavy.any() else 0):
-        before = precision[heavy].copy()
-        precision[heavy] = tails(mean, np.einsum("ij,ij->j", root, root))
-        mean, root = _solve(precision, centre, fixed, weighted)
-        if np.max(np.abs(precision[heavy] / before - 1)) < TAIL_SETTLED:
+        before = precision[heavy]
+        precision[heavy] = beliefs.tails(mean, np.einsum("ij,ij->i", root, root))
+        mean, root = _solve(precision, beliefs.centre_C, fixed, weighted)
+        if np.max(np.abs(precision[heavy] / before - 1)) < settled:
             break
-    settled: Mapping[str, Posterior] = {} if start is None else start.settled
-    return Effects(tuple(names), mean, root.T @ root, settled)
-
-
-def prior_of(name: str, prior: Prior, start: Effects | None = None) -> EffectPrior:
-    """Return what is believed of a change before the runs at hand."""
-    if start is not None and (name in start.column or name in start.settled):
-        known = start.of(name)
-        return EffectPrior(known.mean, known.sd)
-    return prior if isinstance(prior, EffectPrior) else prior(name)
+    return Effects(beliefs.names, mean, root @ root.T, beliefs.settled)
 
 
 def _solve(precision: Array, centre: Array, information: Array, weighted: Array) -> tuple[Array, Array]:
-    """Return the mean of the normal posterior under independent normal priors, and R with RᵀR its covariance."""
-    factor = np.linalg.cholesky(np.diag(precision) + information)
-    root: Array = lapack.dtrtri(factor, lower=1)[0]
-    return root.T @ (root @ (precision * centre + weighted)), root
+    """Return the mean of the normal posterior under independent normal priors, and R with RRᵀ its covariance.
+
+    Raises:
+        numpy.linalg.LinAlgError: the posterior's precision is not positive definite.
+    """
+    whole = information.copy()
+    whole.ravel()[:: len(whole) + 1] += precision
+    factor, failed = lapack.dpotrf(whole.T, clean=1, overwrite_a=1)  # the upper factor, in place
+    if failed:
+        raise np.linalg.LinAlgError("the information on the effects is not positive definite")
+    root: Array = lapack.dtrtri(factor, overwrite_c=1)[0]
+    return root @ ((precision * centre + weighted) @ root), root
 
 
 def _weighted(seeds: Sequence[int], columns: Array, rho: float) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from probes.figures import show, show_chance
 from probes.statistics.config import RefereeConfig
-from probes.statistics.race import Posterior
+from probes.statistics.effects import Posterior
 from probes.statistics.verdicts import CandidateReading, Decision, GuardReading, GuardState, Interval, Verdict
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.statistics.race import EffectPrior, Effects, Prior, prior_of
+from probes.statistics.effects import EffectPrior, Effects, Prior, prior_of
 
 Array = NDArray[np.float64]
 Row = NDArray[np.bool_]

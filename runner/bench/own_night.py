@@ -17,8 +17,8 @@ from agent.referee import LEAST_ROWS
 from agent.search import LAST_REFILL
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, design_block
 from probes.statistics.config import RefereeConfig
+from probes.statistics.effects import EffectPrior
 from probes.statistics.fits import Fitted, SearchFits
-from probes.statistics.race import EffectPrior
 from probes.statistics.referee import read_candidate
 from probes.statistics.rows import believed, choose_rows
 from probes.statistics.runs import Run

@@ -21,8 +21,8 @@ from agent.plan import NightPlan
 from probes.statistics.assurance import chance_of_passing
 from probes.statistics.config import RefereeConfig
 from probes.statistics.confirmation import confirm, no_claim
+from probes.statistics.effects import Posterior
 from probes.statistics.power import is_directional
-from probes.statistics.race import Posterior
 from probes.statistics.runs import CRITICAL_FAILURES, OVERALL, Run
 from probes.statistics.verdicts import Claim
 from runner.bench.nights import CANDIDATES, LEVEL, Measured, Night, Rule

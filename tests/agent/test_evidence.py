@@ -12,7 +12,7 @@ from agent.night import run_night
 from agent.plan import NightPlan
 from agent.referee import Referee
 from probes.outcome import ProbeStatus
-from probes.statistics.race import EffectPrior
+from probes.statistics.effects import EffectPrior
 from probes.statistics.verdicts import EarlierNoise
 from tracking.night import NightRecord
 

@@ -11,7 +11,7 @@ from typing import Literal
 from probes.candidate import LaneName
 from probes.frozen import Frozen
 from probes.statistics.earlier import BaselineLevel, ClaimLevel, LanePrior, Movement
-from probes.statistics.race import EffectPrior
+from probes.statistics.effects import EffectPrior
 from probes.statistics.verdicts import EarlierNoise
 from tracking.memory.moves import EarlierMove
 

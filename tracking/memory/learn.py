@@ -17,8 +17,8 @@ from probes.statistics.bottleneck import pooled
 from probes.statistics.claims import claim_level
 from probes.statistics.config import RefereeConfig
 from probes.statistics.earlier import LanePrior, PastClaim
+from probes.statistics.effects import EffectPrior
 from probes.statistics.priors import lane_priors
-from probes.statistics.race import EffectPrior
 from probes.statistics.verdicts import EarlierNoise
 from tracking.memory.known import EarlierNight, EarlierNights, Use
 from tracking.memory.moves import MOST_MOVES, EarlierMove

@@ -14,7 +14,7 @@ from math import prod
 from lanes.config import ChoiceKnob
 from probes.statistics.assurance import chance_of_passing, largest_confirmation
 from probes.statistics.config import RefereeConfig
-from probes.statistics.race import Posterior
+from probes.statistics.effects import Posterior
 from runner.bench.proposers.claims import confirm_probes
 from runner.bench.proposers.landscape import Landscape, Levels, Settings
 

@@ -5,8 +5,8 @@ import pytest
 
 from probes.statistics.assurance import chance_of_passing, largest_confirmation
 from probes.statistics.confirmation import confirm
+from probes.statistics.effects import Posterior
 from probes.statistics.power import POWER, resolvable_difference
-from probes.statistics.race import Posterior
 from probes.statistics.runs import Run
 
 SURE = 1e-6

@@ -6,8 +6,9 @@ import pytest
 from probes.statistics.blocks import design_block
 from probes.statistics.companions import Companion, borrow, choose_companion, read_signals
 from probes.statistics.design import Array, Design
+from probes.statistics.effects import EffectPrior, Effects
 from probes.statistics.fits import KnownNoise, Question, SearchFits
-from probes.statistics.race import EffectPrior, Effects, Information, fit_effects, gather, posterior
+from probes.statistics.race import Beliefs, Information, fit_effects, gather, posterior
 from probes.statistics.runs import Run
 
 PRIOR = EffectPrior(-0.15, 0.4)
@@ -71,7 +72,7 @@ def borrowed(runs: list[Run], companion: Companion) -> Effects:
     columns = np.array([[run.metric("t"), run.companions["signal"]] for run in runs])
     gathered = gather(design, [run.seed for run in runs], columns, 0.0)
     matrix, weighted = borrow(companion, NOISE, gathered[:, :-2], gathered[:, -2], gathered[:, -1])
-    return posterior(design.names, Information(matrix, weighted), PRIOR)
+    return posterior(Information(matrix, weighted), Beliefs.of(design.names, PRIOR))
 
 
 def test_borrowing_equals_the_bivariate_model_in_full() -> None:

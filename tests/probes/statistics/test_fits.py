@@ -5,8 +5,9 @@ import pytest
 
 from probes.errors import DataError
 from probes.statistics.blocks import design_block
+from probes.statistics.effects import EffectPrior
 from probes.statistics.fits import WINDOW, KnownNoise, Question, SearchFits
-from probes.statistics.race import EffectPrior, fit_effects
+from probes.statistics.race import fit_effects
 from probes.statistics.runs import Run
 
 PRIOR = EffectPrior(-0.15, 0.4)

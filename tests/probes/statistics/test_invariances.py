@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from probes.outcome import ItemScores, ProbeOutcome, ProbeStatus
 from probes.statistics.confirmation import confirm, moderated
+from probes.statistics.effects import EffectPrior, Effects
 from probes.statistics.fits import KnownNoise, Question, SearchFits
-from probes.statistics.race import EffectPrior, Effects
 from probes.statistics.runs import OVERALL, Run
 from probes.statistics.verdicts import EarlierNoise
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from probes.statistics.earlier import RawEffect
+from probes.statistics.effects import EffectPrior
 from probes.statistics.priors import SESSION_WEIGHT, lane_priors, learn_prior, raw_effects
-from probes.statistics.race import EffectPrior
 from probes.statistics.runs import Run
 
 SESSION = EffectPrior(-0.15, 0.4, 3.0)

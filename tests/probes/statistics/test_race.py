@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from probes.statistics.race import EffectPrior, Posterior, fit_effects
+from probes.statistics.effects import EffectPrior, Posterior
+from probes.statistics.race import fit_effects
 from probes.statistics.runs import Run
 
 PRIOR = EffectPrior(-0.15, 0.4)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from probes.statistics.config import RefereeConfig
-from probes.statistics.race import Posterior
+from probes.statistics.effects import Posterior
 from probes.statistics.referee import GuardEvidence, read_candidate
 
 RULES = RefereeConfig()

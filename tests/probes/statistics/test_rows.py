@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probes.statistics.race import EffectPrior, Effects, Posterior
+from probes.statistics.effects import EffectPrior, Effects, Posterior
 from probes.statistics.rows import believed, choose_rows, joint_state
 
 PRIOR = EffectPrior(-0.15, 0.4)
