@@ -21,11 +21,26 @@ def combine(
     """
     recipe = baseline
     for name in changes:
-        found = _with_change(recipe, name, candidates, lanes)
+        found = with_change(recipe, name, candidates, lanes)
         if isinstance(found, str):
             return found
         recipe = found
     return recipe
+
+
+def with_change(
+    recipe: Recipe, name: str, candidates: Mapping[str, Candidate], lanes: Mapping[LaneName, Lane]
+) -> Recipe | str:
+    """Return `recipe` with one more change, or why that does not stand on it."""
+    change = candidates[name].change
+    lane = lanes[change.lane]
+    here = lane.value(recipe, change.knob)
+    if here != change.before:
+        return f"{name} starts from `{change.knob}` {show_value(change.before)}, here it is {show_value(here)}"
+    try:
+        return lane.apply(change, recipe)
+    except ValidationError as error:
+        return f"{name} does not fit: {'; '.join(str(e['msg']) for e in error.errors())}"
 
 
 def standing(
@@ -35,7 +50,7 @@ def standing(
     kept: tuple[str, ...] = ()
     recipe = baseline
     for name in changes:
-        found = _with_change(recipe, name, candidates, lanes)
+        found = with_change(recipe, name, candidates, lanes)
         if isinstance(found, Recipe):
             kept, recipe = (*kept, name), found
     return kept, recipe
@@ -60,18 +75,3 @@ def trained_recipe(night: NightRecord, lanes: Mapping[LaneName, Lane], candidate
         return proposed.recipe
     refusal = lane.refusal(proposed.change, night.working_recipe)
     return refusal if refusal is not None else lane.apply(proposed.change, night.working_recipe)
-
-
-def _with_change(
-    recipe: Recipe, name: str, candidates: Mapping[str, Candidate], lanes: Mapping[LaneName, Lane]
-) -> Recipe | str:
-    """Return `recipe` with one more change, or why that does not stand on it."""
-    change = candidates[name].change
-    lane = lanes[change.lane]
-    here = lane.value(recipe, change.knob)
-    if here != change.before:
-        return f"{name} starts from `{change.knob}` {show_value(change.before)}, here it is {show_value(here)}"
-    try:
-        return lane.apply(change, recipe)
-    except ValidationError as error:
-        return f"{name} does not fit: {'; '.join(str(e['msg']) for e in error.errors())}"

@@ -15,7 +15,7 @@ from agent.context import NightContext
 from agent.promise import why_enough
 from agent.proposers.proposer import Question
 from agent.proposing import propose, shunned
-from agent.recipes import combine, trained_recipe
+from agent.recipes import combine, trained_recipe, with_change
 from agent.referee import Referee
 from agent.revisits import MOST_RETURNS, moved_under, worth_another_look
 from agent.rounds import next_round
@@ -29,6 +29,7 @@ from agent.schedule import (
     probes_used,
 )
 from lanes.interactions import clashes
+from probes.candidate import Change
 from probes.recipe import Recipe
 from probes.statistics.blocks import LEAST_FACTORS, PLACES, ROWS, Block, design_block
 from tracking import events as ev
@@ -182,11 +183,22 @@ def fill(context: NightContext, places: int, one_per_knob: bool) -> None:
 
 
 def fitting_factors(context: NightContext) -> tuple[str, ...]:
-    """Return the live candidates that can share the next block, the earlier proposed before the later."""
-    night, chosen = context.night, tuple[str, ...]()
+    """Return the live candidates that can share the next block, the earlier proposed before the later.
+
+    They clash nowhere, and each fits on the working recipe, alone and with those before it.
+    """
+    night, lanes, changes = context.night, context.lanes, list[Change]()
+    chosen, recipe = tuple[str, ...](), _recipe(context, night.accepted)
     for name in live_candidates(night):
-        if len(chosen) < PLACES and _stands_with(context, (*chosen, name)):
-            chosen = (*chosen, name)
+        own = night.candidates[name].change
+        if len(chosen) == PLACES or isinstance(recipe, str):
+            break
+        if any(clashes(own, other) for other in changes) or isinstance(trained_recipe(night, lanes, name), str):
+            continue
+        together = with_change(recipe, name, night.candidates, lanes)
+        if isinstance(together, Recipe):
+            chosen, recipe = (*chosen, name), together
+            changes.append(own)
     return chosen
 
 
@@ -230,17 +242,6 @@ def _returned(night: NightRecord) -> int:
 def _taken_knobs(context: NightContext) -> tuple[tuple[str, str], ...]:
     changes = (context.night.candidates[name].change for name in live_candidates(context.night))
     return tuple((change.lane, change.knob) for change in changes)
-
-
-def _stands_with(context: NightContext, names: Sequence[str]) -> bool:
-    """Whether the last of `names` fits on the working recipe and clashes with none of the others."""
-    night = context.night
-    last = night.candidates[names[-1]].change
-    if any(clashes(last, night.candidates[name].change) for name in names[:-1]):
-        return False
-    if not isinstance(trained_recipe(night, context.lanes, names[-1]), Recipe):
-        return False
-    return isinstance(_recipe(context, (*night.accepted, *names)), Recipe)
 
 
 def _can_share(context: NightContext, names: Sequence[str]) -> bool:

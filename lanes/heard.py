@@ -9,11 +9,12 @@ from itertools import accumulate, islice
 from random import Random
 from typing import NamedTuple
 
-from lanes.moves import Known, OpenKnob
+from lanes.moves import OpenKnob
+from lanes.past import Known
 
 MOST_HEARD = 128
 """Moves that Optuna is told of; nights of 1,100 probes end no better with twice as many (`results/LOG.md`)."""
-BEST_HEARD = 13
+MOST_BEST = 13
 """How many of them are the best: of so many moves TPE counts one in ten among its best."""
 
 
@@ -22,30 +23,30 @@ class Heard(NamedTuple):
 
     knob: OpenKnob
     place: int
-    """Of the move in the knob's levels."""
+    """Of the move in the knob's past."""
 
     @property
     def known(self) -> Known:
         """What the history says of it."""
-        return self.knob.levels[self.place]
+        return self.knob.past[self.place]
 
 
 def heard(knobs: Sequence[OpenKnob], chance: Random) -> list[Heard]:
     """Return all moves of the knobs in order, or when that is much the best and a fair sample of the others.
 
-    TPE holds the density of its best trials, `BEST_HEARD` at most, against that of all others: the first stays as it
+    TPE holds the density of its best trials, `MOST_BEST` at most, against that of all others: the first stays as it
     is, the second is estimated from fewer. What it takes grows with the knobs, not with their moves.
     """
-    ends = list(accumulate(len(knob.levels) for knob in knobs))
+    ends = list(accumulate(len(knob.past) for knob in knobs))
     if not ends or ends[-1] <= MOST_HEARD:
-        return [Heard(knob, place) for knob in knobs for place in range(len(knob.levels))]
+        return [Heard(knob, place) for knob in knobs for place in range(len(knob.past))]
     starts = [0, *ends[:-1]]
     leading = (
-        [(rank, start + place) for rank, place in knob.ranks[:BEST_HEARD]]
+        [(rank, start + place) for rank, place in knob.past.ranks[:MOST_BEST]]
         for knob, start in zip(knobs, starts, strict=True)
     )
-    best = sorted(number for _, number in islice(merge(*leading), BEST_HEARD))
-    others = chance.sample(range(ends[-1] - BEST_HEARD), MOST_HEARD - BEST_HEARD)
+    best = sorted(number for _, number in islice(merge(*leading), MOST_BEST))
+    others = chance.sample(range(ends[-1] - MOST_BEST), MOST_HEARD - MOST_BEST)
     skipped = [number - i for i, number in enumerate(best)]  # what a number among the others has to pass
     numbers = sorted((*best, *(other + bisect_right(skipped, other) for other in others)))
     return [Heard(knobs[at], number - starts[at]) for number in numbers for at in [bisect_right(ends, number)]]

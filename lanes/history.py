@@ -6,7 +6,7 @@ same result.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
@@ -42,13 +42,30 @@ class _Moves(Sequence[Tried]):
 
 
 class KnobMoves(_Moves):
-    """One knob's moves, oldest first; never changed, so that what follows from them is worked out once (`slot`)."""
+    """One knob's moves, oldest first."""
 
-    def __init__(self, moves: Iterable[Tried] = ()) -> None:
-        """Take the moves."""
-        super().__init__(moves)
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__()
         self.slot: object = None
         """What its reader last worked out from them."""
+        self.news: list[int] = []
+        """Places of the moves that were added or changed since then."""
+
+    def add(self, move: Tried) -> None:
+        """Take one more move."""
+        self.news.append(len(self._moves))
+        self._moves.append(move)
+
+    def put(self, place: int, move: Tried) -> None:
+        """Say anew what became of the move at `place`."""
+        self.news.append(place)
+        self._moves[place] = move
+
+    def read(self, slot: object) -> None:
+        """Keep what was worked out from all of them."""
+        self.slot = slot
+        self.news.clear()
 
 
 class History(_Moves):
@@ -57,8 +74,9 @@ class History(_Moves):
     def __init__(self, moves: Iterable[Tried] = ()) -> None:
         """Take the moves so far."""
         super().__init__()
-        self._places: dict[At, list[int]] = {}
-        self._by_knob: dict[At, KnobMoves] = {}
+        self._by_knob: defaultdict[At, KnobMoves] = defaultdict(KnobMoves)
+        self._in_knob: list[int] = []
+        """The place of each move among its knob's."""
         self._of_lane: Counter[LaneName] = Counter()
         for move in moves:
             self.add(move)
@@ -70,25 +88,22 @@ class History(_Moves):
 
     def add(self, move: Tried) -> None:
         """Take one more move."""
-        at = (move.change.lane, move.change.knob)
-        self._places.setdefault(at, []).append(len(self._moves))
-        self._by_knob.pop(at, None)
-        self._of_lane[at[0]] += 1
+        own = self.of_knob(move.change.lane, move.change.knob)
+        self._in_knob.append(len(own))
+        own.add(move)
+        self._of_lane[move.change.lane] += 1
         self._moves.append(move)
 
     def put(self, place: int, move: Tried) -> None:
-        """Say anew what became of the move at `place`."""
+        """Say anew what became of the move at `place`, which stays the same change."""
+        assert move.change == self._moves[place].change, (place, move)
         if self._moves[place] != move:
-            self._by_knob.pop((move.change.lane, move.change.knob), None)
+            self.of_knob(move.change.lane, move.change.knob).put(self._in_knob[place], move)
             self._moves[place] = move
 
     def of_knob(self, lane: LaneName, knob: str) -> KnobMoves:
-        """Return the moves of a knob; the same object until one is added or changed."""
-        at = (lane, knob)
-        found = self._by_knob.get(at)
-        if found is None:
-            found = self._by_knob[at] = KnobMoves(self._moves[place] for place in self._places.get(at, ()))
-        return found
+        """Return the moves of a knob."""
+        return self._by_knob[lane, knob]
 
     def count(self, lane: LaneName) -> int:
         """Return the moves of a lane."""

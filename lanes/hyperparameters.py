@@ -18,7 +18,8 @@ from lanes.config import ChoiceKnob, LanesConfig, NumericKnob
 from lanes.heard import heard
 from lanes.knob_lane import KnobLane
 from lanes.knobs import Knob, is_number, is_numeric, position, section, value_refusal
-from lanes.moves import PENDING_LEVEL, OpenKnob
+from lanes.moves import OpenKnob
+from lanes.past import PENDING_LEVEL
 from lanes.pickers import Pick, farthest, nearest
 from probes.candidate import KnobValue
 from probes.errors import ConfigError
@@ -117,7 +118,7 @@ def _pick_tpe(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     if not is_numeric(chosen.knob):
         at = trial.suggest_categorical(chosen.name, range(len(chosen.values)))
         return chosen.name, chosen.values[at]
-    return chosen.name, nearest(chosen, trial.suggest_float(chosen.name, min(chosen.places), max(chosen.places)))
+    return chosen.name, nearest(chosen, trial.suggest_float(chosen.name, *chosen.span))
 
 
 def _pick_gp(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
@@ -153,7 +154,7 @@ def _place(knob: OpenKnob, value: KnobValue) -> float:
     if isinstance(knob.knob, ChoiceKnob):
         low, high = 0.0, float(len(knob.knob.values) - 1)
     else:
-        ends = [*knob.places, position(knob.knob, knob.working)]
+        ends = [*knob.span, position(knob.knob, knob.working)]
         low, high = min(ends), max(ends)
     return min(1.0, max(0.0, (position(knob.knob, value) - low) / (high - low)))
 

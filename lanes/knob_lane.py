@@ -15,7 +15,7 @@ from lanes.fragility import fragile_refusal
 from lanes.history import History
 from lanes.knobs import Knob, describe, section, step_refusal, value_refusal
 from lanes.known_harm import without_harm
-from lanes.moves import OpenKnob, open_knobs, repeat_refusal, was_tried
+from lanes.moves import OpenKnob, open_knobs, repeat_refusal, see_knob, was_tried
 from lanes.pickers import Picker
 from lanes.tried import Tried
 from probes.candidate import Change, KnobValue, LaneName, show_value
@@ -105,9 +105,11 @@ class KnobLane(ABC):
 
     def repeats(self, change: Change, working: Recipe, tried: Sequence[Tried]) -> str | None:
         """Return why an allowed `change` is no new move: tried before, or too near to it to be told apart."""
-        knob = self._knobs[change.knob]
+        knob, here = self._knobs[change.knob], self.value(working, change.knob)
         history = History.of(tried).of_knob(self._name, change.knob)
-        return repeat_refusal(knob, change, self.value(working, change.knob), history)
+        if see_knob(change.knob, knob, here, history).offers(change.after):
+            return None
+        return repeat_refusal(knob, change, here, history)
 
     def moves(
         self, working: Recipe, tried: Sequence[Tried], closed: Collection[str] = (), shunned: Sequence[Change] = ()

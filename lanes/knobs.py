@@ -43,7 +43,7 @@ class Window(NamedTuple):
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether `value` is a finite number; True and False are none."""
     # Compared, not asked with isfinite, which cannot take a whole number too large for a float.
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 @remembered
@@ -84,10 +84,14 @@ def identities(knob: Knob, values: Iterable[KnobValue | None]) -> list[object]:
     return [round_digits(value, digits) if is_number(value) else (type(value), value) for value in values]
 
 
+def identity(knob: Knob, value: KnobValue | None) -> object:
+    """Return what makes a value the same as another one."""
+    return identities(knob, (value,))[0]
+
+
 def same_value(knob: Knob, one: KnobValue | None, other: KnobValue | None) -> bool:
     """Whether two values of the knob count as equal: numbers to its significant digits, anything else exactly."""
-    first, second = identities(knob, (one, other))
-    return first == second
+    return identity(knob, one) == identity(knob, other)
 
 
 def step_window(knob: Knob, working: float) -> Window:
@@ -185,7 +189,7 @@ def section(lane: LaneName, knob: str) -> str:
 def value_refusal(knob: Knob, name: str, value: KnobValue, where: str) -> str | None:
     """Return why `value` is no value of the knob at all: its type, its list of values, its bounds."""
     if isinstance(knob, ChoiceKnob):
-        if identities(knob, (value,))[0] in _places(knob):
+        if identity(knob, value) in _places(knob):
             return None
         allowed = ", ".join(show_value(v) for v in knob.values)
         return f"`{name}` must be one of {allowed}, got {value!r}; set `values` in {where}"

@@ -21,8 +21,12 @@ def without_harm(knobs: Sequence[OpenKnob], harmful: Sequence[Change]) -> list[O
     kept: list[OpenKnob] = []
     for knob in knobs:
         own = [harm for harm in harmful if harm.knob == knob.name]
-        values = tuple(v for v in knob.values if not any(repeats_harm(knob.working, v, harm) for harm in own))
-        kept += [replace(knob, values=values)] if values else []
+        left = {
+            same: value
+            for same, value in knob.open.items()
+            if not any(repeats_harm(knob.working, value, harm) for harm in own)
+        }
+        kept += [replace(knob, open=left)] if left else []
     return kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Literal
@@ -23,7 +24,7 @@ def pick_random(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
     knob = chance.choice(knobs)
     if not isinstance(knob.knob, NumericKnob):
         return knob.name, chance.choice(knob.values)
-    return knob.name, nearest(knob, chance.uniform(min(knob.places), max(knob.places)))
+    return knob.name, nearest(knob, chance.uniform(*knob.span))
 
 
 def pick_spread(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
@@ -40,8 +41,13 @@ def pick_spread(knobs: Sequence[OpenKnob], chance: Random) -> Pick:
 
 
 def nearest(knob: OpenKnob, place: float) -> KnobValue:
-    """Return the open value nearest to `place` on the knob's scale."""
-    return min(zip(knob.values, knob.places, strict=True), key=lambda at: abs(at[1] - place))[0]
+    """Return the open value nearest to `place` on the knob's scale; of numbers only."""
+
+    def stands(value: KnobValue) -> float:
+        return position(knob.knob, value)
+
+    after = bisect_left(knob.values, place, key=stands)
+    return min(knob.values[max(0, after - 1) : after + 1], key=lambda value: abs(stands(value) - place))
 
 
 def farthest(knob: OpenKnob, working: float, ups: bool) -> KnobValue:

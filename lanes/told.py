@@ -69,7 +69,7 @@ def told_trial(value: float | None, params: dict[str, Any], spaces: dict[str, Ba
 def as_trial(heard: Heard) -> FrozenTrial:
     """Return a move as a trial."""
     knob, place = heard.knob, heard.place
-    return _trial(knob.name, place, knob.level_places[place], knob.levels[place].worth)
+    return _trial(knob.name, place, knob.past.place(place), knob.past[place].worth)
 
 
 @remembered

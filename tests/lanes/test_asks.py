@@ -7,8 +7,8 @@ from lanes.config import ChoiceKnob, LanesConfig, MixKnob, NumericKnob
 from lanes.fragility import knob_histories
 from lanes.hyperparameters import default_knobs
 from lanes.lane import Lane
-from lanes.moves import OpenKnob, known_levels
 from lanes.open import open_lanes
+from lanes.past import Past
 from lanes.tried import Tried
 from probes.candidate import Change
 from probes.recipe import DataMix, MixRule, Recipe
@@ -112,8 +112,8 @@ def test_levels_are_measured_against_the_current_working_value() -> None:
         rate_move(0.004, 0.006, None, None),
         rate_move(0.004, 0.007, None, 0.5),
     )
-    knob = OpenKnob("learning_rate", default_knobs(BASELINE)["learning_rate"], 0.004, (0.005,), history)
-    levels = [(k.value, k.level, k.is_pending) for k in known_levels(knob)]
+    past = Past(default_knobs(BASELINE)["learning_rate"], 0.004, history)
+    levels = [(past[i].value, past[i].level, past[i].is_pending) for i in range(len(past))]
     assert levels == [
         (0.001, -1.25, False),
         (0.002, -0.25, False),

@@ -10,13 +10,19 @@ from random import Random
 import pytest
 
 from lanes.config import ChoiceKnob
-from lanes.heard import BEST_HEARD, MOST_HEARD, heard
-from lanes.moves import Known, OpenKnob
+from lanes.heard import MOST_BEST, MOST_HEARD, heard
+from lanes.moves import OpenKnob
+from lanes.past import Known, Past
 from lanes.tried import Tried
 from probes.candidate import Change
 from probes.statistics.verdicts import Decision
 
 VALUES = tuple(range(200))
+
+
+def knob_of(name: str, tried: Sequence[Tried]) -> OpenKnob:
+    knob = ChoiceKnob(values=VALUES)
+    return OpenKnob(name, knob, 0, dict(enumerate(VALUES)), Past(knob, 0, tried))
 
 
 def random_knob(name: str, moves: int, chance: Random) -> OpenKnob:
@@ -27,17 +33,17 @@ def random_knob(name: str, moves: int, chance: Random) -> OpenKnob:
         effect = None if decision is None or chance.random() < 0.1 else chance.randrange(-6, 4) / 10
         change = Change(lane="hyperparameters", knob=name, before=0, after=value)
         tried.append(Tried(change=change, decision=decision, effect=effect))
-    return OpenKnob(name, ChoiceKnob(values=VALUES), 0, VALUES, tried)
+    return knob_of(name, tried)
 
 
 def walked(knobs: Sequence[OpenKnob], chance: Random) -> list[Known]:
     """The best moves of all and a sample of the others, by a walk over every one."""
-    levels = [known for knob in knobs for known in knob.levels]
+    levels = [knob.past[place] for knob in knobs for place in range(len(knob.past))]
     if len(levels) <= MOST_HEARD:
         return levels
     places = range(len(levels))
-    best = nsmallest(BEST_HEARD, places, key=lambda i: inf if (worth := levels[i].worth) is None else -worth)
-    others = chance.sample([i for i in places if i not in best], MOST_HEARD - BEST_HEARD)
+    best = nsmallest(MOST_BEST, places, key=lambda i: inf if (worth := levels[i].worth) is None else -worth)
+    others = chance.sample([i for i in places if i not in best], MOST_HEARD - MOST_BEST)
     return [levels[i] for i in sorted((*best, *others))]
 
 
@@ -53,4 +59,4 @@ def test_what_is_heard_is_what_a_walk_over_all_moves_chooses(seed: int, most: in
 
 def test_no_move_means_nothing_to_hear() -> None:
     assert heard([], Random(0)) == []
-    assert heard([OpenKnob("k", ChoiceKnob(values=VALUES), 0, VALUES, ())], Random(0)) == []
+    assert heard([knob_of("k", ())], Random(0)) == []

@@ -48,7 +48,7 @@ def test_a_knob_is_looked_at_again_only_when_its_own_moves_or_value_changed() ->
     history.put(0, rate(0.01, effect=0.3))
     second = {knob.name: knob for knob in LANE.moves(BASELINE, history)}
     assert second["learning_rate"] is not first["learning_rate"]
-    assert second["learning_rate"].levels[0].level == 0.3
+    assert second["learning_rate"].past[0].level == 0.3
     assert second["beta"] is first["beta"]
     third = {knob.name: knob for knob in LANE.moves(BASELINE.replace(beta=0.11), history)}
     assert third["beta"].working == 0.11
