@@ -12,9 +12,9 @@ from typing import NamedTuple
 from lanes.moves import OpenKnob
 from lanes.past import Known
 
-MOST_HEARD = 128
+MOST_HEARD = 64
 """Moves that Optuna is told of; nights of 1,100 probes end no better with twice as many (`results/LOG.md`)."""
-MOST_BEST = 13
+MOST_BEST = 7
 """How many of them are the best: of so many moves TPE counts one in ten among its best."""
 
 

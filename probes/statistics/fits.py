@@ -207,7 +207,7 @@ class _Window:
         }
         companion = choose_companion(self.design, pairs, noise_sd, beliefs.centre_C[at[1:]])
         information, saved = self._information(metric, noise_sd, companion, pairing)
-        wider = _spread_over(information, at, len(beliefs.centre_C))
+        wider = information.among(at, len(beliefs.centre_C))
         return Fitted(posterior(wider, beliefs, guess, settled), noise_sd, companion, saved)
 
     def _information(
@@ -230,15 +230,6 @@ def _places(names: Sequence[str], among: Sequence[str]) -> list[int]:
     """Return where the level and `names` stand in the level and `among`."""
     column = {name: 1 + i for i, name in enumerate(among)}
     return [0, *(column[name] for name in names)]
-
-
-def _spread_over(information: Information, at: Sequence[int], width: int) -> Information:
-    """Return the same information on more columns: none on those that are not in these runs."""
-    if len(at) == width:
-        return information
-    matrix, weighted = np.zeros((width, width)), np.zeros(width)
-    matrix[np.ix_(at, at)], weighted[at] = information.matrix_C_C, information.weighted_C
-    return Information(matrix, weighted)
 
 
 def _usable(correlation: float | None) -> float:

@@ -38,6 +38,14 @@ class Information:
     weighted_C: Array
     """`matrix` times the estimate."""
 
+    def among(self, at: Sequence[int], width: int) -> Information:
+        """Return the same among so many columns, where these stand at `at`; of the others nothing is said."""
+        if len(at) == width:
+            return self
+        matrix, weighted = np.zeros((width, width)), np.zeros(width)
+        matrix[np.ix_(at, at)], weighted[at] = self.matrix_C_C, self.weighted_C
+        return Information(matrix, weighted)
+
 
 @dataclass(frozen=True)
 class Beliefs:

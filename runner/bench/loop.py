@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
 from runner.bench.idle import WORKERS, idle_night, idle_table
-from runner.bench.loop_marks import Mark, marks_of, steadied
+from runner.bench.loop_marks import Mark, marks_apart, steadied
 from runner.tables import show_view
 
 KNOBS = (24, 100)
@@ -119,11 +119,10 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder of the rows.")] = Path("results/bench"),
 ) -> None:
     """Print and write the bench."""
-    marks_of(40, 24)  # imports are no night's cost
     seeds = range(1, SHORT_NIGHTS + 1) if probes > SHORT_NIGHT else ()
     rows: list[Row] = []
     for count in knobs or KNOBS:
-        nights = [marks_of(probes, count), *(marks_of(SHORT_NIGHT, count, seed) for seed in seeds)]
+        nights = [marks_apart(probes, count), *(marks_apart(SHORT_NIGHT, count, seed) for seed in seeds)]
         rows += rows_of(steadied(nights), count)
     idle = [idle_night(count, idle_probes) for count in workers or WORKERS]
     out.mkdir(parents=True, exist_ok=True)

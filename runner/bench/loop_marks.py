@@ -1,13 +1,18 @@
 """How far a night of `make bench-loop` is before each batch, and what it has spent: times at one speed of the machine.
 
 A fixed piece of work, the yardstick, is timed beside every mark, and the times of nights with as many knobs are given
-at the machine's median speed over them: a lent core can be half as fast a minute later.
+at the machine's median speed over them: a lent core can be half as fast a minute later. Each night has a process of its
+own, since Python's collector walks through what an earlier one has left. In there, for its parent:
+
+    python -m runner.bench.loop_marks PROBES KNOBS SEED
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -80,8 +85,8 @@ class _MarkingLauncher(SimulatedLauncher):
 
 
 def marks_of(probes: int, knobs: int, seed: int = 0) -> list[Mark]:
-    """Run one night and return its marks, the last one at its end."""
-    gc.collect()  # what an earlier night left behind is not this one's to walk through
+    """Run one night in this process and return its marks, the last one at its end."""
+    gc.collect()
     with TemporaryDirectory() as name, Ledger(Path(name) / "ledger.jsonl") as ledger:
         launcher, lane = _MarkingLauncher(truth, dict.fromkeys(CATEGORIES, NOISE_SD), seed=seed), wide_lane(knobs)
         context = open_night(wide_plan(probes, seed), launcher, {lane.name: lane}, Path(name), ledger)
@@ -90,6 +95,13 @@ def marks_of(probes: int, knobs: int, seed: int = 0) -> list[Mark]:
         run_night(context)
         launcher.mark()
     return launcher.marks
+
+
+def marks_apart(probes: int, knobs: int, seed: int = 0) -> list[Mark]:
+    """Run one night in a process of its own and return its marks."""
+    command = [sys.executable, "-m", __spec__.name, *(str(number) for number in (probes, knobs, seed))]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return [Mark(number, tuple(spent), took) for number, spent, took in json.loads(done.stdout)]
 
 
 def _yardstick() -> float:
@@ -114,3 +126,8 @@ def steadied(nights: Sequence[Sequence[Mark]]) -> list[list[Mark]]:
             steady.append(Mark(mark.probes, spent, usual))
         found.append(steady)
     return found
+
+
+if __name__ == "__main__":
+    marks_of(40, 24)  # imports are no night's cost
+    print(json.dumps(marks_of(*map(int, sys.argv[1:]))))

@@ -177,3 +177,15 @@ def test_a_run_measured_otherwise_is_refused_by_name(bad: Run, says: str) -> Non
 def test_a_metric_nobody_measured_is_refused() -> None:
     with pytest.raises(DataError, match="no category 'g'"):
         fitted([run(5.0)], Question("g", PRIOR, KnownNoise(0.5, 3.0)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_of_two_fits_may_settle_roughly(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    question = Question("t", EffectPrior(-0.15, 0.4, tail_df=3.0), KnownNoise(0.5, 3.0), curvature=0.03)
+    rough = fitted(race(200, seed), question).fitted("t")
+    monkeypatch.setattr("probes.statistics.fits.ROUGHLY", 1e-9)
+    exact = fitted(race(200, seed), question).fitted("t")
+    assert rough.noise_sd != exact.noise_sd
+    assert rough.noise_sd == pytest.approx(exact.noise_sd, rel=1e-3)
+    gaps = np.abs(rough.effects.mean - exact.effects.mean) / np.sqrt(np.diag(exact.effects.covariance))
+    assert gaps.max() < 2e-3
