@@ -13,7 +13,7 @@ from lanes.moves import OpenKnob
 from lanes.past import Known
 
 MOST_HEARD = 64
-"""Moves that Optuna is told of; nights of 1,100 probes end no better with twice as many (`results/LOG.md`)."""
+"""Moves that Optuna is told of; nights of 600 to 1,100 probes end no better with twice as many (`results/LOG.md`)."""
 MOST_BEST = 7
 """How many of them are the best: of so many moves TPE counts one in ten among its best."""
 
@@ -22,13 +22,13 @@ class Heard(NamedTuple):
     """A move that an ask is told of."""
 
     knob: OpenKnob
-    place: int
-    """Of the move in the knob's past."""
+    number: int
+    """Of the value in the knob's past."""
 
     @property
     def known(self) -> Known:
         """What the history says of it."""
-        return self.knob.past[self.place]
+        return self.knob.past[self.number]
 
 
 def heard(knobs: Sequence[OpenKnob], chance: Random) -> list[Heard]:
@@ -39,10 +39,10 @@ def heard(knobs: Sequence[OpenKnob], chance: Random) -> list[Heard]:
     """
     ends = list(accumulate(len(knob.past) for knob in knobs))
     if not ends or ends[-1] <= MOST_HEARD:
-        return [Heard(knob, place) for knob in knobs for place in range(len(knob.past))]
+        return [Heard(knob, number) for knob in knobs for number in range(len(knob.past))]
     starts = [0, *ends[:-1]]
     leading = (
-        [(rank, start + place) for rank, place in knob.past.ranks[:MOST_BEST]]
+        [(rank, start + number) for rank, number in knob.past.ranks[:MOST_BEST]]
         for knob, start in zip(knobs, starts, strict=True)
     )
     best = sorted(number for _, number in islice(merge(*leading), MOST_BEST))

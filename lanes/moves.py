@@ -155,9 +155,9 @@ def _close(values: dict[object, KnobValue], knob: Knob, here: KnobValue, taken: 
     """Take out of the open values what was taken, and what no probe could tell from it."""
     for same in identities(knob, taken):
         values.pop(same, None)
-    near = _near(knob, here, taken)
-    for same in [same for same, value in values.items() if near(value)] if near is not None else ():
-        del values[same]
+    if (near := _near(knob, here, taken)) is not None:
+        for same in [same for same, value in values.items() if near(value)]:
+            del values[same]
 
 
 def _near(knob: Knob, working: KnobValue, taken: Sequence[KnobValue]) -> Callable[[KnobValue], bool] | None:

@@ -68,13 +68,13 @@ def told_trial(value: float | None, params: dict[str, Any], spaces: dict[str, Ba
 
 def as_trial(heard: Heard) -> FrozenTrial:
     """Return a move as a trial."""
-    knob, place = heard.knob, heard.place
-    return _trial(knob.name, place, knob.past.place(place), knob.past[place].worth)
+    knob, number = heard.knob, heard.number
+    return _trial(knob.name, number, knob.past.place(number), knob.past[number].worth)
 
 
 @remembered
-def _trial(name: str, place: int, at: float | None, worth: float | None) -> FrozenTrial:
-    """Return the trial of a knob's move; two moves that say the same are two trials, which is what `place` is for."""
+def _trial(name: str, number: int, at: float | None, worth: float | None) -> FrozenTrial:
+    """Return the trial of a knob's move; two moves that say the same are two trials, which is what `number` is for."""
     # A trial's own space holds its own values alone: what may be asked for is said when it is asked.
     params: dict[str, Any] = {"knob": name}
     spaces: dict[str, BaseDistribution] = {"knob": CategoricalDistribution((name,))}

@@ -54,7 +54,7 @@ def test_what_is_heard_is_what_a_walk_over_all_moves_chooses(seed: int, most: in
     knobs = [random_knob(f"k{i}", chance.randrange(1, most), chance) for i in range(40)]
     found, wanted = heard(knobs, Random(seed)), walked(knobs, Random(seed))
     assert [move.known for move in found] == wanted
-    assert len({(move.knob.name, move.place) for move in found}) == len(found) <= MOST_HEARD
+    assert len({(move.knob.name, move.number) for move in found}) == len(found) <= MOST_HEARD
 
 
 def test_no_move_means_nothing_to_hear() -> None:
