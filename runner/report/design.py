@@ -47,8 +47,8 @@ def design_section(night: NightRecord) -> Section | None:
 
 
 def _smoke_table(night: NightRecord) -> Table | None:
-    """Return what the smoke runs said; each is held against the smoke runs of the baseline."""
-    runs = [probe for probe in night.probes if probe.plan.phase == "smoke"]
+    """Return what the smoke runs said, in the order asked for; each is held against those of the baseline."""
+    runs = sorted((p for p in night.probes if p.plan.phase == "smoke"), key=lambda probe: probe.plan.number)
     if not runs:
         return None
     reference = _mean([probe.overall for probe in runs if probe.plan.arm == "baseline"])

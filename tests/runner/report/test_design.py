@@ -118,6 +118,20 @@ def test_pairs_are_told_in_few_words_and_none_is_lost(pairs: list[tuple[str, str
     assert grouped(pairs) == words
 
 
+def test_smoke_runs_stand_in_the_order_asked_for_whichever_ended_first() -> None:
+    def smoke_lines(night: NightRecord) -> list[str]:
+        told = section(markdown(night), "How the search was designed").split("**Smoke runs**")[1]
+        return [line for line in told.split("**")[0].splitlines() if line.startswith("| c")]
+
+    events = block_night("smoke")
+    ends = [i for i, e in enumerate(events) if isinstance(e, ev.ProbeFinished) and e.plan.phase == "smoke"]
+    first, last = ends[0], ends[-1]
+    events[first], events[last] = events[last], events[first]
+    lines = smoke_lines(record("smoke"))
+    assert len(lines) > 3
+    assert smoke_lines(NightRecord.replay(events)) == lines
+
+
 def test_smoke_verdicts_name_what_ruined_the_model() -> None:
     rows = cells(section(markdown(record()), "How the search was designed").split("**Block 1")[0])
     assert [rows[f"c{number:02d}"][-1] for number in (1, 2, 8)] == ["passed", "passed", "ruined the model"]
