@@ -3,7 +3,7 @@
     python -m runner.bench.loop [--probes N] [--knobs N]... [--out DIR]
 
 A whole night runs: the real graph with its checkpoints, the ledger synced to disk, lanes, smoke runs, blocks, chosen
-rows, the referee with six guards, the settling and the claim. Probes are made up in no time, and their making is taken
+rows, the referee with five guards, the settling and the claim. Probes are made up in no time, and their making is taken
 off. The clock is read before every batch (`loop_marks`), so that each stretch of the night has its own cost; stretches
 that short nights reach are medians over several. Half of the knobs are long lists: a night of 10,000 probes needs more
 moves than any real session has. TPE asks once every knob has had two moves, at some 110 probes with 24 knobs and 500

@@ -34,7 +34,7 @@ def wide_lane(knobs: int) -> NamedLane:
 
 
 def wide_plan(probes: int, seed: int = 0) -> NightPlan:
-    """Return a night with six guards over the wide space."""
+    """Return a night with five guards over the wide space."""
     return NightPlan(
         session="loop",
         seed=seed,
