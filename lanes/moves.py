@@ -1,6 +1,6 @@
-"""The moves that are still open in a lane, and what earlier ones taught.
+"""The moves that are still open in a lane.
 
-Pure. A move is a lane, a knob and its new value; a move once tried is never proposed again.
+A move is a lane, a knob and its new value; a move once tried is never proposed again.
 """
 
 from __future__ import annotations
