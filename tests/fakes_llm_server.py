@@ -39,6 +39,11 @@ class Step(NamedTuple):
     refuses: tuple[str, ...] = ()
     """Parameters that get a 400 which names them."""
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether a client should give up; any other one is waited for, however busy the machine is."""
+        return bool(self.hang_s or self.trickle_s)
+
 
 def fails(status: int, message: str = "not now", **headers: str) -> Step:
     return Step(status=status, text=message, headers={name.replace("_", "-"): value for name, value in headers.items()})

@@ -96,7 +96,8 @@ def take_turns(
     ended: list[tuple[ModelTurn, CandidateProposed, LLMServer]] = []
     with LLMServer() as server:
         server.play(*steps)
-        access = server.access(provider).model_copy(update={"timeout_s": 0.7})
+        timeout_s = 0.7 if any(step.is_slow for step in steps) else 10.0
+        access = server.access(provider).model_copy(update={"timeout_s": timeout_s})
         with closing(open_model(access, {})) as model:
             config = MODEL_ONLY.model_copy(update={"proposer": provider})
             context = night_with(tmp_path, model, config, launcher=SimulatedLauncher(faster_helps))
