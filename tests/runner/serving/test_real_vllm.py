@@ -214,6 +214,13 @@ def test_nobody_without_the_key_is_answered(vllm_server: RealServer, shop: Shop)
 PROBE = ("probe", "runner/sessions/miniature.toml", "--set", "serving.backend=vllm", "--set", "tracking.mlflow=false")
 
 
+def is_engine(process: psutil.Process) -> bool:
+    try:
+        return "EngineCore" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it ended since it was listed, or is about to
+        return False
+
+
 def test_kill_9_of_nightlab_leaves_no_server_and_no_port(tmp_path: Path) -> None:
     python = vllm_python()
     command = [sys.executable, "-m", "runner.cli", *PROBE, "--set", f"serving.python={python}", "--out", str(tmp_path)]
@@ -223,7 +230,7 @@ def test_kill_9_of_nightlab_leaves_no_server_and_no_port(tmp_path: Path) -> None
         while engine is None and owner.poll() is None:
             time.sleep(0.2)
             family = psutil.Process(owner.pid).children(recursive=True)
-            engine = next((member for member in family if "EngineCore" in " ".join(member.cmdline())), None)
+            engine = next((member for member in family if is_engine(member)), None)
         assert engine is not None, (tmp_path / "said").read_text()
         owner.send_signal(signal.SIGKILL)
         owner.wait()
