@@ -6,8 +6,8 @@ A whole night runs: the real graph with its checkpoints, the ledger synced to di
 rows, the referee with five guards, the settling and the claim. Probes are made up in no time, and their making is taken
 off. The clock is read before every batch (`loop_marks`), so that each stretch of the night has its own cost; stretches
 that short nights reach are medians over several. Half of the knobs are long lists: a night of 10,000 probes needs more
-moves than any real session has. TPE asks once every knob has had two moves, at some 110 probes with 24 knobs and 500
-with a hundred, and is dearer than a knob's far edges. Times are the process's own CPU time on one core: proposals, fits
+moves than any real session has. TPE asks once every knob has had two moves, at some 60 probes with 12 knobs, 110 with
+24 and 500 with a hundred, and is dearer than a knob's far edges. Times are the process's own CPU time on one core: proposals, fits
 and decisions, planning, requests, the record, checkpoints and ledger lines; waiting for the disk is the difference to
 the wall time. What it leaves out: the MLflow mirror, progress lines, `results.tsv` and the report. Then nights with
 several workers say what waiting for the end of a batch costs. Prints tables and writes `loop.json` and `idle.json`,
@@ -32,7 +32,8 @@ from runner.bench.idle import WORKERS, idle_night, idle_table
 from runner.bench.loop_marks import Mark, marks_apart, steadied
 from runner.tables import show_view
 
-KNOBS = (24, 100)
+KNOBS = (12, 24, 100)
+"""The miniature has ten."""
 STRETCHES = (0, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Where stretches begin, in probes."""
 SHORT_NIGHT, SHORT_NIGHTS = 500, 4
