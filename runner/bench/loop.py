@@ -7,11 +7,11 @@ rows, the referee with five guards, the settling and the claim. Probes are made 
 off. The clock is read before every batch (`loop_marks`), so that each stretch of the night has its own cost; stretches
 that short nights reach are medians over several. Half of the knobs are long lists: a night of 10,000 probes needs more
 moves than any real session has. TPE asks once every knob has had two moves, at some 60 probes with 12 knobs, 110 with
-24 and 500 with a hundred, and is dearer than a knob's far edges. Times are the process's own CPU time on one core: proposals, fits
-and decisions, planning, requests, the record, checkpoints and ledger lines; waiting for the disk is the difference to
-the wall time. What it leaves out: the MLflow mirror, progress lines, `results.tsv` and the report. Then nights with
-several workers say what waiting for the end of a batch costs. Prints tables and writes `loop.json` and `idle.json`,
-lists of rows.
+24 and 500 with a hundred, and is dearer than a knob's far edges. Times are the process's own CPU time on one core:
+proposals, fits and decisions, planning, requests, the record, checkpoints and ledger lines; waiting for the disk is the
+difference to the wall time. What it leaves out: the MLflow mirror, progress lines, `results.tsv` and the report. Then
+nights with several workers say what waiting for the end of a batch costs. Prints tables and writes `loop.json` and
+`idle.json`, lists of rows.
 """
 
 from __future__ import annotations
