@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -50,14 +50,13 @@ class Past:
         """What collapsed moves leave reachable."""
         self.left: list[tuple[KnobValue, float]] = []
         """The values that accepted moves left behind, and the level of each against the first one."""
-        level_of: dict[object, float] = {}
+        self._level_of: dict[object, float] = {}
         for change, effect in [(move.change, move.effect) for move in moves if move.decision == "accept"]:
             if change.before is not None:
-                level = level_of.setdefault(identity(knob, change.before), 0.0)
+                level = self._level_of.setdefault(identity(knob, change.before), 0.0)
                 self.left.append((change.before, level))
-                level_of[identity(knob, change.after)] = level + (effect or 0.0)
-        self._levels = _Levels(knob, level_of)
-        self._here = self._levels[working]
+                self._level_of[identity(knob, change.after)] = level + (effect or 0.0)
+        self._here = self._level_at(working)
         self._place_of: dict[int, float | None] = {}
         self._rank_of = [self._here - level for _, level in self.left]
         self.ranks = sorted((rank, number) for number, rank in enumerate(self._rank_of))
@@ -102,21 +101,11 @@ class Past:
         return self._place_of[number]
 
     def _level(self, move: Tried) -> float | None:
-        return None if move.effect is None else self._levels[move.change.before] + move.effect - self._here
+        return None if move.effect is None else self._level_at(move.change.before) + move.effect - self._here
 
-
-class _Levels(dict[KnobValue | None, float]):
-    """The level of each value on a knob's path, 0 of any other; asked by the value as it is written."""
-
-    def __init__(self, knob: Knob, level_of: Mapping[object, float]) -> None:
-        """Take what identifies the values → their levels."""
-        super().__init__()
-        self._knob, self._level_of = knob, level_of
-
-    def __missing__(self, value: KnobValue | None) -> float:
-        """Return the level of a value that was not asked for yet."""
-        level = self[value] = self._level_of.get(identity(self._knob, value), 0.0)
-        return level
+    def _level_at(self, value: KnobValue | None) -> float:
+        """Return the level of a value on the knob's path against the first one; 0 where nothing led."""
+        return self._level_of.get(identity(self.knob, value), 0.0)
 
 
 def _bends(move: Tried) -> bool:

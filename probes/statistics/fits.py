@@ -24,7 +24,7 @@ from probes.statistics.companions import Companion, Signals, borrow, choose_comp
 from probes.statistics.design import Array, Design, Split
 from probes.statistics.effects import Effects, Prior
 from probes.statistics.noise import paired_correlation
-from probes.statistics.race import TAIL_SETTLED, Beliefs, Information, gather, posterior
+from probes.statistics.race import TAIL_SETTLED, Beliefs, Information, gather, places, posterior
 from probes.statistics.runs import Run, check_run
 from probes.statistics.verdicts import CompanionUse
 
@@ -187,7 +187,7 @@ class _Window:
         """Return the sum of a recipe's squared effects, mean over the recipes that change anything."""
         changes_R_C = self.design.rows_R_C[:, 1:]
         changed = changes_R_C.any(axis=1)
-        squares_C = effects.mean[_places(self.design.names, effects.names)[1:]] ** 2
+        squares_C = effects.mean[places(self.design.names, effects.names)[1:]] ** 2
         return float((changes_R_C[changed] @ squares_C).mean()) if changed.any() else 0.0
 
     def _fit_at(
@@ -200,7 +200,7 @@ class _Window:
         settled: float = TAIL_SETTLED,
     ) -> Fitted:
         """Fit one metric with noise of a known sd; `guess`: the fit with another one."""
-        at = _places(self.design.names, beliefs.names)
+        at = places(self.design.names, beliefs.names)
         pairs = {
             name: self.split.pair(self._metrics[metric], self._companions[name])
             for name in self.signals.serving(metric)
@@ -224,12 +224,6 @@ class _Window:
         matrix, weighted = borrow(companion, noise_sd, cross, score, beside)
         saved = 1 - np.diag(alone.matrix_C_C)[1:] / np.diag(matrix)[1:]
         return Information(matrix, weighted), float(saved.mean()) if saved.size else 0.0
-
-
-def _places(names: Sequence[str], among: Sequence[str]) -> list[int]:
-    """Return where the level and `names` stand in the level and `among`."""
-    column = {name: 1 + i for i, name in enumerate(among)}
-    return [0, *(column[name] for name in names)]
 
 
 def _usable(correlation: float | None) -> float:

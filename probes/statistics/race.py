@@ -75,8 +75,7 @@ class Beliefs:
         precision = np.array([LEVEL_PRIOR_SD**-2, *(p.sd**-2 for p in own)])
         joint = np.zeros((len(centre), len(centre)))
         if start is not None:
-            column = {name: 1 + i for i, name in enumerate(names)}
-            at = [0, *(column[name] for name in start.names)]
+            at = places(start.names, names)
             centre[at], precision[at] = start.mean, 0.0
             joint[np.ix_(at, at)] = start.precision
         heavy = [p for p in own if isfinite(p.tail_df)]
@@ -96,6 +95,12 @@ class Beliefs:
         away = (mean_C - self.centre_C) ** 2 + variance_C
         precision: Array = (self.tail_df_H + 1) / (self.tail_df_H * self.variance_H + away[self.heavy_C])
         return precision
+
+
+def places(names: Sequence[str], among: Sequence[str]) -> list[int]:
+    """Return where the level and `names` stand in the level and `among`."""
+    column = {name: 1 + i for i, name in enumerate(among)}
+    return [0, *(column[name] for name in names)]
 
 
 def fit_effects(
